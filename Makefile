@@ -1,0 +1,56 @@
+# The one door to this house.  `make` alone lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made
+WORKERS ?= auto
+
+.PHONY: help run demo test lint format e2e e2e-all kill-campaign bench check docs clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" tests/tools/make_environment
+	@touch $@
+
+run: $(STAMP)  ## Start a relay on this machine
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/tools/run_relay
+
+demo: $(STAMP)  ## Show a dispatch travelling from a reporter to a desk, in under two minutes
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.demo
+
+test: $(STAMP)  ## Run the tests (no root, no network)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not e2e and not slow"
+
+lint: $(STAMP)  ## Style, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP)  ## Put the code in the house's shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+e2e: $(STAMP)  ## Real daemons in network namespaces (root), the fast ones
+	@tests/tools/want_packages ip:iproute2 faketime:faketime tcpdump:tcpdump
+	@$(BIN)/python -m pytest -q -m "e2e and not slow" tests/e2e
+
+e2e-all: $(STAMP)  ## Every end-to-end test, the long ones too (root)
+	@tests/tools/want_packages ip:iproute2 faketime:faketime tcpdump:tcpdump
+	@$(BIN)/python -m pytest -q -m e2e tests/e2e
+
+kill-campaign: $(STAMP)  ## SIGKILL every daemon at random moments; KILLS=100 of each by default (root)
+	@$(BIN)/python -m tests.e2e.kill_campaign --kills $(or $(KILLS),100)
+
+bench: $(STAMP)  ## Measure, print and write build/bench.json
+	@mkdir -p build
+	@$(BIN)/python -m tests.bench
+
+check: lint test e2e  ## What has to pass before a change lands
+
+clean:  ## Remove what was built
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

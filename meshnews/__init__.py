@@ -1,0 +1,1 @@
+"""The library: protocol, cryptography and policy.  Values in, effects out."""

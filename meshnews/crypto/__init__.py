@@ -1,0 +1,1 @@
+"""Primitives, each with its source; the only door to nacl."""

@@ -1,0 +1,312 @@
+"""Every number that somebody outside could influence, with its ceiling and its reason."""
+
+from typing import Final
+
+WIRE_BYTES: Final = (2048, 8192, 32768, 66560)
+"""The four sizes of a bundle, so that a size tells a relay almost nothing.  The
+largest is the best size for the ciphers and takes about 3 s over Bluetooth."""
+
+FLASH_WIRE_BYTES_MAX: Final = 8192
+"""Largest class 1 bundle: a flash never fills a ten-second contact by itself."""
+
+LIVES_DAYS: Final = (1, 3, 7, 14)
+"""The lives a bundle may have; few values tell little."""
+
+STANZA_BYTES: Final = 72
+STANZAS_SMALL: Final = 4
+"""Stanzas in a 2048-byte bundle."""
+STANZAS_LARGE: Final = 8
+"""Stanzas in every larger one."""
+
+SMALL_OFFER_BYTES_MAX: Final = 8192
+"""Bundles up to this size are sent without an offer first: the round trip costs more."""
+
+CHUNK_BYTES: Final = 65536
+"""Plaintext of one attachment chunk; fits the largest bundle with its header."""
+
+ATTACHMENT_BYTES_MAX: Final = 2 * 1024**3
+"""Largest attachment: 32,768 chunks, a tree of depth 2."""
+
+ATTACHMENTS_MAX: Final = 16
+"""Attachments of one dispatch; each costs about 170 bytes of its statement."""
+
+SLUG_CHARS_MAX: Final = 64
+"""A slug is one word; this holds the longest in any language."""
+
+STAMP_BITS_MIN: Final = 20
+"""Least work for a stamp: about a second of a laptop."""
+
+POSTAGE_IDS_MAX: Final = 16
+"""Most identifiers one postage key may frank."""
+
+DAY_MAX: Final = 65518
+"""Latest day of a bundle (the year 2199): its expiry day still fits two bytes."""
+
+STAMP_BITS_MAX: Final = 64
+"""Most work a stamp may claim; nobody will ever have done it."""
+
+CERTIFICATES_REMEMBERED_MAX: Final = 4096
+"""Postage certificates remembered as verified; about 400 bytes each."""
+
+FRESH_MAX: Final = 4
+REPLY_KEYS_MAX: Final = 4
+"""Sightings and reply keys in one statement."""
+
+SEQ_MAX: Final = 2**32 - 1
+CLAIMED_TIME_S_MAX: Final = 2**40
+"""What a statement may claim: its place in its author's chain, seconds since 1970 UTC."""
+
+TEXT_CHARS_MAX: Final = 65536
+"""Characters of an item's text; the largest bundle holds fewer."""
+
+ROUTINE_FILE_BYTES_MAX: Final = 1024 * 1024
+"""Attachments up to this size travel in class 2, as previews of any size do."""
+
+INDEX_CHILDREN_MAX: Final = 1024
+"""Children of one index node: 64 bytes each fill a chunk."""
+
+TREE_DEPTH_MAX: Final = 2
+"""1024 × 1024 leaves would be 64 GiB; ATTACHMENT_BYTES_MAX is reached long before."""
+
+# Links
+
+FRAME_BYTES_MAX: Final = 64 * 1024
+"""Largest message on a link; bounds what a peer can make us buffer."""
+
+RECORD_BYTES: Final = (256, 4096, 65535)
+"""Sizes of records on stream carriers.  The largest is the longest message of Noise."""
+
+RECORD_BYTES_BLUETOOTH: Final = (244, 976, 3904)
+"""The same on Bluetooth: multiples of what one packet of the radio carries."""
+
+RECORD_S_MAX: Final = 0.1
+"""A record takes at most this of the measured rate, so that urgent things can step in."""
+
+RECORDS_PER_KEY: Final = 1 << 14
+"""Records under one key before it is replaced (rekey)."""
+
+HANDSHAKE_JUNK_BYTES_MAX: Final = 512
+"""Most random bytes after a handshake message, so that its length says nothing."""
+
+HANDSHAKES_PENDING_MAX: Final = 16
+"""Unfinished handshakes at once; strangers can hold no more of us than this."""
+
+HANDSHAKE_S_MAX: Final = 5.0
+"""Deadline of a handshake."""
+
+SILENCE_S: Final = (5.0, 60.0)
+"""A peer that fails is left in silence for a random time between these."""
+
+LINK_S_MAX: Final = 3600.0
+"""A link is made afresh after an hour."""
+
+BEACON_EPOCH_S: Final = 900
+"""A beacon shows itself this long, then another; short enough that it is no name."""
+
+BEACON_EPOCHS_APART_MAX: Final = 2
+"""How far the epoch of a beacon may be from the listener's: clocks half an hour apart meet."""
+
+BEACON_EPOCHS_ANSWERED: Final = 3
+"""A responder answers calls to its beacons of this many epochs, the present one included."""
+
+FRAME_S_MAX: Final = 60.0
+"""A frame that began must be whole within this."""
+
+NEIGHBOURS_MAX: Final = 8
+NEIGHBOURS_MAX_COLLECTOR: Final = 256
+"""Links at once."""
+
+# Sync
+
+BLOCK_BYTES_LAN: Final = 32 * 1024
+BLOCK_BYTES_BLUETOOTH: Final = 1024
+"""Largest block of a bundle in one DATA message."""
+
+LIST_IDS_MAX: Final = 2048
+"""Short identifiers in one LIST or REPLY."""
+
+WANTS_PER_MESSAGE_MAX: Final = 2048
+"""References in one WANT, STORED, NOTHELD or HAVE."""
+
+BUCKET_ELEMENTS_MAX: Final = 1_000_000
+"""Elements a peer may announce for one bucket."""
+
+DAYS_SPANNED_MAX: Final = 512
+"""Two-day steps a comparison may reach back: somewhat more than a press card's life."""
+
+RANGE_BITS_MAX: Final = 16
+"""Finest cut of one bucket: 65,536 ranges of a full bucket hold 15 elements each."""
+
+NAMES_PER_MESSAGE_MAX: Final = 1024
+"""Bundles named in one HAVE; with 33 bytes each they fill half a frame."""
+
+GROUPS_PER_MESSAGE_MAX: Final = 256
+"""Buckets that the references of one message are grouped by."""
+
+RECEIPTS_PER_MESSAGE_MAX: Final = 128
+SHORT_RECEIPTS_PER_MESSAGE_MAX: Final = 256
+"""Receipts in one ACKED: at most 36 kB of full ones and 16 kB of short ones."""
+
+LISTS_OPEN_MAX: Final = 4
+"""LISTs that may wait for their REPLY; each is at most 17 kB."""
+
+WISHES_MAX: Final = 65_536
+"""Bundles named by one peer and still wanted; what is named beyond waits for the next contact."""
+
+WANTS_QUEUED_MAX: Final = 16_384
+"""Requests of one peer that wait here: sixteen windows of the smallest bundles."""
+
+ASKED_MAX: Final = 4096
+"""Requests that a node leaves unanswered at one peer."""
+
+REPLIES_QUEUED_MAX: Final = 65_536
+"""Names, receipts and answers that wait for one peer; one that asks and does not read is cut."""
+
+GIVEN_MAX: Final = 65_536
+"""Bundles given to one peer, or named to it, whose fate it has not told."""
+
+BLOCK_BYTES_MIN: Final = 512
+"""Least block but the last of a bundle, so that nobody sends a bundle byte by byte."""
+
+LACKING_ASKED_MAX: Final = 64
+"""Bundles a node lacks and asks for, unlisted, in one contact."""
+
+STALL_S: Final = 30.0
+"""A peer that owes bundles and has sent no byte of any for so long is asked no more."""
+
+REQUEST_S_MAX: Final = 300.0
+"""A request is given up after this, however busy the peer is with others."""
+
+RECONCILE_BYTES_BASE: Final = 256 * 1024
+RECONCILE_BYTES_PER_BUNDLE: Final = 64
+"""Comparison traffic allowed to a peer: the base, and more for every verified bundle."""
+
+RECEIPTS_UNKNOWN_MAX: Final = 4096
+"""Receipts kept per issuer for identifiers never held."""
+
+AGE_ROUND_S: Final = 900
+"""Ages are rounded up to this on transfer."""
+
+# Store
+
+POSTAGE_SHARE_MIN: Final = 0.85
+STAMP_SHARE_MAX: Final = 0.10
+"""Partitions of the store."""
+
+ACKED_KEEP_S: Final = 6 * 3600.0
+"""How long an acked small body stays and may still go up an uplink."""
+
+FLOOR_STEP_S_MAX: Final = 7 * 86400
+"""One signed object moves the time floor at most this far."""
+
+CLOCK_AHEAD_S_MAX: Final = 400 * 86400
+"""A wall clock further above the floor than this is not believed."""
+
+FLOOR_JUMP_GRACE_S: Final = 3 * 86400.0
+"""Bodies expired by a jump of the floor stay this much uptime longer."""
+
+# Desks
+
+EDITORS_MAX: Final = 8
+"""Editors of one desk: the stanzas of a large bundle."""
+
+EDITORS_SMALL_MAX: Final = 4
+"""Editors that can read a 2048-byte bundle."""
+
+RELAYS_MAX: Final = 256
+RECALLED_MAX: Final = 1024
+ISSUERS_MAX: Final = 32
+BULLETIN_BYTES_MAX: Final = 60 * 1024
+MANIFEST_BYTES_MAX: Final = 60 * 1024
+CARD_BYTES_MAX: Final = 1024 * 1024
+REQUEST_BYTES_MAX: Final = 64 * 1024
+"""Signed objects and enrolment files."""
+
+REPLY_KEYS_IN_REQUEST: Final = 64
+PREKEYS_PER_PACK: Final = 256
+PACKS_PER_CARD: Final = 3
+RELAYS_NAMED_ON_CARD: Final = 4
+EPOCH_DAYS_AHEAD: Final = 30
+EPOCH_WEEKS_AHEAD: Final = 52
+"""What a card and a bulletin hold."""
+
+# Enrolment
+
+ROOTS_MAX: Final = 8
+"""Root keys of one desk; each costs a holder of the manifest one verification."""
+
+NAME_CHARS_MAX: Final = 64
+"""A byline, the name of a relay or of a desk."""
+
+TIME_S_MAX: Final = (1 << 34) - 1
+"""Latest second since 1970 a desk may write (the year 2514)."""
+
+EPOCHS_MAX: Final = 96
+"""Epoch keys of one editor: 30 daily, 52 weekly, and some that have just passed."""
+
+ENDPOINTS_MAX: Final = 64
+ENDPOINT_PORTS_MAX: Final = 8
+HOST_CHARS_MAX: Final = 253
+"""Addresses in one bulletin; a host is a DNS name or a numeric address."""
+
+RELAYS_ON_CARD_MAX: Final = 16
+"""Relays and collectors on one card: four named relays, and the desk's collectors."""
+
+POSTAGE_ON_CARD_MAX: Final = 4096
+POSTAGE_ON_REFRESH_MAX: Final = 500
+POSTAGE_GROUPS_MAX: Final = 64
+"""Pieces of postage handed out at once (a card has 2,420), and their kinds."""
+
+CERTIFICATE_BYTES_MAX: Final = 512
+"""A card certificate with the longest name."""
+
+MEMBERS_MAX: Final = 1024
+MEMBER_BYTES_MAX: Final = 8 * 1024
+EDITOR_CARD_BYTES_MAX: Final = 8 * 1024 * 1024
+"""An editor's card: every member with 64 reply keys of 72 bytes."""
+
+ROOT_KEY_BYTES_MAX: Final = 512
+RECALL_BYTES_MAX: Final = 2048
+NOTICE_BYTES_MAX: Final = 64 * 1024
+REFRESH_BYTES_MAX: Final = 64 * 1024
+"""Files and payloads of a desk."""
+
+# Control
+
+CONTROL_FRAME_BYTES_MAX: Final = EDITOR_CARD_BYTES_MAX + 64 * 1024
+"""Largest message between a daemon and its command line: an editor's card and what is said of it."""
+
+CONTROL_CONNECTIONS_MAX: Final = 32
+"""Connections to one daemon's socket; a newcomer replaces the one idle for longest."""
+
+CONTROL_FRAME_S_MAX: Final = 10.0
+"""A control message that began must be whole, and an answer taken, within this."""
+
+CONTROL_HELLO_S_MAX: Final = 5.0
+"""A connection that has not said hello by then is closed."""
+
+CONTROL_ITEMS_MAX: Final = 1000
+"""Dispatches or inbox lines in one answer: more than anybody reads."""
+
+DISPATCH_TEXT_BYTES_MAX: Final = 60_000
+"""Text of one dispatch: with 16 attachments it still fits the largest bundle."""
+
+PASSPHRASE_CHARS_MIN: Final = 10
+"""Shortest passphrase accepted for a new home or desk: shorter ones are guessed."""
+
+FILE_NAME_BYTES_MAX: Final = 180
+"""Name of an attachment: leaves room for a number within the 255 bytes of most file systems."""
+
+ALARMS_MAX: Final = 8
+"""Alarms shown with one item."""
+
+# Key slots
+
+SLOT_MEMORY_BYTES_MAX: Final = 256 * 1024**2
+"""Most memory a key slot may ask for: half of what the smallest machine has."""
+
+SLOT_PASSES_MAX: Final = 16
+"""Most passes over it; some ten seconds of the smallest machine."""
+
+PASSPHRASE_BYTES_MAX: Final = 4096
+"""Longest passphrase as bytes: PASSPHRASE_CHARS_MAX in any script."""

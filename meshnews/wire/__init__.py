@@ -1,0 +1,1 @@
+"""Canonical msgpack and frames; the only door to msgpack."""
