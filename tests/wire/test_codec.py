@@ -183,7 +183,7 @@ def test_an_array_has_a_widest() -> None:
         msgpack.ExtType(1, b""),
         msgpack.Timestamp(0),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_cannot_be_read_is_not_written(value: object) -> None:
     with pytest.raises(LocalMisuse):
