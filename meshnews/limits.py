@@ -292,7 +292,8 @@ DISPATCH_TEXT_BYTES_MAX: Final = 60_000
 """Text of one dispatch: with 16 attachments it still fits the largest bundle."""
 
 PASSPHRASE_CHARS_MIN: Final = 10
-"""Shortest passphrase accepted for a new home or desk: shorter ones are guessed."""
+PASSPHRASE_CHARS_MAX: Final = 1024
+"""Passphrase of a new home or desk: shorter ones are guessed, longer ones are a wrong file."""
 
 FILE_NAME_BYTES_MAX: Final = 180
 """Name of an attachment: leaves room for a number within the 255 bytes of most file systems."""

@@ -1,0 +1,1 @@
+"""What a desk signs: manifest, bulletin, cards, and the requests for them."""

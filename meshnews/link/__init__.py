@@ -1,0 +1,1 @@
+"""Beacons, handshakes and records: a private stream between two machines."""
