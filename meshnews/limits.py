@@ -28,7 +28,10 @@ ATTACHMENT_BYTES_MAX: Final = 2 * 1024**3
 """Largest attachment: 32,768 chunks, a tree of depth 2."""
 
 ATTACHMENTS_MAX: Final = 16
-"""Attachments of one dispatch; each costs about 170 bytes of its statement."""
+"""Attachments of one dispatch; each costs 160 bytes of its statement, and its name."""
+
+ATTACHMENT_NAME_BYTES_MAX: Final = 64
+"""Of UTF-8; sixteen longest names still leave a flash room for its words."""
 
 SLUG_CHARS_MAX: Final = 64
 """A slug is one word; this holds the longest in any language."""
@@ -66,7 +69,7 @@ INDEX_CHILDREN_MAX: Final = 1024
 """Children of one index node: 64 bytes each fill a chunk."""
 
 TREE_DEPTH_MAX: Final = 2
-"""1024 × 1024 leaves would be 64 GiB; ATTACHMENT_BYTES_MAX is reached long before."""
+"""1024 * 1024 leaves would be 64 GiB; ATTACHMENT_BYTES_MAX is reached long before."""
 
 # Links
 
@@ -204,6 +207,30 @@ CLOCK_AHEAD_S_MAX: Final = 400 * 86400
 
 FLOOR_JUMP_GRACE_S: Final = 3 * 86400.0
 """Bodies expired by a jump of the floor stay this much uptime longer."""
+
+FLOOR_JUMPS_PENDING_MAX: Final = 16
+"""Jumps of the floor whose grace is still running; further ones join the newest."""
+
+COLLECTOR_KEEP_DAYS: Final = 30
+"""A desk's machines keep bodies this long after expiry, so that each gets its copy."""
+
+AGE_LEAST_S_MAX: Final = 3600.0
+"""No age below a random number up to this leaves a machine: the first holder does not show."""
+
+STAMPS_KNOWN_MAX: Final = 16384
+"""Entries admitted by a stamp, bodies or not: stamps are cheap, so marks of them are bounded."""
+
+SWEEP_ENTRIES_MAX: Final = 256
+"""Entries of one kind that a sweep deals with at once; it comes back for the rest."""
+
+SWEEP_S_MAX: Final = 900.0
+"""Longest time between two sweeps."""
+
+CLASS_FREE_SHARE: Final = 0.10
+"""With this share of a class free, a node asks for what it lacks."""
+
+LACKING_ASKED_MAX: Final = 64
+"""Bundles that a node asks for by full identifier in one contact."""
 
 # Desks
 

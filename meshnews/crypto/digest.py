@@ -76,7 +76,10 @@ class Label(enum.Enum):
     MESH_DAY = b"mesh-day"
 
     # Store and sync
+    AGE_FLOOR = b"age-floor"
     BUCKET = b"bucket"
+    KEY_CARRY = b"key-carry"
+    KEY_VAULT = b"key-vault"
     SYNC_DAY = b"sync-day"
     SYNC_POSITION = b"sync-position"
     SYNC_SALT = b"sync-salt"

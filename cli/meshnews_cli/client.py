@@ -1,0 +1,140 @@
+"""One control connection, seen from the command line: ask, hear events, get the reply."""
+
+import array
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+from meshnews.control import codec
+from meshnews.control.reply import Changed, Event, Progress, Refused, Reply
+from meshnews.control.request import Request
+from meshnews.errors import Malformed
+from meshnews_cli import complaint
+
+Answer = TypeVar("Answer", bound=Reply)
+
+SILENCE_S_MAX: Final = 120.0
+"""Without a reply or an event for this long the daemon is given up."""
+RECEIVE_BYTES: Final = 64 * 1024
+UNIX_PATH_BYTES_MAX: Final = 107
+"""What sockaddr_un holds on Linux beside its final zero (unix(7))."""
+_UCRED: Final = struct.Struct("3i")
+
+
+class Connection:
+    """A connection to a daemon.  Owns the socket; a context that closes it."""
+
+    def __init__(self, sock: socket.socket, *, last_words: Callable[[], str] = str) -> None:
+        """Take `sock`; `last_words` says what a daemon that died had to say."""
+        self._socket = sock
+        self._last_words = last_words
+
+    def ask(
+        self,
+        request: Request,
+        expected: type[Answer],
+        *,
+        descriptors: Sequence[int] = (),
+        on_event: Callable[[Event], None] | None = None,
+        patient: bool = False,
+    ) -> Answer:
+        """Send `request`, give each event to `on_event`, and return the reply.
+
+        Args:
+            request: what to ask.
+            expected: the reply that means it was done.
+            descriptors: the open files that the request announces.
+            on_event: called with every event before the reply.
+            patient: wait for ever.
+
+        Raises:
+            Refusal: the daemon's, or what went wrong between it and us.
+        """
+        self._socket.settimeout(None if patient else SILENCE_S_MAX)
+        try:
+            self._send(codec.encode(request), descriptors)
+            while isinstance(answer := self._receive(), Progress | Changed):
+                if on_event is not None:
+                    on_event(answer)
+        except TimeoutError as exc:
+            raise complaint.daemon_silent() from exc
+        except Malformed as exc:
+            raise complaint.daemon_strange() from exc
+        except OSError as exc:
+            raise complaint.daemon_gone(self._last_words()) from exc
+        if isinstance(answer, Refused):
+            raise answer.as_refusal()
+        if not isinstance(answer, expected):
+            raise complaint.daemon_strange()
+        return answer
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    def _send(self, frame: bytes, descriptors: Sequence[int]) -> None:
+        beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+        # A daemon that refuses a connection says why and hangs up without
+        # listening: what it said is still to be read.
+        with contextlib.suppress(BrokenPipeError):
+            sent = self._socket.sendmsg([frame], beside if descriptors else [])
+            self._socket.sendall(memoryview(frame)[sent:])
+
+    def _receive(self) -> Reply | Event:
+        header = self._exactly(codec.HEADER_BYTES)
+        return codec.decode_answer(self._exactly(codec.body_length(header)))
+
+    def _exactly(self, size: int) -> bytes:
+        body = bytearray()
+        while len(body) < size:
+            piece = self._socket.recv(min(RECEIVE_BYTES, size - len(body)))
+            if not piece:
+                raise ConnectionResetError
+            body += piece
+        return bytes(body)
+
+
+def connect(home: Path) -> Connection | None:
+    """Return a connection to the daemon of `home`, or None when none is running.
+
+    Raises:
+        Refusal: the socket cannot be used, or another user answers on it.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(SILENCE_S_MAX)
+        try:
+            _connect(sock, home)
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            sock.close()
+            return None
+        except OSError as exc:
+            raise complaint.daemon_unreachable(exc) from exc
+        _require_own(sock)
+    except BaseException:
+        sock.close()
+        raise
+    return Connection(sock)
+
+
+def _connect(sock: socket.socket, home: Path) -> None:
+    path = home / codec.SOCKET_NAME
+    if len(os.fsencode(path)) <= UNIX_PATH_BYTES_MAX:
+        sock.connect(str(path))
+        return
+    directory = os.open(home, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        sock.connect(f"/proc/self/fd/{directory}/{codec.SOCKET_NAME}")
+    finally:
+        os.close(directory)
+
+
+def _require_own(sock: socket.socket) -> None:
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    owner = _UCRED.unpack(credentials)[1]
+    if os.geteuid() not in (owner, 0) and owner != 0:
+        raise complaint.daemon_of_other_user()

@@ -1,0 +1,361 @@
+"""``meshnews desk``: make a desk; enrol reporters, relays and editors by files."""
+
+import contextlib
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from meshnews.limits import NAME_CHARS_MAX
+from meshnews_cli import complaint
+from meshnews_cli.options import Command, FilePath, with_access
+from meshnews_cli.session import Access, Needs, session
+
+if TYPE_CHECKING:
+    from meshnews.control.fact import SafetyWords
+    from meshnews.control.reply import DeskMade, ManifestSigned
+
+
+@click.group()
+def desk() -> None:
+    """Make a desk; enrol people and relays."""
+
+
+def _name(typed: str) -> str:
+    name = unicodedata.normalize("NFC", typed).strip()
+    if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isprintable():
+        raise complaint.name_bad(NAME_CHARS_MAX)
+    return name
+
+
+def _out(given: Path | None, source: Path, suffix: str) -> Path:
+    """Return where to write: as given, else beside the source under another ending."""
+    return given if given is not None else source.with_name(source.name + suffix)
+
+
+@desk.command(cls=Command)
+@click.argument("name")
+@click.option(
+    "--root-folder",
+    type=FilePath,
+    required=True,
+    metavar="DIR",
+    help="Where the root key goes: a folder on a stick.",
+)
+@click.option(
+    "--root-passphrase-file",
+    type=FilePath,
+    metavar="FILE",
+    help="Read the root key's passphrase from FILE instead of asking.",
+)
+@with_access
+def create(access: Access, name: str, root_folder: Path, root_passphrase_file: Path | None) -> None:
+    """Make a desk, with this home as its first editor.
+
+    The root key goes to DIR under a passphrase of its own and is kept nowhere
+    else. It is needed to add or recall editors. Keep the stick away from this
+    machine, and copies of it in other places.
+    """
+    from meshnews.control.reply import DeskMade
+    from meshnews.control.request import DeskCreate
+    from meshnews_cli import secret
+    from meshnews_cli.folder import NewFile
+
+    wished = _name(name)
+    _require_outside(root_folder, access.home)
+    with contextlib.ExitStack() as closing:
+        files = [NewFile(root_folder / "root-1.key")]
+        closing.callback(files[0].close)
+        conversation = closing.enter_context(session(access, Needs.VAULT))
+        passphrase = secret.new(
+            "New passphrase of the root key: ",
+            root_passphrase_file,
+            option="--root-passphrase-file",
+        )
+        made = conversation.connection.ask(DeskCreate(wished, passphrase), DeskMade)
+        for number in range(2, len(made.root_keys) + 1):
+            files.append(NewFile(root_folder / f"root-{number}.key"))
+            closing.callback(files[-1].close)
+        for file, key in zip(files, made.root_keys, strict=True):
+            try:
+                file.fill(key)
+            except OSError as exc:
+                raise complaint.root_unwritten(file.path, exc) from exc
+    _report_desk(access, made, [file.path for file in files])
+
+
+def _report_desk(access: Access, made: "DeskMade", roots: Sequence[Path]) -> None:
+    from meshnews_cli import words
+    from meshnews_cli.shape import to_json
+    from meshnews_cli.terminal import note, row, say
+
+    paths = [str(path) for path in roots]
+    if access.as_json:
+        fields = {"desk": made.desk, "name": made.name, "words": made.words}
+        click.echo(to_json({**fields, "root_files": paths}))
+        return
+    say(f"The desk {made.name} is made ({made.desk}).")
+    for path in paths:
+        row(f"Root key: {path}")
+    note()
+    note(
+        "Whoever has the root key and its passphrase is the desk. Keep it on a stick away from "
+        "this machine, and a copy in another place: without it no editor can be added or recalled."
+    )
+    if roots[0].stat().st_dev == access.home.stat().st_dev:
+        note("The folder is on the same disk as this home. Move the file to a stick.")
+    note()
+    note("These words stand for the desk. Everybody who joins sees the same:")
+    words.show(made.words)
+    note()
+    note("Next: `meshnews desk card REQUEST --byline NAME -o FILE` for each reporter.")
+
+
+def _require_outside(folder: Path, home: Path) -> None:
+    if not folder.is_dir():
+        raise complaint.no_folder(folder)
+    if folder.resolve().is_relative_to(home.resolve()):
+        raise complaint.folder_in_home(folder)
+
+
+_REQUEST = click.argument("request", type=FilePath)
+_COMPARED = click.option(
+    "--words-compared",
+    is_flag=True,
+    help="For scripts: the eight words were compared already; do not ask.",
+)
+
+
+@desk.command(cls=Command)
+@_REQUEST
+@click.option("--byline", metavar="NAME", help="Make a reporter's card; may be a pseudonym.")
+@click.option("--relay", metavar="NAME", help="Make a relay's card.")
+@click.option("--near", multiple=True, metavar="RELAY", help="A relay it should use or be near.")
+@click.option("-o", "--output", type=FilePath, required=True, metavar="FILE", help="Write to FILE.")
+@_COMPARED
+@with_access
+def card(  # noqa: PLR0917  click passes all by name
+    access: Access,
+    request: Path,
+    byline: str | None,
+    relay: str | None,
+    near: tuple[str, ...],
+    output: Path,
+    *,
+    words_compared: bool,
+) -> None:
+    """Make a card from the REQUEST of a reporter or a relay.
+
+    It shows eight words; whoever made the request sees the same. Compare them
+    over a call or in person before you say yes. The card is sealed to the
+    request: nobody else can use it.
+    """
+    from meshnews.control.reply import CardMade, CardWords
+    from meshnews.control.request import DeskCard
+    from meshnews.limits import RELAYS_NAMED_ON_CARD
+    from meshnews_cli.folder import new_file
+    from meshnews_cli.shape import to_json
+    from meshnews_cli.terminal import note, row, say
+
+    if (byline is None) == (relay is None):
+        raise click.UsageError("Give either --byline NAME or --relay NAME")
+    if len(near) > RELAYS_NAMED_ON_CARD:
+        raise click.UsageError(f"--near can be given at most {RELAYS_NAMED_ON_CARD} times")
+    asked = DeskCard(
+        request=_read_request(request),
+        byline=_name(byline) if byline is not None else None,
+        relay=_name(relay) if relay is not None else None,
+        near=tuple(_name(each) for each in near),
+    )
+    with new_file(output) as fill, session(access, Needs.VAULT) as conversation:
+        shown = conversation.connection.ask(asked, CardWords)
+        _compare(shown.words, is_done=words_compared)
+        confirmed = DeskCard(
+            request=asked.request,
+            byline=asked.byline,
+            relay=asked.relay,
+            near=asked.near,
+            confirmed=True,
+        )
+        made = conversation.connection.ask(confirmed, CardMade)
+        fill(made.card)
+    if access.as_json:
+        fields = {"role": made.role, "name": made.name, "valid_until": made.valid_until}
+        click.echo(to_json({"file": str(output), **fields, "words": shown.words}))
+        return
+    until = f" It is good until {made.valid_until}." if made.valid_until is not None else ""
+    say(f"Made for {made.name} ({made.role}).{until}")
+    row(f"The card: {output}")
+    note("It opens only in the home that made the request: `meshnews enrol --card FILE` there.")
+
+
+@desk.command(cls=Command)
+@_REQUEST
+@click.option("--signed", type=FilePath, metavar="FILE", help="What `desk sign` wrote.")
+@click.option("-o", "--output", type=FilePath, metavar="FILE", help="Write to FILE.")
+@_COMPARED
+@with_access
+def editor(
+    access: Access,
+    request: Path,
+    signed: Path | None,
+    output: Path | None,
+    *,
+    words_compared: bool,
+) -> None:
+    """Add an editor, in two steps with a signature between.
+
+    From the REQUEST of an editor's home it first writes a file for the root's
+    keeper to sign (REQUEST.unsigned). With --signed, what came back takes
+    effect and the new editor's card is written (REQUEST.card).
+    """
+    if signed is None:
+        target = _out(output, request, ".unsigned")
+        _prepare_editor(access, request, target, words_compared=words_compared)
+    else:
+        _finish_editor(access, request, signed, _out(output, request, ".card"))
+
+
+def _prepare_editor(access: Access, request: Path, output: Path, *, words_compared: bool) -> None:
+    from meshnews.control.reply import EditorPrepared
+    from meshnews.control.request import DeskEditor
+    from meshnews_cli.folder import new_file
+    from meshnews_cli.shape import to_json
+    from meshnews_cli.terminal import count, note, row
+
+    body = _read_request(request)
+    with new_file(output) as fill, session(access, Needs.VAULT) as conversation:
+        made = conversation.connection.ask(DeskEditor(body), EditorPrepared)
+        _compare(made.words, is_done=words_compared)
+        fill(made.manifest)
+    if access.as_json:
+        fields = {"version": made.version, "editors": made.editors, "words": made.words}
+        click.echo(to_json({"file": str(output), **fields}))
+        return
+    row(f"To be signed with the root key: {output}")
+    note(
+        f"It is list {made.version} of the desk's editors and names "
+        f"{count(made.editors, 'editor')}."
+    )
+    note(
+        f"Next, where the root key is: `meshnews desk sign {output.name} --root-folder DIR`. Then "
+        f"here: `meshnews desk editor {request.name} --signed FILE`."
+    )
+
+
+def _finish_editor(access: Access, request: Path, signed: Path, output: Path) -> None:
+    from meshnews.control.desk_refusal import manifest_unreadable
+    from meshnews.control.reply import EditorCardMade
+    from meshnews.control.request import DeskEditorSigned
+    from meshnews.limits import MANIFEST_BYTES_MAX
+    from meshnews_cli.folder import new_file, read_small
+    from meshnews_cli.shape import to_json
+    from meshnews_cli.terminal import note, row
+
+    body, manifest = _read_request(request), read_small(signed, MANIFEST_BYTES_MAX)
+    if not manifest:
+        raise manifest_unreadable()
+    with new_file(output) as fill, session(access, Needs.VAULT) as conversation:
+        made = conversation.connection.ask(DeskEditorSigned(manifest, body), EditorCardMade)
+        fill(made.card)
+    if access.as_json:
+        click.echo(to_json({"file": str(output)}))
+        return
+    row(f"The editor's card: {output}")
+    note("It opens only in the home that made the request: `meshnews enrol --card FILE` there.")
+
+
+@desk.command(cls=Command)
+@click.argument("file", type=FilePath)
+@click.option(
+    "--root-folder", type=FilePath, required=True, metavar="DIR", help="Where the root key is."
+)
+@click.option(
+    "--root-passphrase-file",
+    type=FilePath,
+    metavar="FILE",
+    help="Read the root key's passphrase from FILE instead of asking.",
+)
+@click.option("-o", "--output", type=FilePath, metavar="FILE", help="Write to FILE.")
+@with_access
+def sign(
+    access: Access,
+    file: Path,
+    root_folder: Path,
+    root_passphrase_file: Path | None,
+    output: Path | None,
+) -> None:
+    """Sign what `desk editor` prepared, with the root key.
+
+    It needs no home and no network: use a machine that has neither. The
+    signed file (FILE.signed) goes back to the editor.
+    """
+    import tempfile
+
+    from meshnews.control.desk_refusal import manifest_unreadable, root_unreadable
+    from meshnews.control.reply import ManifestSigned
+    from meshnews.control.request import DeskSign
+    from meshnews.limits import MANIFEST_BYTES_MAX, ROOT_KEY_BYTES_MAX
+    from meshnews_cli import secret
+    from meshnews_cli.folder import new_file, read_small
+
+    key_path = root_folder / "root-1.key"
+    if not key_path.exists():
+        raise complaint.root_file_missing(root_folder)
+    manifest = read_small(file, MANIFEST_BYTES_MAX)
+    key = read_small(key_path, ROOT_KEY_BYTES_MAX)
+    if not manifest:
+        raise manifest_unreadable()
+    if not key:
+        raise root_unreadable()
+    target = _out(output, file, ".signed")
+    with tempfile.TemporaryDirectory() as folder, new_file(target) as fill:
+        # A home that is not there: a running daemon never sees the root.
+        nowhere = Access(Path(folder) / "none", None, access.as_json)
+        passphrase = secret.existing(
+            "Passphrase of the root key: ", root_passphrase_file, option="--root-passphrase-file"
+        )
+        with session(nowhere, Needs.NOTHING) as conversation:
+            made = conversation.connection.ask(DeskSign(manifest, key, passphrase), ManifestSigned)
+        fill(made.signed)
+    _report_signed(access, made, target)
+
+
+def _report_signed(access: Access, made: "ManifestSigned", target: Path) -> None:
+    from meshnews_cli.shape import to_json
+    from meshnews_cli.terminal import count, note, row
+
+    if access.as_json:
+        fields = {"desk": made.desk, "version": made.version, "editors": made.editors}
+        click.echo(to_json({"file": str(target), **fields, "valid_until": made.valid_until}))
+        return
+    row(f"Signed: {target}")
+    note(
+        f"It says: list {made.version} of the editors of the desk {made.desk}, "
+        f"{count(made.editors, 'editor')}, good until {made.valid_until}."
+    )
+    note("If that is not what you expect, delete it. Otherwise it goes back to the editor.")
+
+
+def _read_request(path: Path) -> bytes:
+    from meshnews.control.desk_refusal import request_unreadable
+    from meshnews.limits import REQUEST_BYTES_MAX
+    from meshnews_cli.folder import read_small
+
+    body = read_small(path, REQUEST_BYTES_MAX)
+    if not body:
+        raise request_unreadable()
+    return body
+
+
+def _compare(shown: "SafetyWords", *, is_done: bool) -> None:
+    from meshnews_cli import words
+    from meshnews_cli.terminal import note
+
+    note("Whoever made the request sees these words. Compare them over a call or in person:")
+    words.show(shown)
+    note()
+    if not is_done:
+        words.confirm("Are all eight the same?")

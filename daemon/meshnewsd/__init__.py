@@ -1,0 +1,1 @@
+"""The daemon: sockets, radios, disks and timers round one node."""

@@ -1,0 +1,245 @@
+"""The daemon, whole: one node, its streams, its finders, its control server.
+
+    main ── serve ─┬─ host          the node, on the worker's thread
+                   ├─ doors         ports, listening
+                   ├─ finders       beacons
+                   ├─ disk, watchdog
+                   └─ parts         control server
+
+Everything runs in one nursery and ends with it, within two seconds of a signal.
+"""
+
+import functools
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from meshnews.errors import LocalMisuse
+from meshnews.node.event import (
+    Advertise,
+    Changed,
+    Clock,
+    Close,
+    Dial,
+    Effect,
+    FreeSpace,
+    Heard,
+    Send,
+    Wake,
+)
+from meshnews.node.settings import Visibility
+from meshnewsd.compose import ClosableStores, Composition, Launch, Part
+from meshnewsd.config import Config
+from meshnewsd.discovery.interface import Finder, Hear, Shown
+from meshnewsd.discovery.registry import make_finders
+from meshnewsd.host import Host, NodeFailed, NodeMachine
+from meshnewsd.peers.doors import Doors
+from meshnewsd.peers.peers import Peers
+from meshnewsd.platform.clock import ClockTrust, MachineClock
+from meshnewsd.platform.logs import Log
+from meshnewsd.platform.systemd import READY, STOPPING, WATCHDOG, Notifier
+from meshnewsd.platform.worker import ThreadWorker, Worker
+from meshnewsd.supervise import TooManyFailures, supervise
+from meshnewsd.transports.interface import Transport
+from meshnewsd.transports.registry import make_transports
+
+DISK_POLL_S: Final = 60.0
+
+EXIT_FAILED: Final = 70
+"""The node failed again and again (sysexits.h: EX_SOFTWARE)."""
+
+_log = Log("app")
+
+MakeFinders = Callable[[Config, Visibility, Hear], list[Finder]]
+
+
+def _read_config_clock(config: Config) -> Callable[[], Clock]:
+    return MachineClock(ClockTrust(config.clock))
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the daemon finds round it; tests give it another world."""
+
+    make_transports: Callable[[Config], Mapping[str, Transport]] = make_transports
+    make_finders: MakeFinders = make_finders
+    make_clock: Callable[[Config], Callable[[], Clock]] = _read_config_clock
+    notifier: Notifier = field(default_factory=Notifier)
+    signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
+
+
+async def serve(
+    launch: Launch, composition: Composition, surroundings: Surroundings | None = None
+) -> int:
+    """Run a daemon until it is told to end; return its exit status.
+
+    Raises:
+        Refusal: the home cannot be opened.
+    """
+    with ThreadWorker() as worker:
+        return await serve_on(worker, launch, composition, surroundings or Surroundings())
+
+
+async def serve_on(
+    worker: Worker, launch: Launch, composition: Composition, surroundings: Surroundings
+) -> int:
+    """Run a daemon whose stores belong to `worker`; see `serve`."""
+    stores = await worker.run(composition.open_stores)
+    try:
+        visibility = launch.config.visibility
+        if visibility is None:
+            visibility = await worker.run(
+                lambda: stores.transact(lambda: composition.visibility(stores))
+            )
+        host = Host(
+            worker=worker,
+            stores=stores,
+            build=lambda: composition.build(stores),
+            read_clock=surroundings.make_clock(launch.config),
+        )
+        app = _App(launch, host, visibility, surroundings)
+        return await app.run(composition.parts(host))
+    finally:
+        with trio.CancelScope(shield=True):
+            await worker.run(functools.partial(_close, stores))
+
+
+def _close(stores: ClosableStores) -> None:
+    stores.close()
+
+
+class _App:
+    def __init__(
+        self,
+        launch: Launch,
+        host: Host[NodeMachine],
+        visibility: Visibility,
+        surroundings: Surroundings,
+    ) -> None:
+        self._config = launch.config
+        self._home = launch.home
+        self._has_network = launch.once_fd is None
+        self._host = host
+        self._visibility = visibility
+        self._surroundings = surroundings
+        self._status = 0
+        self._scope = trio.CancelScope()
+
+    async def run(self, parts: Sequence[Part]) -> int:
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                self._attach(nursery)
+                nursery.start_soon(self._end_on_signal)
+                nursery.start_soon(self._run_host)
+                nursery.start_soon(self._watch_disk)
+                await self._host.started.wait()
+                for part in parts:
+                    nursery.start_soon(self._run_part, part)
+                self._surroundings.notifier.say(READY)
+                nursery.start_soon(self._keep_watchdog_quiet)
+                _log.info("running", visibility=self._visibility)
+        self._surroundings.notifier.say(STOPPING)
+        return self._status
+
+    def _attach(self, nursery: trio.Nursery) -> None:
+        """Give the node's effects somebody who carries them out."""
+        config, host = self._config, self._host
+        is_on = self._has_network
+        transports = self._surroundings.make_transports(config) if is_on else {}
+        peers = Peers(
+            nursery=nursery,
+            transports=transports,
+            post=host.post,
+            has_room=lambda: host.has_room,
+            streams_max=config.streams_max,
+        )
+        doors = Doors(
+            transports=transports,
+            ports=(config.port, *config.extra_ports),
+            peers=peers,
+            post=host.post,
+            is_shy=self._visibility is Visibility.SILENT,
+        )
+        make_finders = self._surroundings.make_finders
+        finders = make_finders(config, self._visibility, self._hear) if is_on else []
+
+        def perform(effect: Effect) -> None:
+            match effect:
+                case Send():
+                    peers.send(effect)
+                case Close():
+                    peers.close(effect)
+                case Dial():
+                    peers.dial(effect)
+                case Advertise(beacons):
+                    doors.show(is_shown=bool(beacons))
+                    for finder in finders:
+                        finder.show(Shown(beacons, doors.listening))
+                case Wake() | Changed():
+                    raise LocalMisuse("the host keeps these to itself")
+
+        host.attach(
+            perform=perform,
+            forget_streams=peers.forget_all,
+            standing=lambda: doors.listening,
+        )
+        if is_on:
+            run_doors = functools.partial(supervise, "doors", doors.run, weather=(OSError,))
+            nursery.start_soon(run_doors)
+        for finder in finders:
+            run_finder = functools.partial(supervise, finder.name, finder.run, weather=(OSError,))
+            nursery.start_soon(run_finder)
+
+    def _hear(self, heard: Heard) -> None:
+        # What is refused now is said again by its beacon.
+        self._host.offer(heard)
+
+    async def _run_host(self) -> None:
+        try:
+            await self._host.run()
+        except TooManyFailures:
+            _log.error("the node keeps failing; giving up")
+            self._status = EXIT_FAILED
+        self._scope.cancel()
+
+    async def _run_part(self, part: Part) -> None:
+        await supervise(part.name, part.run)
+        if part.ends_all:
+            self._scope.cancel()
+
+    async def _end_on_signal(self) -> None:
+        if not self._surroundings.signals:
+            return
+        with trio.open_signal_receiver(*self._surroundings.signals) as arrivals:
+            async for number in arrivals:
+                _log.info("ending", signal=signal.Signals(number).name)
+                self._scope.cancel()
+
+    async def _watch_disk(self) -> None:
+        await supervise("disk", functools.partial(watch_disk, self._home, self._host.offer))
+
+    async def _keep_watchdog_quiet(self) -> None:
+        """Tell the service manager that the node still does what it is asked."""
+        within_s = self._surroundings.notifier.watchdog_s
+        if within_s is None:
+            return
+        while True:
+            await trio.sleep(within_s / 2)
+            try:
+                await self._host.call(lambda _node, _clock: None)
+            except NodeFailed:
+                continue
+            self._surroundings.notifier.say(WATCHDOG)
+
+
+async def watch_disk(home: Path, tell: Callable[[FreeSpace], object]) -> None:
+    """Say once a minute how much room there is under the home."""
+    while True:
+        room = os.statvfs(home)
+        tell(FreeSpace(room.f_bavail * room.f_frsize))
+        await trio.sleep(DISK_POLL_S)

@@ -1,0 +1,227 @@
+"""The configuration file of a home: ``config.toml``, all of it optional.
+
+Every key is checked, and an unknown one is refused by name: a misspelt key that
+is silently ignored is a promise silently broken.  See docs/configuration.md.
+"""
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from meshnews.errors import Refusal
+from meshnews.node.event import Address
+from meshnews.node.settings import Settings, StaticNeighbour, Visibility
+
+CONFIG_BYTES_MAX: Final = 256 * 1024
+NEIGHBOURS_NAMED_MAX: Final = 64
+PORTS_MAX: Final = 8
+ADDRESSES_MAX: Final = 16
+
+TELLING_WORDS: Final = ("press", "news", "mesh", "secure", "report", "dispatch", "desk")
+"""Words that never appear on the air or in a list of processes."""
+
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+NamedPort = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
+
+
+class Neighbour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A relay or collector to be called at a fixed address."""
+
+    at: Annotated[str, msgspec.Meta(min_length=3, max_length=300)]
+    """``host:port``; an IPv6 address in brackets, with its scope where it needs one."""
+    relay: Annotated[str, msgspec.Meta(min_length=8, max_length=64)]
+    """How the relay's key begins, in hexadecimal."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that a home's keeper may decide.  The defaults need no file."""
+
+    visibility: Visibility | None = None
+    """None: what the home's role brings with it."""
+    clock: Literal["auto", "trusted", "untrusted"] = "auto"
+    """Whether to believe the wall clock; auto: as far as the system vouches for it."""
+
+    port: Port = 0
+    """Where streams are accepted; 0: any free port, another at every start."""
+    extra_ports: Annotated[tuple[NamedPort, ...], msgspec.Meta(max_length=PORTS_MAX)] = ()
+    addresses: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=ADDRESSES_MAX)] = (
+        "0.0.0.0",  # noqa: S104  a relay is there to be reached
+        "::",
+    )
+    streams_max: Annotated[int, msgspec.Meta(ge=8, le=4096)] = 320
+    """Streams accepted at once, strangers' included."""
+
+    service_type: Annotated[str, msgspec.Meta(max_length=60)] = "_relay._tcp"
+    """What the home is called on local networks while it is open."""
+    process_title: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = "relayd"
+
+    quota_mb: Annotated[int, msgspec.Meta(ge=16, le=16 * 1024 * 1024)] = 2048
+    hold_s: Seconds = 1800.0
+    """Own work other than flashes is first offered after a random time up to this."""
+    hold_flash_s: Seconds = 120.0
+    hold_receipt_s: Seconds = 1800.0
+    """A reporter's receipt for an answer is let go after a random time up to this."""
+    batch_s: Seconds = 1800.0
+    """A collector lets receipts go this often."""
+    batch_flash_s: Seconds = 120.0
+
+    log_format: Literal["plain", "json"] = "plain"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    neighbour: Annotated[tuple[Neighbour, ...], msgspec.Meta(max_length=NEIGHBOURS_NAMED_MAX)] = ()
+
+
+def load_config(path: Path, *, required: bool = False) -> Config:
+    """Return what the file at `path` says; the defaults where there is none.
+
+    Raises:
+        Refusal: the file cannot be read or says what it may not; it names the key
+            and, where that can be known, the line.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(CONFIG_BYTES_MAX + 1)
+    except FileNotFoundError as exc:
+        if not required:
+            return Config()
+        raise _refused(path, "is not there") from exc
+    except OSError as exc:
+        raise _refused(path, f"cannot be read ({exc.strerror})") from exc
+    if len(raw) > CONFIG_BYTES_MAX:
+        raise _refused(path, f"has more than {CONFIG_BYTES_MAX} bytes")
+    try:
+        return parse_config(raw.decode("utf-8"), path)
+    except UnicodeDecodeError as exc:
+        raise _refused(path, "is not UTF-8") from exc
+
+
+def parse_config(text: str, path: Path = Path("config.toml")) -> Config:
+    """Return what `text` says; `path` is only named in refusals.
+
+    Raises:
+        Refusal: see `load_config`.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise _refused(path, f"is not TOML: {exc}") from exc
+    try:
+        config = msgspec.convert(table, Config)
+    except msgspec.ValidationError as exc:
+        problem, key = _locate(str(exc))
+        raise _refused(path, problem, key=key, line=_line_of(text, key)) from exc
+    for problem, key in _impossible(config):
+        raise _refused(path, problem, key=key, line=_line_of(text, key))
+    return config
+
+
+def node_settings(config: Config) -> Settings:
+    """Return what of `config` the node itself goes by."""
+    return Settings(
+        quota_bytes=config.quota_mb * 1_000_000,
+        neighbours=tuple(
+            StaticNeighbour(Address("tcp", each.at), _key_start(each.relay))
+            for each in config.neighbour
+        ),
+        visibility=config.visibility,
+        hold_s_max=config.hold_s,
+        flash_hold_s_max=config.hold_flash_s,
+        reply_receipt_hold_s_max=config.hold_receipt_s,
+        batch_s=config.batch_s,
+        flash_batch_s=config.batch_flash_s,
+    )
+
+
+def _key_start(digits: str) -> bytes:
+    return bytes.fromhex(digits[: len(digits) // 2 * 2])
+
+
+def _impossible(config: Config) -> Sequence[tuple[str, str]]:
+    """Return what types alone do not catch, as (problem, key)."""
+    problems = [
+        (f"may not contain {word!r}, which tells what it is for", key)
+        for key in ("service_type", "process_title")
+        for word in TELLING_WORDS
+        if word in getattr(config, key).lower()
+    ]
+    if not re.fullmatch(r"_[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?\._tcp", config.service_type):
+        problems.append(("must look like _name._tcp (RFC 6763, section 7)", "service_type"))
+    if not config.process_title.isprintable():
+        problems.append(("must be printable", "process_title"))
+    for address in config.addresses:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            problems.append(("must hold IP addresses only", "addresses"))
+    for index, neighbour in enumerate(config.neighbour):
+        if not _is_where(neighbour.at):
+            problems.append(
+                ("must be host:port, an IPv6 address in brackets", f"neighbour[{index}].at")
+            )
+        if not re.fullmatch(r"[0-9a-f]+", neighbour.relay):
+            problems.append(("must be lower case hexadecimal", f"neighbour[{index}].relay"))
+    return problems
+
+
+def _is_where(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) <= 65535):
+        return False
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            return ipaddress.ip_address(host[1:-1]).version == 6
+        except ValueError:
+            return False
+    return re.fullmatch(r"[A-Za-z0-9._-]+", host) is not None
+
+
+def _locate(message: str) -> tuple[str, str]:
+    """Split msgspec's message into what is wrong and the key it is about."""
+    problem, _, where = message.partition(" - at `$")
+    path = where.rstrip("`").lstrip(".")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", problem, re.DOTALL)
+    if unknown:
+        return "is not a key that is known", f"{path}.{unknown[1]}".lstrip(".")
+    missing = re.fullmatch(r"Object missing required field `(.*)`", problem)
+    if missing:
+        return "is missing", f"{path}.{missing[1]}".lstrip(".")
+    return f"is wrong: {problem[:1].lower()}{problem[1:]}", path
+
+
+def _line_of(text: str, key: str) -> int | None:
+    """Return the line on which `key` (``port``, ``neighbour[1].at``) is plainly set, if any."""
+    table, _, name = re.sub(r"\[(?:\d+|\.\.\.)\]$", "", key).rpartition(".")
+    wanted, _, index = table.partition("[")
+    here, seen = "", -1
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line)
+        if header:
+            here = header[1]
+            seen += here == wanted
+            if here == name and not wanted:
+                return number
+            continue
+        is_here = here == wanted and (not index or index.rstrip("]") in (str(seen), "..."))
+        if is_here and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
+            return number
+    return None
+
+
+def _refused(path: Path, problem: str, *, key: str = "", line: int | None = None) -> Refusal:
+    what = f"The configuration file {path.name} {problem}."
+    if key:
+        place = "" if line is None else f" (line {line})"
+        what = f"The key {key!r} in {path.name}{place} {problem}."
+    return Refusal(
+        "configuration",
+        what=what,
+        meaning="Nothing was started, so that no wish of yours is silently ignored.",
+        remedy=f"Mend {path} and start again; docs/configuration.md lists every key.",
+    )

@@ -1,0 +1,155 @@
+"""Handlers of what a reporter does: file, and look how far things have got."""
+
+import functools
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from meshnews.bundle.statement import Priority, Role
+from meshnews.control import refusal
+from meshnews.control.fact import (
+    AttachmentOffer,
+    DispatchState,
+    DispatchStatus,
+    FilingWarning,
+    ItemKind,
+    Phase,
+    Topic,
+)
+from meshnews.control.fact import Priority as PriorityWord
+from meshnews.control.reply import Changed, Filed, Progress, Status
+from meshnews.control.request import File, StatusRequest, Watch
+from meshnews.limits import CONTROL_ITEMS_MAX
+from meshnews.node import dispatch as record
+from meshnews.node import filing as sealing
+from meshnews.node.filing import FilingDraft
+from meshnews.node.node import Node
+from meshnewsd.control.table import Asker
+from meshnewsd.control.times import date_of, day_of, moment
+
+if TYPE_CHECKING:
+    from meshnewsd.control.server import Emit
+
+PRIORITIES: Final = {
+    PriorityWord.FLASH: Priority.FLASH,
+    PriorityWord.URGENT: Priority.URGENT,
+    PriorityWord.ROUTINE: Priority.ROUTINE,
+    PriorityWord.BULK: Priority.BULK,
+}
+WORDS: Final = {priority: word for word, priority in PRIORITIES.items()}
+
+STEP_BYTES: Final = 1024 * 1024
+"""What is sealed in one transaction: others get their turn between two."""
+
+
+class FilingDesk:
+    """The handlers, with the way to the node."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+
+    async def file(self, request: File, descriptors: Sequence[int], emit: "Emit") -> Filed:
+        """Seal a dispatch and queue it."""
+        today = None if request.today is None else day_of(request.today)
+        priority = PRIORITIES[request.priority]
+        draft = await self._asker.ask(lambda node: node.filing.begin(priority, today=today))
+        try:
+            for number, offer in enumerate(request.attachments):
+                await self._attach(draft, number, offer, descriptors[number], emit)
+            return await self._asker.ask(lambda node: _finish(node, draft, request))
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await self._asker.ask(lambda node: node.filing.abandon(draft))
+            raise
+
+    async def _attach(
+        self, draft: FilingDraft, number: int, offer: AttachmentOffer, descriptor: int, emit: "Emit"
+    ) -> None:
+        role = Role(offer.role.value)
+        await self._asker.ask(
+            lambda node: node.filing.attach(draft, offer.name, size=offer.size, role=role)
+        )
+        done = 0
+        while piece := await trio.to_thread.run_sync(os.pread, descriptor, STEP_BYTES, done):
+            done += len(piece)
+            if done > offer.size:
+                raise refusal.attachment_changed(number + 1)
+            await self._asker.ask(functools.partial(_add, draft=draft, piece=piece))
+            await emit(Progress(Phase.SEALING, number, done, offer.size))
+        await self._asker.ask(lambda node: node.filing.end_attachment(draft))
+
+    async def status(self, request: StatusRequest, _: Sequence[int], __: "Emit") -> Status:
+        """Tell how far dispatches have got."""
+        return await self._asker.ask(lambda node: _status(node, request.id))
+
+    async def watch(self, request: Watch, _: Sequence[int], emit: "Emit") -> Status:
+        """Send `Changed` events until the asker hangs up, which cancels this."""
+        wanted = {topic.value for topic in request.topics}
+        with self._asker.host.watch() as watch:
+            while True:
+                for change in await watch.next():
+                    if change.topic.value in wanted:
+                        item = None if change.ref is None else change.ref.id.hex()
+                        await emit(Changed(Topic(change.topic.value), item))
+
+
+def _add(node: Node, *, draft: FilingDraft, piece: bytes) -> None:
+    node.filing.add(draft, piece)
+
+
+def _finish(node: Node, draft: FilingDraft, request: File) -> Filed:
+    filed = node.filing.finish(
+        draft, text=request.text, slug=request.slug, now=request.now, forget=request.forget
+    )
+    home = node.home
+    entry = home.custody.entry(filed.ref)
+    held_s = 0.0 if entry is None else max(0.0, entry.release_at_s - home.moment.lived_s)
+    return Filed(
+        id=filed.ref.id.hex(),
+        release_at=moment(home.wall.s + held_s) if held_s else None,
+        expires_on=None if entry is None else date_of(entry.expiry_day),
+        forgotten=request.forget,
+        warnings=_warnings(filed, draft),
+    )
+
+
+def _warnings(filed: sealing.Filed, draft: FilingDraft) -> tuple[FilingWarning, ...]:
+    warnings = []
+    if filed.stale_keys:
+        warnings.append(FilingWarning.OLD_KEY)
+    if filed.shared_keys:
+        warnings.append(FilingWarning.EPOCH_KEY)
+    if not draft.clock_trusted:
+        warnings.append(FilingWarning.CLOCK_UNSURE)
+    return tuple(warnings)
+
+
+def _status(node: Node, item: str | None) -> Status:
+    found = node.dispatches.all() if item is None else [node.dispatches.find(item)]
+    return Status(
+        dispatches=tuple(_fact(node, one) for one in found[:CONTROL_ITEMS_MAX]),
+        more=max(0, len(found) - CONTROL_ITEMS_MAX),
+    )
+
+
+def _fact(node: Node, progress: record.Progress) -> DispatchStatus:
+    one = progress.dispatch
+    entry = node.home.custody.entry(one.ref)
+    return DispatchStatus(
+        id=one.ref.id.hex(),
+        slug=one.slug,
+        kind=ItemKind.DISPATCH,
+        priority=WORDS[one.priority],
+        state=DispatchState(progress.state.value),
+        filed_at=moment(one.filed_at) if one.clock_trusted else None,
+        release_at=moment(node.home.wall.s + progress.held_for_s) if progress.held_for_s else None,
+        carried_by=progress.copies,
+        on_wire_at=moment(one.on_wire_at),
+        received_at=moment(one.received_at),
+        read_at=moment(one.read_at),
+        expires_on=None if entry is None else date_of(entry.expiry_day),
+        attachments=len(one.attachments),
+        attachments_received=sum(part.received >= part.bundles for part in one.attachments),
+    )

@@ -1,0 +1,1 @@
+"""Ways to come upon neighbours: one file each."""

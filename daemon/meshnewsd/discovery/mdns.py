@@ -1,0 +1,240 @@
+"""Beacons as DNS-SD services on the local network (RFC 6762, RFC 6763).
+
+Each beacon is one service of a neutral type.  Its instance and its host are one
+random label, made afresh with every beacon; the machine's own name is never
+used.  Its only TXT entry is ``v=`` and the 48 bytes.
+
+zeroconf runs its own thread; what it does for us it is asked from threads, and
+what it tells us comes over in one hop.
+"""
+
+import contextlib
+import functools
+import ipaddress
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import trio
+from zeroconf import (
+    InterfaceChoice,
+    IPVersion,
+    ServiceBrowser,
+    ServiceInfo,
+    ServiceStateChange,
+    Zeroconf,
+)
+
+from meshnews.crypto.entropy import Entropy
+from meshnews.link.beacon import BEACON_BYTES
+from meshnews.node.event import Address, Heard
+from meshnewsd.discovery.interface import Hear, Shown
+from meshnewsd.platform.entropy import OsEntropy
+from meshnewsd.platform.interfaces import AddressWatch, InterfaceAddress, list_addresses
+from meshnewsd.platform.logs import Log
+
+DOMAIN: Final = "local."
+TXT_KEY: Final = b"v"
+LABEL_BYTES: Final = 6
+TTL_S: Final = 60
+"""Records of a machine that has gone are forgotten after this."""
+
+RESOLVE_MS_MAX: Final = 1500
+RESOLVERS: Final = 2
+NAMES_QUEUED_MAX: Final = 64
+"""Services waiting to be looked at; more at once is no neighbourhood but a flood."""
+
+ADDRESSES_HEARD_MAX: Final = 8
+BEACONS_HEARD_MAX: Final = 4
+CLOSE_S_MAX: Final = 1.0
+
+_log = Log("mdns")
+
+
+class MdnsFinder:
+    """Meets `meshnewsd.discovery.interface.Finder`.
+
+    Args:
+        service_type: such as ``_relay._tcp``.
+        hear: told what was heard.
+        interfaces: addresses of the interfaces to use; None: all but loopback.
+        entropy: for the labels.
+    """
+
+    name = "mdns"
+
+    def __init__(
+        self,
+        *,
+        service_type: str,
+        hear: Hear,
+        interfaces: Sequence[str] | None = None,
+        entropy: Entropy | None = None,
+    ) -> None:
+        self._type = f"{service_type}.{DOMAIN}"
+        self._hear = hear
+        self._interfaces = None if interfaces is None else list(interfaces)
+        self._entropy = entropy or OsEntropy()
+        self._shown = Shown()
+        self._services: dict[bytes, ServiceInfo] = {}
+        """What is registered, by beacon."""
+        self._changed = trio.Event()
+
+    def show(self, shown: Shown) -> None:
+        """Show these from now on; see the protocol."""
+        self._shown = shown
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Show and browse until cancelled; see the protocol."""
+        watch = AddressWatch()
+        while not self._usable(watch.addresses):
+            await watch.changed()
+        zeroconf = await trio.to_thread.run_sync(self._open)
+        self._services.clear()
+        try:
+            names_in, names = trio.open_memory_channel[str](NAMES_QUEUED_MAX)
+            handlers = [self._notice_into(names_in, trio.lowlevel.current_trio_token())]
+            browse = functools.partial(ServiceBrowser, zeroconf, self._type, handlers)
+            await trio.to_thread.run_sync(browse)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._publish, zeroconf)
+                nursery.start_soon(self._follow_interfaces, zeroconf, watch)
+                for _ in range(RESOLVERS):
+                    nursery.start_soon(self._resolve, zeroconf, names)
+        finally:
+            with trio.move_on_after(CLOSE_S_MAX, shield=True):
+                await trio.to_thread.run_sync(zeroconf.close, abandon_on_cancel=True)
+
+    def _open(self) -> Zeroconf:
+        if self._interfaces is not None:
+            return Zeroconf(interfaces=self._interfaces)
+        try:
+            return Zeroconf(interfaces=InterfaceChoice.All, ip_version=IPVersion.All)
+        except OSError:
+            return Zeroconf(interfaces=InterfaceChoice.All, ip_version=IPVersion.V4Only)
+
+    def _usable(self, addresses: Iterable[InterfaceAddress]) -> list[bytes]:
+        """Return the addresses to be shown, packed."""
+        if self._interfaces is None:
+            return sorted({each.packed for each in addresses if not each.is_loopback})
+        return sorted({each.packed for each in addresses if each.address in self._interfaces})
+
+    async def _publish(self, zeroconf: Zeroconf) -> None:
+        while True:
+            self._changed = trio.Event()
+            shown = self._shown
+            ports = [each.port for each in shown.listening if each.transport == "tcp"]
+            wanted = shown.beacons if ports else ()
+            for beacon in wanted:
+                if beacon not in self._services:
+                    await self._register(zeroconf, beacon, ports[0])
+            for beacon in [each for each in self._services if each not in wanted]:
+                service = self._services.pop(beacon)
+                await trio.to_thread.run_sync(zeroconf.unregister_service, service)
+            await self._changed.wait()
+
+    async def _register(self, zeroconf: Zeroconf, beacon: bytes, port: int) -> None:
+        label = self._entropy.draw(LABEL_BYTES).hex()
+        service = self._services[beacon] = self._describe(label, beacon, port)
+        # Twelve random digits need no probing for a namesake, which would only
+        # make the beacon late.
+        register = functools.partial(
+            zeroconf.register_service, service, cooperating_responders=True
+        )
+        await trio.to_thread.run_sync(register)
+
+    def _describe(self, label: str, beacon: bytes, port: int) -> ServiceInfo:
+        return ServiceInfo(
+            self._type,
+            f"{label}.{self._type}",
+            port=port,
+            addresses=self._usable(list_addresses()),
+            server=f"{label}.{DOMAIN}",
+            properties={TXT_KEY: beacon},
+            host_ttl=TTL_S,
+            other_ttl=TTL_S,
+        )
+
+    async def _follow_interfaces(self, zeroconf: Zeroconf, watch: AddressWatch) -> None:
+        """Show on the interfaces that there are what was shown on those there were."""
+        known = self._usable(watch.addresses)
+        while True:
+            usable = self._usable(await watch.changed())
+            if usable != known:
+                known = usable
+                await self._move(zeroconf)
+
+    async def _move(self, zeroconf: Zeroconf) -> None:
+        # zeroconf does not notice by itself that interfaces come and go.
+        await trio.to_thread.run_sync(zeroconf.update_interfaces, self._interfaces)
+        for beacon, before in tuple(self._services.items()):
+            label = before.name.partition(".")[0]
+            service = self._describe(label, beacon, before.port or 0)
+            if self._services.get(beacon) is before:
+                self._services[beacon] = service
+                await trio.to_thread.run_sync(zeroconf.update_service, service)
+
+    def _notice_into(
+        self, names: trio.MemorySendChannel[str], token: trio.lowlevel.TrioToken
+    ) -> Callable[..., None]:
+        """Return what zeroconf calls, in its own thread, when a service comes, changes or goes."""
+
+        def notice(name: str) -> None:
+            if any(service.name == name for service in self._services.values()):
+                return
+            try:
+                names.send_nowait(name)
+            except trio.WouldBlock:
+                _log.debug("too many services at once")
+
+        def change(*, name: str, state_change: ServiceStateChange, **_: object) -> None:
+            # A service that goes needs no word: its beacon dies by itself.
+            if state_change is not ServiceStateChange.Removed:
+                with contextlib.suppress(trio.RunFinishedError):
+                    token.run_sync_soon(notice, name)
+
+        return change
+
+    async def _resolve(self, zeroconf: Zeroconf, names: trio.MemoryReceiveChannel[str]) -> None:
+        async for name in names:
+            ask = functools.partial(zeroconf.get_service_info, self._type, name, RESOLVE_MS_MAX)
+            service = await trio.to_thread.run_sync(ask)
+            if service is not None:
+                for heard in read_service(service, loopback=self._interfaces is not None):
+                    self._hear(heard)
+
+
+def read_service(service: ServiceInfo, *, loopback: bool = False) -> list[Heard]:
+    """Return what a service may be saying to us; nothing when it is somebody else's.
+
+    Args:
+        service: as resolved.
+        loopback: let addresses of this very machine count.
+    """
+    values = [value for value in service.properties.values() if value is not None]
+    beacons = [value for value in values if len(value) == BEACON_BYTES][:BEACONS_HEARD_MAX]
+    if not beacons or not service.port:
+        return []
+    addresses = []
+    for text in service.parsed_scoped_addresses():
+        where = _where(text, service.port, loopback=loopback)
+        if where is not None:
+            addresses.append(Address("tcp", where))
+    found = tuple(addresses[:ADDRESSES_HEARD_MAX])
+    return [Heard(beacon, found) for beacon in beacons] if found else []
+
+
+def _where(text: str, port: int, *, loopback: bool) -> str | None:
+    host, _, scope = text.partition("%")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if address.is_multicast or address.is_unspecified or (address.is_loopback and not loopback):
+        return None
+    if address.version == 4:
+        return f"{address}:{port}"
+    if not address.is_link_local:
+        return f"[{address}]:{port}"
+    # A link-local address without its scope leads nowhere.
+    return f"[{address}%{scope}]:{port}" if scope else None

@@ -1,0 +1,1 @@
+"""Streams to neighbours, and who is dialled."""

@@ -1,0 +1,1 @@
+"""The machine: clocks, paths, systemd, logs, threads."""

@@ -1,0 +1,50 @@
+"""Where a home is, and how its socket is reached when its path is long.
+
+A home is one directory that holds everything of one identity.  Its default name
+says nothing about what it is for.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+HOME_VARIABLE: Final = "MESHNEWS_HOME"
+DEFAULT_NAME: Final = "relay"
+CONFIG_NAME: Final = "config.toml"
+SOCKET_NAME: Final = "control.sock"
+
+UNIX_PATH_BYTES_MAX: Final = 107
+"""What sockaddr_un holds on Linux beside its final zero (unix(7))."""
+
+
+def find_home(given: str | None, environment: Mapping[str, str]) -> Path:
+    """Return the home: the one given, else the environment's, else the default."""
+    chosen = given or environment.get(HOME_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs  # noqa: PLC0415  a start with a home given need not pay for it
+
+    return platformdirs.user_data_path(DEFAULT_NAME, appauthor=False)
+
+
+@contextmanager
+def reachable(path: Path) -> Iterator[str]:
+    """Yield a name of the Unix socket `path` that is short enough to bind or connect to.
+
+    A path too long for the kernel is reached through its directory, held open
+    for as long as the context lasts: ``/proc/self/fd/N/NAME``.  So the socket is
+    always in its home, and never in a directory that others may write to.
+
+    Raises:
+        OSError: the directory cannot be opened.
+    """
+    if len(os.fsencode(path)) <= UNIX_PATH_BYTES_MAX:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)

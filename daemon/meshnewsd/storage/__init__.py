@@ -1,0 +1,1 @@
+"""The stores on disk; the only door to apsw."""

@@ -1,0 +1,62 @@
+"""What can go wrong with a database, in the house's words."""
+
+import apsw
+
+from meshnews.errors import MeshnewsError, Refusal, StoreFull
+
+
+class StoreDamaged(MeshnewsError):
+    """A database cannot be read or written any more: a broken disk, file or file system.
+
+    Nothing that was committed before is known to be lost, and nothing of the
+    running transaction was kept.
+    """
+
+
+def unreadable(name: str) -> Refusal:
+    """Return the refusal for a database that the key does not open."""
+    return Refusal(
+        "store-unreadable",
+        what=f"{name} cannot be read with the keys of this home.",
+        meaning="It was written with other keys, or it is damaged.",
+        remedy="Put back the whole folder from one copy, or start a new home.",
+    )
+
+
+def in_use(name: str) -> Refusal:
+    """Return the refusal for a database that another process has open."""
+    return Refusal(
+        "home-in-use",
+        what=f"{name} is open in another process.",
+        meaning="Two programs must not write to one home.",
+        remedy="Stop the other one, or choose another home.",
+    )
+
+
+def newer(name: str) -> Refusal:
+    """Return the refusal for what a newer version of the program wrote."""
+    return Refusal(
+        "newer-home",
+        what=f"{name} was written by a newer version of this program.",
+        meaning="This version would not understand it, and has changed nothing.",
+        remedy="Install the newer version again.",
+    )
+
+
+def translate(fault: apsw.Error) -> MeshnewsError | None:
+    """Return what `fault` is in the house's words; None for a bug of ours."""
+    match fault:
+        case apsw.FullError():
+            return StoreFull("the disk has no room")
+        case (
+            apsw.CorruptError()
+            | apsw.NotADBError()
+            | apsw.IOError()
+            | apsw.CantOpenError()
+            | apsw.ReadOnlyError()
+        ):
+            return StoreDamaged(f"the database gave {type(fault).__name__}")
+        case apsw.BusyError() | apsw.LockedError():
+            return in_use("The store")
+        case _:
+            return None

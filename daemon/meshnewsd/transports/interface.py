@@ -1,0 +1,71 @@
+"""What a transport is: something that opens and accepts streams of bytes.
+
+A transport moves bytes in order and reliably, or breaks.  It knows nothing of
+what they mean; secrecy and identity are made above it.  Every transport passes
+tests/contract/test_transport_contract.py.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import trio
+
+from meshnews.node.event import Address, Carrier
+
+Take = Callable[[trio.abc.HalfCloseableStream, Address], None]
+"""Called with each accepted stream and where it came from; must not block, owns the stream."""
+
+
+class Unreachable(Exception):
+    """Nobody answers there, or the words name no place."""
+
+
+class Doorway(Protocol):
+    """One place where streams are accepted."""
+
+    @property
+    def port(self) -> int:
+        """The port that neighbours dial; the same for as long as the doorway exists."""
+        ...
+
+    async def serve(self, take: Take) -> None:
+        """Accept streams until cancelled; may be called again afterwards.
+
+        Raises:
+            OSError: the port was lost to somebody else, or the system gave up on it.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give the port back."""
+        ...
+
+
+class Transport(Protocol):
+    """A way to carry streams."""
+
+    @property
+    def name(self) -> str:
+        """The word that `Address.transport` holds."""
+        ...
+
+    @property
+    def carrier(self) -> Carrier:
+        """What the node is told that its streams run over."""
+        ...
+
+    async def bind(self, port: int) -> Doorway:
+        """Take a port, 0 for any, without accepting yet.
+
+        Raises:
+            OSError: the port cannot be had.
+        """
+        ...
+
+    async def open(self, where: str) -> trio.abc.HalfCloseableStream:
+        """Open a stream; the caller sets the deadline.
+
+        Raises:
+            Unreachable: nobody answers at `where`, or it makes no sense.
+        """
+        ...

@@ -1,0 +1,233 @@
+"""Streams over TCP, IPv4 and IPv6 on the same port number.
+
+An address is ``host:port`` or ``[host%scope]:port``.  IPv6 sockets take IPv6
+only, so that both families can have the port; link-local addresses keep their
+scope, without which they lead nowhere.
+"""
+
+import errno
+import ipaddress
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+
+from meshnews.node.event import Address, Carrier
+from meshnewsd.platform.logs import Log
+from meshnewsd.transports.interface import Take, Unreachable
+
+BACKLOG: Final = 64
+"""Streams that the kernel holds for us while we look away."""
+
+NOTSENT_LOWAT_BYTES: Final = 16 * 1024
+"""Unsent bytes that the kernel keeps; what is urgent never waits behind more."""
+
+BIND_ATTEMPTS: Final = 16
+"""Free ports tried until one is free in both families."""
+
+SCARCITY_S: Final = 0.2
+"""How long accepting pauses when the system has no room for another stream."""
+
+_SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_NO_SUCH_FAMILY: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+_TCP_NOTSENT_LOWAT: Final = 25
+"""Linux's number; Python's socket module has no name for it on every version."""
+
+SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+"""What getaddrinfo returns; the last form is that of a family which Python cannot read."""
+
+_log = Log("tcp")
+
+
+class TcpTransport:
+    """Meets `meshnewsd.transports.interface.Transport`."""
+
+    name = "tcp"
+    carrier = Carrier.LAN
+
+    def __init__(self, *, addresses: Sequence[str]) -> None:
+        self._addresses = tuple(addresses)
+
+    async def bind(self, port: int) -> "TcpDoorway":
+        """Take `port`, 0 for any free one, on every address; see the protocol."""
+        for attempt in range(BIND_ATTEMPTS):
+            try:
+                sockets = await _bind_all(self._addresses, port)
+            except OSError as exc:
+                is_last = attempt == BIND_ATTEMPTS - 1
+                if port != 0 or exc.errno != errno.EADDRINUSE or is_last:
+                    raise
+            else:
+                return TcpDoorway(self._addresses, sockets)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def open(self, where: str) -> trio.SocketStream:
+        """Connect; see the protocol."""
+        host, port = split_where(where)
+        try:
+            found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as exc:
+            raise Unreachable("the name leads nowhere") from exc
+        last: OSError | None = None
+        for family, kind, protocol, _, sockaddr in found:
+            try:
+                return await _connect(family, kind, protocol, sockaddr)
+            except OSError as exc:
+                last = exc
+        raise Unreachable("nobody answers") from last
+
+
+class TcpDoorway:
+    """Meets `meshnewsd.transports.interface.Doorway`."""
+
+    def __init__(self, addresses: Sequence[str], sockets: list[trio.socket.SocketType]) -> None:
+        self._addresses = addresses
+        self._sockets = sockets
+        self.port: int = sockets[0].getsockname()[1]
+
+    async def serve(self, take: Take) -> None:
+        """Accept until cancelled; see the protocol.
+
+        The port stays ours while nobody is accepted, only not listened at, so that
+        a silent machine answers as one without a service.
+        """
+        if not self._sockets:
+            self._sockets = await _bind_all(self._addresses, self.port)
+        try:
+            async with trio.open_nursery() as nursery:
+                for sock in self._sockets:
+                    sock.listen(BACKLOG)
+                    nursery.start_soon(_accept, sock, take)
+        finally:
+            self._close()
+            with trio.CancelScope(shield=True):
+                await self._take_again()
+
+    async def aclose(self) -> None:
+        """Give the port back."""
+        self._close()
+        await trio.lowlevel.checkpoint()
+
+    def _close(self) -> None:
+        for sock in self._sockets:
+            sock.close()
+        self._sockets = []
+
+    async def _take_again(self) -> None:
+        try:
+            self._sockets = await _bind_all(self._addresses, self.port)
+        except OSError as exc:
+            _log.warning("port could not be kept", port=self.port, cause=exc)
+
+
+def split_where(where: str) -> tuple[str, int]:
+    """Return host and port of an address.
+
+    Raises:
+        Unreachable: it is not one.
+    """
+    host, _, digits = where.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise Unreachable("an IPv6 address needs brackets")
+    if not (host and digits.isascii() and digits.isdecimal() and len(digits) <= 5):
+        raise Unreachable("not host:port")
+    port = int(digits)
+    if not 0 < port <= 65535:
+        raise Unreachable("no such port")
+    return host, port
+
+
+def join_where(sockaddr: tuple[str, int] | tuple[str, int, int, int]) -> str:
+    """Return the address that leads back to a socket address."""
+    host, port = sockaddr[0], sockaddr[1]
+    if len(sockaddr) == 2:
+        return f"{host}:{port}"
+    scope = sockaddr[3]
+    if scope and "%" not in host:
+        try:
+            host = f"{host}%{socket.if_indextoname(scope)}"
+        except OSError:
+            host = f"{host}%{scope}"
+    return f"[{host}]:{port}"
+
+
+async def _bind_all(addresses: Sequence[str], port: int) -> list[trio.socket.SocketType]:
+    """Return sockets bound to one port number on every address that this machine can have."""
+    sockets: list[trio.socket.SocketType] = []
+    try:
+        for address in addresses:
+            sock = await _bind_one(address, port)
+            if sock is not None:
+                sockets.append(sock)
+                port = sock.getsockname()[1]
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    if not sockets:
+        raise OSError(errno.EADDRNOTAVAIL, "none of the configured addresses is here")
+    return sockets
+
+
+async def _bind_one(address: str, port: int) -> trio.socket.SocketType | None:
+    is_six = ipaddress.ip_address(address.partition("%")[0]).version == 6
+    family = socket.AF_INET6 if is_six else socket.AF_INET
+    try:
+        sock = trio.socket.socket(family, socket.SOCK_STREAM)
+    except OSError as exc:
+        if exc.errno in _NO_SUCH_FAMILY:
+            return None
+        raise
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_six:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        await sock.bind((address, port))
+    except OSError as exc:
+        sock.close()
+        if exc.errno in _NO_SUCH_FAMILY:
+            return None
+        raise
+    return sock
+
+
+async def _accept(listener: trio.socket.SocketType, take: Take) -> None:
+    while True:
+        try:
+            sock, sockaddr = await listener.accept()
+        except OSError as exc:
+            if exc.errno in _SCARCE:
+                _log.warning("no room for another stream", cause=exc)
+                await trio.sleep(SCARCITY_S)
+            elif exc.errno in {errno.EBADF, errno.EINVAL, errno.ENOTSOCK}:
+                raise
+            # Anything else befell the stream that was about to be accepted (accept(2)).
+            continue
+        try:
+            stream = _tune(sock)
+        except OSError:
+            sock.close()
+            continue
+        take(stream, Address("tcp", join_where(sockaddr)))
+
+
+async def _connect(
+    family: int, kind: int, protocol: int, sockaddr: SocketAddress
+) -> trio.SocketStream:
+    sock = trio.socket.socket(family, kind, protocol)
+    try:
+        await sock.connect(sockaddr)
+        return _tune(sock)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _tune(sock: trio.socket.SocketType) -> trio.SocketStream:
+    """Return a stream that sends at once and keeps little waiting (it sets TCP_NODELAY itself)."""
+    stream = trio.SocketStream(sock)
+    stream.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOTSENT_LOWAT_BYTES)
+    return stream

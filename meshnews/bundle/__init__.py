@@ -1,0 +1,1 @@
+"""Sealed bundles: format, sealing, statements, chunks, postage, receipts."""

@@ -1,0 +1,1 @@
+"""What the daemon and its command line say to each other."""

@@ -1,0 +1,316 @@
+"""The facts that a daemon tells its command line: words, states, lists.
+
+Nothing here is a sentence.  The daemon says what is so, in enumerations,
+numbers and times; the command line says it to a person.  Texts of other
+people (slugs, names, words of a dispatch) travel as they came, and whoever
+prints them makes them harmless first.
+
+Times are aware datetimes; on the wire they are MessagePack timestamps, UTC.
+"""
+
+import datetime as dt
+import enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from meshnews.limits import (
+    ALARMS_MAX,
+    ATTACHMENT_BYTES_MAX,
+    FILE_NAME_BYTES_MAX,
+    NAME_CHARS_MAX,
+    SLUG_CHARS_MAX,
+)
+
+Moment = Annotated[dt.datetime, Meta(tz=True)]
+"""A time; always aware."""
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)]
+"""A byline, or the name of a relay or a desk."""
+MaybeName = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
+"""A name, or nothing when there is none to tell."""
+Slug = Annotated[str, Meta(max_length=SLUG_CHARS_MAX)]
+ItemId = Annotated[str, Meta(pattern=r"^[0-9a-z-]{1,64}\Z")]
+"""What a person types to mean one item: an identifier, or the beginning of one."""
+DeskName = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+"""A desk identifier in hexadecimal."""
+Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+
+class Role(enum.StrEnum):
+    """What a home is for."""
+
+    REPORTER = "reporter"
+    RELAY = "relay"
+    EDITOR = "editor"
+
+
+class Priority(enum.StrEnum):
+    """How urgent an item is, in the order in which items travel."""
+
+    FLASH = "flash"
+    URGENT = "urgent"
+    ROUTINE = "routine"
+    BULK = "bulk"
+
+
+class DispatchState(enum.StrEnum):
+    """How far a dispatch has got.  Only a receipt makes it `RECEIVED`."""
+
+    DRAFT = "draft"
+    FILED = "filed"
+    CARRIED = "carried"
+    ON_THE_WIRE = "on the wire"
+    RECEIVED = "received"
+    READ = "read"
+
+
+class ItemKind(enum.StrEnum):
+    """What lies in an inbox."""
+
+    DISPATCH = "dispatch"
+    REPLY = "reply"
+    NOTICE = "notice"
+
+
+class Verdict(enum.StrEnum):
+    """What is known of who wrote an item."""
+
+    VERIFIED = "verified"
+    """The signature holds, and the card behind it was in force when it was opened here."""
+    DESK = "desk"
+    """Signed by an editor of our own desk."""
+    UNPROVEN = "unproven"
+    """Opened after the card was recalled."""
+    FORK = "fork"
+    """Opened after the recall, and it does not continue what the desk knew."""
+    LAPSED = "lapsed"
+    """The signature holds; the card had expired."""
+    UNREADABLE = "unreadable"
+    """Sealed to a key that is gone: the author must be asked to send it again."""
+
+
+class Alarm(enum.StrEnum):
+    """Something about an item that a person should look into."""
+
+    TWO_PLACES = "two-places"
+    """A one-time key was used twice: the card may be in two places."""
+    GAP = "gap"
+    """Numbers are missing before this item."""
+    BRANCH = "branch"
+    """Two items follow the same one."""
+
+
+class AttachmentRole(enum.StrEnum):
+    """What an attachment is to its dispatch."""
+
+    PREVIEW = "preview"
+    ORIGINAL = "original"
+    FILE = "file"
+
+
+class FilingWarning(enum.StrEnum):
+    """What a person should know about an item that was filed all the same."""
+
+    EPOCH_KEY = "epoch-key"
+    """No one-time key was left; a key that many dispatches share was used."""
+    OLD_KEY = "old-key"
+    """The newest key known of the desk does not cover today."""
+    CLOCK_UNSURE = "clock-unsure"
+    """The date is not known; the longest life was given."""
+    LITTLE_POSTAGE = "little-postage"
+
+
+class NeighbourKind(enum.StrEnum):
+    """What is known of a neighbour; no member ever learns which member another is."""
+
+    RELAY = "relay"
+    COLLECTOR = "collector"
+    MEMBER = "member"
+    CALLER = "caller"
+    """Somebody called us and, being a client, has shown no key of its own."""
+
+
+class CarrierName(enum.StrEnum):
+    """What a link runs over."""
+
+    LAN = "lan"
+    BLUETOOTH = "bluetooth"
+    UPLINK = "uplink"
+
+
+class Visibility(enum.StrEnum):
+    """How much this machine shows of itself at present."""
+
+    OPEN = "open"
+    VEILED = "veiled"
+    SILENT = "silent"
+
+
+class Topic(enum.StrEnum):
+    """What changed, for those who watch."""
+
+    DISPATCH = "dispatch"
+    INBOX = "inbox"
+    NEIGHBOURS = "neighbours"
+    DESK = "desk"
+
+
+class Phase(enum.StrEnum):
+    """What a long request is doing."""
+
+    SEALING = "sealing"
+    SAVING = "saving"
+
+
+class Level(enum.StrEnum):
+    """How a check of the doctor came out."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+class Check(enum.StrEnum):
+    """What the doctor looks at.  The facts that go with each are in `Finding`."""
+
+    HOME = "home"
+    """Only the owner may enter the home.  BAD: others may."""
+    DISK = "disk"
+    """`number` bytes are free under the stores."""
+    CLOCK = "clock"
+    """GOOD: believed.  WARNING: not; `day` is the day the machine goes by."""
+    DAEMON = "daemon"
+    """GOOD: running.  WARNING: this answer came without one, so nothing moves."""
+    DESK = "desk"
+    """GOOD: belongs to the desk `name`.  BAD: to none."""
+    CARD = "card"
+    """The card in `name` is good until `day`.  BAD: expired, or recalled when `day` is absent."""
+    MANIFEST = "manifest"
+    """What the desk signed is good until `day`."""
+    KEYS = "keys"
+    """`number` of `of` one-time keys to seal with are left."""
+    EPOCH_KEYS = "epoch-keys"
+    """GOOD: the desk's shared keys cover today.  WARNING: the newest ended on `day`."""
+    POSTAGE = "postage"
+    """`number` of `of` pieces of postage for routine dispatches are left."""
+    FLASH_POSTAGE = "flash-postage"
+    """`number` of `of` pieces of postage for flashes are left."""
+    COLLECTOR = "collector"
+    """`number` collectors with an address are known.  WARNING: none."""
+    CONTACT = "contact"
+    """Another machine was last met at `time`.  WARNING: never, or long ago."""
+    RECEIPTS = "receipts"
+    """The last receipt came at `time`.  WARNING: never, while dispatches wait."""
+    WAITING = "waiting"
+    """`number` dispatches wait for a receipt, the oldest since `time`."""
+    ONE_MACHINE = "one-machine"
+    """WARNING: the desk's keys lie on the machine that strangers may call."""
+    EDITORS = "editors"
+    """The desk has `number` editors.  WARNING: one, whose loss would be the desk's."""
+
+
+class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A value inside a message.  Its contents stay out of `repr`."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+class SafetyWord(Fact, frozen=True):
+    """One of eight words that two people compare, and its number in the list."""
+
+    number: Annotated[int, Meta(ge=0, le=2047)]
+    word: Annotated[str, Meta(min_length=1, max_length=16)]
+
+
+SafetyWords = Annotated[tuple[SafetyWord, ...], Meta(min_length=8, max_length=8)]
+
+
+class AttachmentOffer(Fact, frozen=True):
+    """One file to be attached; its descriptor travels beside the request."""
+
+    name: Annotated[str, Meta(max_length=FILE_NAME_BYTES_MAX)]
+    size: Annotated[int, Meta(ge=1, le=ATTACHMENT_BYTES_MAX)]
+    role: AttachmentRole = AttachmentRole.FILE
+
+
+class AttachmentStatus(Fact, frozen=True, kw_only=True):
+    """How much of an attachment of somebody's dispatch is here."""
+
+    name: Annotated[str, Meta(max_length=4096)]
+    """As the sender wrote it; may be empty, and is never to be trusted."""
+    size: Count
+    role: AttachmentRole
+    sha256: Sha256
+    bytes_here: Count
+    complete: bool
+
+
+class DispatchStatus(Fact, frozen=True, kw_only=True):
+    """How far one dispatch of this machine has got."""
+
+    id: ItemId
+    slug: Slug
+    kind: ItemKind = ItemKind.DISPATCH
+    priority: Priority
+    state: DispatchState
+    filed_at: Moment | None = None
+    release_at: Moment | None = None
+    """Until then it is held back, so that its first sighting does not name its author."""
+    carried_by: Count = 0
+    """How many other machines have said that it is on their disk."""
+    on_wire_at: Moment | None = None
+    received_at: Moment | None = None
+    read_at: Moment | None = None
+    expires_on: dt.date | None = None
+    """After this day nobody carries it any more."""
+    attachments: Count = 0
+    attachments_received: Count = 0
+
+
+class InboxItem(Fact, frozen=True, kw_only=True):
+    """One line of an inbox."""
+
+    id: ItemId
+    kind: ItemKind
+    slug: Slug
+    byline: MaybeName
+    priority: Priority
+    verdict: Verdict
+    alarms: Annotated[tuple[Alarm, ...], Meta(max_length=ALARMS_MAX)] = ()
+    arrived_at: Moment | None = None
+    claimed_at: Moment | None = None
+    """When the author says it was written: never evidence."""
+    opened: bool = False
+    attachments: Count = 0
+    attachments_complete: Count = 0
+
+
+class Neighbour(Fact, frozen=True, kw_only=True):
+    """One machine that this one has a link to."""
+
+    kind: NeighbourKind
+    name: MaybeName = ""
+    """Under which the card names it; empty when it is not one we know by name."""
+    carrier: CarrierName
+    since: Moment
+    bytes_received: Count
+    bytes_sent: Count
+    bytes_per_s: Count
+    watched: bool = False
+    """A recalled card knew its key and it has not yet taken the new one."""
+
+
+class Finding(Fact, frozen=True, kw_only=True):
+    """What one check of the doctor found; `Check` says which facts go with which."""
+
+    check: Check
+    level: Level
+    number: Count | None = None
+    of: Count | None = None
+    day: dt.date | None = None
+    time: Moment | None = None
+    name: MaybeName = ""

@@ -1,0 +1,289 @@
+"""What a daemon answers: one reply to each request, and events before it."""
+
+import datetime as dt
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from meshnews.control.fact import (
+    Alarm,
+    AttachmentStatus,
+    Count,
+    DeskName,
+    DispatchStatus,
+    FilingWarning,
+    Finding,
+    InboxItem,
+    ItemId,
+    ItemKind,
+    MaybeName,
+    Moment,
+    Name,
+    Neighbour,
+    Phase,
+    Priority,
+    Role,
+    SafetyWords,
+    Sha256,
+    Slug,
+    Topic,
+    Verdict,
+    Visibility,
+)
+from meshnews.control.request import CardFile, ManifestFile, RequestFile, RootKeyFile, Text
+from meshnews.errors import Refusal
+from meshnews.limits import (
+    ALARMS_MAX,
+    ATTACHMENTS_MAX,
+    CONTROL_ITEMS_MAX,
+    EDITORS_MAX,
+    NEIGHBOURS_MAX_COLLECTOR,
+    ROOTS_MAX,
+)
+
+Sentence = Annotated[str, Meta(max_length=1024)]
+
+
+class ReplyBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="is"):
+    """Root of the replies and events.  Contents stay out of `repr`."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+class Welcome(ReplyBase, frozen=True, tag="welcome", kw_only=True):
+    """Who answers: to `Hello`."""
+
+    version: Annotated[int, Meta(ge=0, le=65535)]
+    program: Annotated[str, Meta(max_length=32)]
+    """Release of the daemon."""
+    role: Role | None
+    """What the home is for; None when there is no home yet."""
+    endpoint: bool = False
+    locked: bool = False
+    """There is a vault and it is closed: `Unlock` comes first."""
+    once: bool = False
+    """Started for this connection alone: nothing moves between machines."""
+    clock_sure: bool = True
+    """The date is believed; otherwise `file` asks for it."""
+
+
+class Done(ReplyBase, frozen=True, tag="done"):
+    """It was done and there is nothing to tell."""
+
+
+class HomeMade(ReplyBase, frozen=True, tag="home-made"):
+    """To `Init`."""
+
+    role: Role
+    endpoint: bool
+
+
+class DeskMade(ReplyBase, frozen=True, tag="desk-made", kw_only=True):
+    """To `DeskCreate`: the root's key files, which are kept nowhere else."""
+
+    desk: DeskName
+    name: Name
+    words: SafetyWords
+    """Of the desk identifier: what `enrol --card` shows to everybody who joins."""
+    root_keys: Annotated[tuple[RootKeyFile, ...], Meta(min_length=1, max_length=ROOTS_MAX)]
+
+
+class RequestMade(ReplyBase, frozen=True, tag="request-made"):
+    """To `EnrolRequest`."""
+
+    request: RequestFile
+    words: SafetyWords
+    role: Role
+
+
+class CardWords(ReplyBase, frozen=True, tag="card-words"):
+    """To an unconfirmed `DeskCard`: what both sides compare."""
+
+    words: SafetyWords
+    role: Role
+
+
+class CardMade(ReplyBase, frozen=True, tag="card-made", kw_only=True):
+    """To a confirmed `DeskCard`."""
+
+    card: CardFile
+    role: Role
+    name: Name
+    valid_until: dt.date | None = None
+
+
+class Enrolled(ReplyBase, frozen=True, tag="enrolled", kw_only=True):
+    """To `EnrolCard`: which desk, and as whom."""
+
+    desk: DeskName
+    desk_name: MaybeName = ""
+    words: SafetyWords
+    """Of the desk identifier."""
+    role: Role
+    name: MaybeName
+    """The byline, or the relay's name; empty for an editor."""
+    valid_until: dt.date | None = None
+
+
+class EditorPrepared(ReplyBase, frozen=True, tag="editor-prepared", kw_only=True):
+    """To `DeskEditor`: the unsigned manifest, and what both sides compare."""
+
+    manifest: ManifestFile
+    words: SafetyWords
+    """Of the request."""
+    version: Count
+    editors: Annotated[int, Meta(ge=1, le=EDITORS_MAX)]
+
+
+class ManifestSigned(ReplyBase, frozen=True, tag="manifest-signed", kw_only=True):
+    """To `DeskSign`: the signed manifest and what it says."""
+
+    signed: ManifestFile
+    desk: DeskName
+    version: Count
+    editors: Annotated[int, Meta(ge=0, le=EDITORS_MAX)]
+    valid_until: dt.date
+
+
+class EditorCardMade(ReplyBase, frozen=True, tag="editor-card-made"):
+    """To `DeskEditorSigned`."""
+
+    card: CardFile
+
+
+class Filed(ReplyBase, frozen=True, tag="filed", kw_only=True):
+    """To `File`: sealed and on disk."""
+
+    id: ItemId
+    release_at: Moment | None = None
+    """Held back until then; None when it goes at once."""
+    expires_on: dt.date | None = None
+    forgotten: bool = False
+    warnings: Annotated[tuple[FilingWarning, ...], Meta(max_length=len(FilingWarning))] = ()
+
+
+class Status(ReplyBase, frozen=True, tag="status", kw_only=True):
+    """To `StatusRequest`, newest first."""
+
+    dispatches: Annotated[tuple[DispatchStatus, ...], Meta(max_length=CONTROL_ITEMS_MAX)]
+    more: Count = 0
+    """How many older ones were left out."""
+    wire_last_at: Moment | None = None
+    """When this machine last reached a collector itself."""
+    wire_expected_at: Moment | None = None
+
+
+class InboxListing(ReplyBase, frozen=True, tag="inbox-listing", kw_only=True):
+    """To `Inbox`, newest first."""
+
+    items: Annotated[tuple[InboxItem, ...], Meta(max_length=CONTROL_ITEMS_MAX)]
+    more: Count = 0
+
+
+class Opened(ReplyBase, frozen=True, tag="opened", kw_only=True):
+    """To `Open`: one item, whole."""
+
+    id: ItemId
+    kind: ItemKind
+    slug: Slug
+    byline: MaybeName
+    priority: Priority
+    verdict: Verdict
+    alarms: Annotated[tuple[Alarm, ...], Meta(max_length=ALARMS_MAX)] = ()
+    text: Text
+    claimed_at: Moment | None = None
+    arrived_at: Moment | None = None
+    in_reply_to: ItemId | None = None
+    attachments: Annotated[tuple[AttachmentStatus, ...], Meta(max_length=ATTACHMENTS_MAX)] = ()
+
+
+class AttachmentSaved(ReplyBase, frozen=True, tag="attachment-saved"):
+    """To `SaveAttachment`: everything was written."""
+
+    size: Count
+    sha256: Sha256
+
+
+class ReplyFiled(ReplyBase, frozen=True, tag="reply-filed", kw_only=True):
+    """To `SendReply`."""
+
+    id: ItemId
+    to: MaybeName
+    release_at: Moment | None = None
+    warnings: Annotated[tuple[FilingWarning, ...], Meta(max_length=len(FilingWarning))] = ()
+
+
+class NeighbourListing(ReplyBase, frozen=True, tag="neighbour-listing", kw_only=True):
+    """To `Neighbours`."""
+
+    visibility: Visibility
+    neighbours: Annotated[tuple[Neighbour, ...], Meta(max_length=NEIGHBOURS_MAX_COLLECTOR)]
+
+
+class Diagnosis(ReplyBase, frozen=True, tag="diagnosis"):
+    """To `Doctor`, in the order in which a person should read it."""
+
+    findings: Annotated[tuple[Finding, ...], Meta(max_length=256)]
+
+
+class Refused(ReplyBase, frozen=True, tag="refused"):
+    """To any request: it was not carried out, and why.  The fields are those of `Refusal`."""
+
+    code: Annotated[str, Meta(pattern=r"^[a-z-]{1,40}\Z")]
+    what: Sentence
+    meaning: Sentence
+    remedy: Sentence
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> "Refused":
+        """Return the reply that carries `refusal`."""
+        return cls(refusal.code, refusal.what, refusal.meaning, refusal.remedy)
+
+    def as_refusal(self) -> Refusal:
+        """Return what `of` was made from."""
+        return Refusal(self.code, what=self.what, meaning=self.meaning, remedy=self.remedy)
+
+
+class Progress(ReplyBase, frozen=True, tag="progress"):
+    """Event: how far a long request is, in bytes of one file."""
+
+    phase: Phase
+    index: Annotated[int, Meta(ge=0, lt=ATTACHMENTS_MAX)]
+    """Which attachment."""
+    done: Count
+    total: Count
+
+
+class Changed(ReplyBase, frozen=True, tag="changed"):
+    """Event: something that is being watched has changed."""
+
+    topic: Topic
+    id: ItemId | None = None
+
+
+Event: TypeAlias = Progress | Changed
+
+Reply: TypeAlias = (
+    Welcome
+    | Done
+    | HomeMade
+    | DeskMade
+    | RequestMade
+    | CardWords
+    | CardMade
+    | Enrolled
+    | EditorPrepared
+    | ManifestSigned
+    | EditorCardMade
+    | Filed
+    | Status
+    | InboxListing
+    | Opened
+    | AttachmentSaved
+    | ReplyFiled
+    | NeighbourListing
+    | Diagnosis
+    | Refused
+)

@@ -1,0 +1,216 @@
+"""What the command line asks of a daemon.
+
+Each request is answered by any number of events and then by exactly one reply
+(`meshnews.control.reply`).  Some carry open files beside them: `descriptors`
+says how many, and in which order.
+"""
+
+import datetime as dt
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from meshnews.control.fact import AttachmentOffer, ItemId, Name, Priority, Role, Slug, Topic
+from meshnews.limits import (
+    ATTACHMENTS_MAX,
+    DISPATCH_TEXT_BYTES_MAX,
+    EDITOR_CARD_BYTES_MAX,
+    MANIFEST_BYTES_MAX,
+    PASSPHRASE_CHARS_MAX,
+    RELAYS_NAMED_ON_CARD,
+    REQUEST_BYTES_MAX,
+    ROOT_KEY_BYTES_MAX,
+)
+
+CARD_FILE_BYTES_MAX: Final = EDITOR_CARD_BYTES_MAX + 1024
+"""An editor's card and what seals it."""
+
+Passphrase = Annotated[str, Meta(min_length=1, max_length=PASSPHRASE_CHARS_MAX)]
+Text = Annotated[str, Meta(max_length=DISPATCH_TEXT_BYTES_MAX)]
+RequestFile = Annotated[bytes, Meta(min_length=1, max_length=REQUEST_BYTES_MAX)]
+CardFile = Annotated[bytes, Meta(min_length=1, max_length=CARD_FILE_BYTES_MAX)]
+ManifestFile = Annotated[bytes, Meta(min_length=1, max_length=MANIFEST_BYTES_MAX)]
+RootKeyFile = Annotated[bytes, Meta(min_length=1, max_length=ROOT_KEY_BYTES_MAX)]
+
+
+class RequestBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="is"):
+    """Root of the requests.  Contents stay out of `repr`: some are secrets."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+    @property
+    def descriptors(self) -> int:
+        """How many open files travel beside this request."""
+        return 0
+
+
+class Hello(RequestBase, frozen=True, tag="hello"):
+    """The first request of every connection.  Answer: `Welcome`."""
+
+    version: Annotated[int, Meta(ge=0, le=65535)]
+
+
+class Unlock(RequestBase, frozen=True, tag="unlock"):
+    """Open the vault.  Answer: `Done`."""
+
+    passphrase: Passphrase
+
+
+class Init(RequestBase, frozen=True, tag="init"):
+    """Make the home.  A relay has no passphrase.  Answer: `HomeMade`."""
+
+    role: Role
+    endpoint: bool
+    passphrase: Passphrase | None
+
+
+class DeskCreate(RequestBase, frozen=True, tag="desk-create"):
+    """Make a desk with this editor's home as its first.  Answer: `DeskMade`."""
+
+    name: Name
+    root_passphrase: Passphrase
+
+
+class EnrolRequest(RequestBase, frozen=True, tag="enrol-request"):
+    """Make the request file of this home.  Answer: `RequestMade`."""
+
+
+class EnrolCard(RequestBase, frozen=True, tag="enrol-card"):
+    """Take in the card that a desk made for this home.  Answer: `Enrolled`."""
+
+    card: CardFile
+
+
+class DeskCard(RequestBase, frozen=True, tag="desk-card", kw_only=True):
+    """Make a card for a request, under exactly one of `byline` and `relay`.
+
+    Unconfirmed, nothing is made and the answer is `CardWords`; confirmed, it is
+    `CardMade`.
+    """
+
+    request: RequestFile
+    byline: Name | None = None
+    relay: Name | None = None
+    near: Annotated[tuple[Name, ...], Meta(max_length=RELAYS_NAMED_ON_CARD)] = ()
+    confirmed: bool = False
+
+
+class DeskEditor(RequestBase, frozen=True, tag="desk-editor"):
+    """Prepare the manifest that adds an editor.  Answer: `EditorPrepared`."""
+
+    request: RequestFile
+
+
+class DeskSign(RequestBase, frozen=True, tag="desk-sign"):
+    """Sign a prepared manifest with a root key.  Needs no home.  Answer: `ManifestSigned`."""
+
+    manifest: ManifestFile
+    root_key: RootKeyFile
+    root_passphrase: Passphrase
+
+
+class DeskEditorSigned(RequestBase, frozen=True, tag="desk-editor-signed"):
+    """Take in a signed manifest and make the new editor's card.  Answer: `EditorCardMade`."""
+
+    signed: ManifestFile
+    request: RequestFile
+
+
+class File(RequestBase, frozen=True, tag="file", kw_only=True):
+    """Seal a dispatch for the desk and queue it.  Answer: `Filed`, after `Progress` events.
+
+    Beside it travel the attachments, open for reading, in the order of `attachments`.
+    """
+
+    text: Text
+    slug: Slug
+    priority: Priority = Priority.ROUTINE
+    now: bool = False
+    """Skip the hold that keeps the first sighting from naming the author."""
+    forget: bool = False
+    """Keep no note of it here afterwards."""
+    today: dt.date | None = None
+    """What the author says the date is; asked for when the clock is not believed."""
+    attachments: Annotated[tuple[AttachmentOffer, ...], Meta(max_length=ATTACHMENTS_MAX)] = ()
+
+    @property
+    def descriptors(self) -> int:
+        """One for each attachment."""
+        return len(self.attachments)
+
+
+class StatusRequest(RequestBase, frozen=True, tag="status"):
+    """Tell how far dispatches have got, one or all.  Answer: `Status`."""
+
+    id: ItemId | None = None
+
+
+class Watch(RequestBase, frozen=True, tag="watch"):
+    """Send `Changed` for these topics until the asker hangs up."""
+
+    topics: Annotated[tuple[Topic, ...], Meta(min_length=1, max_length=len(Topic))]
+
+
+class Inbox(RequestBase, frozen=True, tag="inbox"):
+    """List what has come in.  Answer: `InboxListing`."""
+
+
+class Open(RequestBase, frozen=True, tag="open"):
+    """Show one item of the inbox, and note that it was read.  Answer: `Opened`."""
+
+    id: ItemId
+
+
+class SaveAttachment(RequestBase, frozen=True, tag="save-attachment"):
+    """Write a complete attachment into a file.  Answer: `AttachmentSaved`, after `Progress`.
+
+    Beside it travels one descriptor of an empty file, open for writing.
+    """
+
+    id: ItemId
+    index: Annotated[int, Meta(ge=0, lt=ATTACHMENTS_MAX)]
+
+    @property
+    def descriptors(self) -> int:
+        """One, to be written."""
+        return 1
+
+
+class SendReply(RequestBase, frozen=True, tag="send-reply"):
+    """Seal an answer to the author of an item, and queue it.  Answer: `ReplyFiled`."""
+
+    id: ItemId
+    text: Text
+
+
+class Neighbours(RequestBase, frozen=True, tag="neighbours"):
+    """Tell who is near.  Answer: `NeighbourListing`."""
+
+
+class Doctor(RequestBase, frozen=True, tag="doctor"):
+    """Check that this machine is ready.  Answer: `Diagnosis`."""
+
+
+Request: TypeAlias = (
+    Hello
+    | Unlock
+    | Init
+    | DeskCreate
+    | EnrolRequest
+    | EnrolCard
+    | DeskCard
+    | DeskEditor
+    | DeskSign
+    | DeskEditorSigned
+    | File
+    | StatusRequest
+    | Watch
+    | Inbox
+    | Open
+    | SaveAttachment
+    | SendReply
+    | Neighbours
+    | Doctor
+)

@@ -1,0 +1,1 @@
+"""One node, whole, without input or output."""

@@ -1,0 +1,171 @@
+"""What this node knows of its desk: manifest, bulletins, recalls.
+
+Kept on carry, since every machine needs it to judge postage and to know whom
+to call.  Each object is verified when it comes in and when the node starts;
+an older one never takes the place of a newer.  See docs/protocol/keys.md.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from meshnews.bundle.postage import issuer_id
+from meshnews.crypto.keys import Ed25519Public
+from meshnews.desk.bulletin import Bulletin, Directory, read_bulletin, unite, verify_bulletin
+from meshnews.desk.bulletin import supersedes as bulletin_supersedes
+from meshnews.desk.manifest import Manifest, verify_manifest
+from meshnews.desk.manifest import supersedes as manifest_supersedes
+from meshnews.desk.notice import Notice, NoticeKind
+from meshnews.desk.recall import Recall, verify_recall
+from meshnews.errors import PeerError
+from meshnews.ids import BundleId, BundleRef, Day, DeskId, IssuerId, TrafficClass
+from meshnews.node import shelf
+from meshnews.store.port import Carry
+
+_MANIFEST: Final = b"m"
+_BULLETIN: Final = b"b"
+_RECALL: Final = b"r"
+_BEARER: Final = b"n"
+
+
+class DeskBook:
+    """The signed objects of one desk, the newest of each."""
+
+    def __init__(self, carry: Carry, desk: DeskId | None) -> None:
+        self._carry = carry
+        self.desk = desk
+        self.manifest: Manifest | None = None
+        self.bulletins: dict[Ed25519Public, Bulletin] = {}
+        self._recalls: dict[bytes, Recall] = {}
+        self._issuers: dict[IssuerId, list[tuple[Ed25519Public, Day]]] = {}
+        if desk is not None:
+            self._load()
+
+    def _load(self) -> None:
+        stored = self._carry.get(shelf.DESK, _MANIFEST)
+        if stored is None:
+            return
+        self._adopt(verify_manifest(stored, self.desk))
+        for _, value in self._carry.scan(shelf.DESK, _BULLETIN):
+            self._read_bulletin(value)
+        for _, value in self._carry.scan(shelf.DESK, _RECALL):
+            assert self.manifest is not None
+            recall = verify_recall(value, desk=self.manifest.desk)
+            self._recalls[recall.revocation] = recall
+
+    def _adopt(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self._issuers.clear()
+        for issuer in manifest.issuers:
+            known = self._issuers.setdefault(issuer_id(issuer.key), [])
+            known.append((issuer.key, issuer.expiry_day))
+
+    def _read_bulletin(self, value: bytes) -> None:
+        # A bulletin of an editor whom a newer manifest dropped stays on the
+        # shelf and counts no more.
+        assert self.manifest is not None
+        try:
+            bulletin = verify_bulletin(value, self.manifest)
+        except PeerError:
+            return
+        self.bulletins[bulletin.signer] = bulletin
+
+    # What others ask ------------------------------------------------------
+
+    def issuers(self, issuer: IssuerId) -> Sequence[tuple[Ed25519Public, Day]]:
+        """Return the postage issuers that go by this name, with the last day of each."""
+        return self._issuers.get(issuer, ())
+
+    @property
+    def directory(self) -> Directory:
+        """The relays, collectors and endpoints of the desk."""
+        if self.manifest is None:
+            return Directory((), ())
+        return unite(self.bulletins.values(), self.manifest)
+
+    def is_recalled(self, revoked: bytes) -> bool:
+        """Tell whether a revocation identifier has been recalled, by manifest or notice."""
+        if revoked in self._recalls:
+            return True
+        return self.manifest is not None and revoked in self.manifest.recalled
+
+    def is_news(self, notice: Notice) -> bool:
+        """Tell whether `notice` carries something valid that is newer than what is known.
+
+        Raises:
+            PeerError: it carries nothing that this desk signed.
+        """
+        match notice.kind:
+            case NoticeKind.MANIFEST:
+                return manifest_supersedes(verify_manifest(notice.signed, self.desk), self.manifest)
+            case NoticeKind.BULLETIN:
+                if self.manifest is None:
+                    return False
+                bulletin = verify_bulletin(notice.signed, self.manifest)
+                return bulletin_supersedes(bulletin, self.bulletins.get(bulletin.signer))
+            case NoticeKind.RECALL:
+                if self.manifest is None:
+                    return False
+                recall = verify_recall(notice.signed, desk=self.manifest.desk)
+                return recall.revocation not in self._recalls
+
+    def is_known(self, notice: Notice) -> bool:
+        """Tell whether `notice` carries exactly what is known already: a fresh envelope of it."""
+        return self._carry.get(shelf.DESK, self._key(notice)) == notice.signed
+
+    def take(self, notice: Notice) -> bool:
+        """Keep what `notice` carries if it is news; tell whether it was.
+
+        Raises:
+            PeerError: it carries nothing that this desk signed.
+        """
+        if not self.is_news(notice):
+            return False
+        self._carry.put(shelf.DESK, self._key(notice), notice.signed)
+        match notice.kind:
+            case NoticeKind.MANIFEST:
+                self._adopt(verify_manifest(notice.signed, self.desk))
+                self.bulletins.clear()
+                for _, value in self._carry.scan(shelf.DESK, _BULLETIN):
+                    self._read_bulletin(value)
+            case NoticeKind.BULLETIN:
+                self._read_bulletin(notice.signed)
+            case NoticeKind.RECALL:
+                assert self.manifest is not None
+                recall = verify_recall(notice.signed, desk=self.manifest.desk)
+                self._recalls[recall.revocation] = recall
+        return True
+
+    def signed(self) -> tuple[bytes, tuple[bytes, ...]]:
+        """Return the newest manifest and the bulletins that count, as signed, for a card."""
+        manifest = self._carry.get(shelf.DESK, _MANIFEST) or b""
+        bulletins = tuple(
+            value
+            for key, value in self._carry.scan(shelf.DESK, _BULLETIN)
+            if key[1:] in self.bulletins
+        )
+        return manifest, bulletins
+
+    def _key(self, notice: Notice) -> bytes:
+        match notice.kind:
+            case NoticeKind.MANIFEST:
+                return _MANIFEST
+            case NoticeKind.BULLETIN:
+                return _BULLETIN + read_bulletin(notice.signed).signer
+            case NoticeKind.RECALL:
+                assert self.desk is not None
+                return _RECALL + verify_recall(notice.signed, desk=self.desk).revocation
+
+    # The bundles that bear them -------------------------------------------
+
+    def bearer(self, notice: Notice) -> BundleRef | None:
+        """Return the bundle in which this node holds the newest object of this kind."""
+        value = self._carry.get(shelf.DESK, _BEARER + self._key(notice))
+        if value is None:
+            return None
+        day = Day(int.from_bytes(value[:4], "big"))
+        return BundleRef(TrafficClass.NOTICE, day, BundleId(value[4:]))
+
+    def set_bearer(self, notice: Notice, ref: BundleRef) -> None:
+        """Take note of the bundle that bears the newest object of this kind."""
+        value = ref.day.to_bytes(4, "big") + ref.id
+        self._carry.put(shelf.DESK, _BEARER + self._key(notice), value)

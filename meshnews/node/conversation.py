@@ -1,0 +1,115 @@
+"""One stream to a neighbour: its session, and the sync conversation inside it.
+
+    handshaking --the session stands--> talking --an error, an hour, an end--> gone
+
+Bytes are made only when the transport has taken all before them, and never
+more than it takes in a tenth of a second, so what is urgent waits no longer
+than that.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from meshnews.ids import LinkId
+from meshnews.link.session import LinkSession
+from meshnews.node.dialler import Target
+from meshnews.node.event import Address, Carrier, Send
+from meshnews.store.age import Moment
+from meshnews.sync.machine import SyncMachine, SyncState
+
+ROOM_BYTES_MIN: Final = 16 * 1024
+ROOM_BYTES_FIRST: Final = 128 * 1024
+ROOM_BYTES_MAX: Final = 1024 * 1024
+WAITING_BYTES: Final = 64 * 1024
+"""What a conversation with more to say is taken to have: enough for large records."""
+ROOM_S: Final = 0.1
+"""A send holds what the stream carries in this time, within the two bounds."""
+
+
+@dataclass
+class Conversation:
+    """What the switchboard keeps about one stream.
+
+    Attributes:
+        target: whom we called; None when we were called.
+        greeting: the caller's first bytes, until they are sent.
+        frame_since_s: since when a message has been coming in and is not whole.
+        machine: the sync conversation, once the session stands.
+        sent, received: bytes so far, records and handshake included.
+    """
+
+    link: LinkId
+    session: LinkSession
+    carrier: Carrier
+    opened_s: float
+    address: Address | None = None
+    target: Target | None = None
+    machine: SyncMachine | None = None
+    instance: bytes = b""
+    talking_since_s: float = 0.0
+    frame_since_s: float | None = None
+    greeting: bytes = b""
+    sent: int = 0
+    received: int = 0
+    _brought: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
+    _waiting: int = 0
+    _sent_at_s: float = 0.0
+    _room: int = ROOM_BYTES_FIRST
+
+    @property
+    def is_talking(self) -> bool:
+        """The session stands."""
+        return self.machine is not None
+
+    @property
+    def is_finished(self) -> bool:
+        """One side has said BYE, and all of ours is with the transport."""
+        machine = self.machine
+        if machine is None or self._waiting or self.session.queued_bytes or machine.queued:
+            return False
+        return machine.state in {SyncState.LEAVING, SyncState.ENDED}
+
+    @property
+    def is_at_collector(self) -> bool:
+        """We called this machine, and the desk says that it is a collector."""
+        return self.target is not None and self.target.is_collector
+
+    def brought(self, now_s: float, size: int) -> None:
+        """Take note of a verified new bundle from this neighbour."""
+        self._brought.append((now_s, size))
+
+    def fresh_bytes(self, since_s: float) -> int:
+        """Return how many bytes of new bundles it brought since then."""
+        return sum(size for moment_s, size in self._brought if moment_s >= since_s)
+
+    def drained(self, now_s: float) -> None:
+        """Take note that the transport has taken the last send, and learn its rate."""
+        took_s = now_s - self._sent_at_s
+        if self.session.established and self._waiting >= self._room // 2:
+            rate = self._waiting / max(took_s, 0.001)
+            self.session.pace(rate)
+            room = int(rate * ROOM_S)
+            self._room = min(max(room, ROOM_BYTES_MIN), ROOM_BYTES_MAX)
+        self._waiting = 0
+
+    def next_send(self, moment: Moment) -> Send | None:
+        """Return the next bytes for the stream, or None: nothing to say, or not yet."""
+        if self._waiting:
+            return None
+        data, self.greeting = self.greeting, b""
+        if not data:
+            self._fill(moment)
+            waiting = WAITING_BYTES if self.machine is not None and self.machine.queued else 0
+            data = self.session.take(self._room, waiting_bytes=waiting)
+        if not data:
+            return None
+        self._waiting, self._sent_at_s = len(data), moment.lived_s
+        self.sent += len(data)
+        return Send(self.link, data)
+
+    def _fill(self, moment: Moment) -> None:
+        room = self._room - self.session.queued_bytes
+        if self.machine is not None and room > 0:
+            for message in self.machine.pull(room, moment):
+                self.session.queue(message)

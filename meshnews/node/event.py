@@ -1,0 +1,183 @@
+"""What happens to a node, and what it wants done: the whole of its border.
+
+The shell hands events in and carries effects out.  All events of a batch are
+handled inside one transaction of the stores, and effects leave only after it
+is on disk, so an effect may always be believed.
+
+A stream is driven by pulling: after a `Send` the shell answers `Drained` when
+the transport has taken all of it, and only then does the node make the next
+bytes.  What is urgent therefore never waits behind more than one `Send`.
+"""
+
+import enum
+from dataclasses import dataclass, field
+
+from meshnews.ids import BundleRef, LinkId
+from meshnews.store.age import Clock as Clock
+
+
+class Carrier(enum.StrEnum):
+    """What a stream runs over."""
+
+    LAN = "lan"
+    BLUETOOTH = "bluetooth"
+    UPLINK = "uplink"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a stream can be opened: an opaque word for the transport named first.
+
+    ``tcp`` takes ``host:port`` or ``[host%scope]:port``.
+    """
+
+    transport: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A neighbour opened a stream to us."""
+
+    link: LinkId
+    carrier: Carrier
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """A stream that a `Dial` asked for is open; `attempt` is the dial's."""
+
+    attempt: int
+    link: LinkId
+    carrier: Carrier
+
+
+@dataclass(frozen=True, slots=True)
+class DialFailed:
+    """A stream that a `Dial` asked for could not be opened."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Bytes came in on a stream."""
+
+    link: LinkId
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """The transport has taken everything of the last `Send` on this stream."""
+
+    link: LinkId
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A stream has ended, from whichever side.  No more events of it follow."""
+
+    link: LinkId
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A finder came upon 48 bytes that may be a beacon, and where its sender listens."""
+
+    beacon: bytes
+    addresses: tuple[Address, ...]
+    """Without ports where the finder learns none: the beacon carries the port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A transport now accepts streams at this port of every interface."""
+
+    transport: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The deadline of the last `Wake` has come, or nothing has happened for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreeSpace:
+    """How many bytes the disk under the stores has free; told once a minute."""
+
+    bytes_free: int
+
+
+Event = (
+    Accepted
+    | Dialled
+    | DialFailed
+    | Received
+    | Drained
+    | Lost
+    | Heard
+    | Listening
+    | Tick
+    | FreeSpace
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Put these bytes on a stream, then answer `Drained`."""
+
+    link: LinkId
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End a stream, after `after_s` of silence in which what comes in is thrown away."""
+
+    link: LinkId
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Open a stream to one of these addresses, tried in order; answer Dialled or DialFailed."""
+
+    attempt: int
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Advertise:
+    """Let finders show these beacons (48 bytes each) until told otherwise; none: show nothing."""
+
+    beacons: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Answer `Tick` after this many seconds, in place of any earlier wish."""
+
+    after_s: float
+
+
+class Topic(enum.StrEnum):
+    """What changed, for those who watch."""
+
+    DISPATCH = "dispatch"
+    INBOX = "inbox"
+    NEIGHBOURS = "neighbours"
+    DESK = "desk"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Something that a person may be watching has changed."""
+
+    topic: Topic
+    ref: BundleRef | None = None
+
+
+Effect = Send | Close | Dial | Advertise | Wake | Changed

@@ -1,0 +1,471 @@
+"""Filing: sealing a dispatch for the desk, so that this machine cannot open it any more.
+
+    begin -> (attach -> add … -> end_attachment) … -> finish
+          \\-> abandon
+
+Chunks of attachments go to carry as they are sealed, withheld from the set.
+`finish` seals the text that names them, spends what sealing needs and deletes
+it, and lets everything enter the set after one random hold.
+
+The vault commits before carry, and each is atomic alone.  So the sealed text
+also lies on a shelf of the vault until carry is known to have it, and chunks
+are known by their draft: `recover` completes what a crash cut in two, and
+drops the chunks of what was never finished.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from meshnews.bundle.chunks import TreeWriter
+from meshnews.bundle.envelope import even_day
+from meshnews.bundle.format import Bundle, parse
+from meshnews.bundle.postage import frank
+from meshnews.bundle.seal import Draft as Envelope
+from meshnews.bundle.seal import Reader, draft, seal
+from meshnews.bundle.statement import (
+    AttachmentTree,
+    Inner,
+    Kind,
+    Priority,
+    Role,
+    chain_link,
+    clean_text,
+    text_capacity,
+    write,
+)
+from meshnews.crypto.keys import PostageKey
+from meshnews.desk.manifest import Role as EditorRole
+from meshnews.errors import LocalMisuse, Refusal
+from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
+from meshnews.limits import (
+    ATTACHMENTS_MAX,
+    CHUNK_BYTES,
+    EDITORS_MAX,
+    LIVES_DAYS,
+    POSTAGE_IDS_MAX,
+    SLUG_CHARS_MAX,
+    WIRE_BYTES,
+)
+from meshnews.node import shelf
+from meshnews.node.dispatch import Attached, Dispatch, Dispatches
+from meshnews.node.home import Home
+from meshnews.node.person import Person
+from meshnews.node.wallet import Wallet
+from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode
+
+LIFE_DAYS: Final = LIVES_DAYS[-1]
+REPLY_KEYS: Final = 4
+_NEVER_S: Final = 1e12
+"""The release time of a chunk whose dispatch is not finished."""
+OUTBOX_S: Final = 60
+"""How long the sealed text also lies in the vault."""
+
+
+@dataclass
+class FilingDraft:
+    """A dispatch while it is being filed.  Lives in memory; its chunks are on carry."""
+
+    id: bytes
+    priority: Priority
+    day: Day
+    clock_trusted: bool
+    knows_day: bool
+    """By the clock or from a person; otherwise `day` is the latest that can be."""
+    attachments: list[Attached] = field(default_factory=list)
+    trees: list[AttachmentTree] = field(default_factory=list)
+    parts: list[list[BundleRef]] = field(default_factory=list)
+    writer: TreeWriter | None = None
+    rest: bytes = b""
+    purses: dict[TrafficClass, "Purse"] = field(default_factory=dict)
+
+
+@dataclass
+class Purse:
+    """A postage key for many chunks, and how many it may still frank."""
+
+    key: PostageKey
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What `finish` tells: the identifier, and what a person should know."""
+
+    ref: BundleRef
+    readers: int
+    shared_keys: bool
+    """An editor was sealed to by an epoch key, which other dispatches share."""
+    stale_keys: bool
+    """And one such key no longer covers the date."""
+
+
+class Filing:
+    """Files dispatches for one person."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def begin(self, priority: Priority, *, today: Day | None = None) -> FilingDraft:
+        """Return a new draft.
+
+        `today` is the date a person gave; without it the clock is asked, and
+        when that cannot be believed the day is the latest that postage allows:
+        too long a life is better than silent loss.
+
+        Raises:
+            Refusal: there is no card, no postage is left, or `today` cannot be.
+        """
+        home = self._home
+        if home.vault is None or Person(home.vault).certificate() is None:
+            raise _no_card()
+        last = Wallet(home.vault, home.entropy).last_postage_day()
+        if last is None:
+            raise _no_postage()
+        latest = Day(last - 2 - LIFE_DAYS)
+        if today is None:
+            day = home.moment.today if home.wall.trusted else latest
+        elif home.moment.floor_day <= today:
+            day = today
+        else:
+            raise Refusal(
+                "date-too-early",
+                what="That date lies before the last one this machine knows for certain.",
+                meaning="Nothing was filed.",
+                remedy="Give today's date, as `--today YYYY-MM-DD`, or leave it out.",
+            )
+        if day > latest:
+            raise _no_postage()
+        trusted = home.wall.trusted
+        return FilingDraft(
+            home.entropy.draw(16), priority, even_day(day), trusted, trusted or today is not None
+        )
+
+    # Attachments ----------------------------------------------------------
+
+    def attach(self, filing: FilingDraft, name: str, *, size: int, role: Role) -> None:
+        """Begin an attachment of `size` bytes.
+
+        Raises:
+            Refusal: there are too many already.
+        """
+        if filing.writer is not None:
+            raise LocalMisuse("an attachment inside an attachment")
+        if len(filing.trees) >= ATTACHMENTS_MAX:
+            raise Refusal(
+                "too-many-attachments",
+                what=f"A dispatch has at most {ATTACHMENTS_MAX} attachments.",
+                meaning="Nothing was filed.",
+                remedy="File the others with a second dispatch under the same slug.",
+            )
+        filing.writer = TreeWriter(
+            self._home.entropy.draw(32),
+            name=name,
+            size=size,
+            role=role,
+            life=LIFE_DAYS,
+            day=filing.day,
+            auth_for=lambda bundle_id, traffic: self._frank_chunk(filing, bundle_id, traffic),
+        )
+        filing.attachments.append(Attached(name, size, 0))
+        filing.parts.append([])
+
+    def add(self, filing: FilingDraft, data: bytes) -> None:
+        """Take the next bytes of the attachment, however many.
+
+        Raises:
+            Refusal: no postage is left.
+            StoreFull: there is no room.
+        """
+        writer = _writing(filing)
+        pending = filing.rest + data
+        whole = len(pending) - len(pending) % CHUNK_BYTES
+        for start in range(0, whole, CHUNK_BYTES):
+            self._keep_chunks(filing, writer.add(pending[start : start + CHUNK_BYTES]))
+        filing.rest = pending[whole:]
+
+    def end_attachment(self, filing: FilingDraft) -> None:
+        """Seal what is left of the attachment.
+
+        Raises:
+            Refusal: the file is not as long as was said, or no postage is left.
+        """
+        writer = _writing(filing)
+        try:
+            if filing.rest:
+                self._keep_chunks(filing, writer.add(filing.rest))
+            bundles, tree = writer.finish()
+        except LocalMisuse as exc:
+            raise Refusal(
+                "file-changed",
+                what="An attachment changed while it was being read.",
+                meaning="Nothing was filed.",
+                remedy="File again when nothing else is writing to it.",
+            ) from exc
+        self._keep_chunks(filing, bundles)
+        filing.rest, filing.writer = b"", None
+        filing.trees.append(tree)
+        made = filing.attachments[-1]
+        filing.attachments[-1] = Attached(made.name, made.size, len(filing.parts[-1]))
+
+    def _keep_chunks(self, filing: FilingDraft, bundles: list[Bundle]) -> None:
+        for bundle in bundles:
+            self._home.publish(bundle, release_after_s=_NEVER_S)
+            self._home.carry.put(shelf.DRAFT, _key_of(bundle.ref), filing.id)
+            filing.parts[-1].append(bundle.ref)
+
+    def _frank_chunk(
+        self, filing: FilingDraft, bundle_id: BundleId, traffic: TrafficClass
+    ) -> bytes:
+        purse = filing.purses.get(traffic)
+        if purse is None or not purse.left:
+            key = self._draw(traffic, POSTAGE_IDS_MAX, filing.day)
+            purse = filing.purses[traffic] = Purse(key, key.n)
+        purse.left -= 1
+        return frank(purse.key, bundle_id)
+
+    def _draw(self, traffic: TrafficClass, n: int, day: Day) -> PostageKey:
+        wallet = Wallet(self._home.open_vault, self._home.entropy)
+        key = wallet.draw_postage(traffic, n, good_on=Day(day + 2 + LIFE_DAYS))
+        if key is None:
+            raise _no_postage()
+        return key
+
+    # The end --------------------------------------------------------------
+
+    def finish(
+        self, filing: FilingDraft, *, text: str, slug: str, now: bool, forget: bool
+    ) -> Filed:
+        """Seal the text, and let the dispatch travel: at once, or after a random hold.
+
+        Raises:
+            Refusal: the text or slug cannot be sealed, no editor can be sealed
+                to, or no postage is left.
+        """
+        home = self._home
+        if filing.writer is not None:
+            raise LocalMisuse("an attachment that was not ended")
+        inner = self._inner(filing, text, slug)
+        readers, stale = self._readers(filing)
+        person = Person(home.open_vault)
+        signer = person.sign_key()
+        assert signer is not None, "a card without a byline key"
+        assert home.identity.desk is not None, "a card without a desk"
+        seq, prev = person.chain()
+        envelope = draft(home.entropy)
+        payload = write(
+            inner,
+            signer=signer,
+            pc=envelope.pc,
+            desk=home.identity.desk,
+            seq=seq,
+            prev=prev,
+            claimed_time=max(0, home.wall.s),
+            attachments=filing.trees,
+            reply=self._reply_keys(),
+        )
+        bundle = self._seal(filing, payload, readers, envelope)
+        person.set_chain(seq + 1, chain_link(payload))
+        self._release(filing, bundle, now=now)
+        if not forget:
+            self._record(filing, bundle.ref, inner.slug)
+        shared = any(not reader.prekey.psk for reader in readers)
+        return Filed(bundle.ref, len(readers), shared, stale)
+
+    def _inner(self, filing: FilingDraft, text: str, slug: str) -> Inner:
+        word = clean_text(slug, multiline=False)
+        if not word or any(char.isspace() for char in word) or len(word) > SLUG_CHARS_MAX:
+            raise Refusal(
+                "bad-slug",
+                what=f"A slug is one word of at most {SLUG_CHARS_MAX} characters.",
+                meaning="Nothing was filed.",
+                remedy="Choose one word for the story, in any language.",
+            )
+        words = clean_text(text)
+        room = text_capacity(
+            word,
+            traffic=filing.priority.traffic,
+            day=filing.day,
+            attachments=len(filing.trees),
+            reply_keys=REPLY_KEYS,
+        )
+        needed = len(words.encode("utf-8"))
+        if needed > room:
+            raise Refusal(
+                "text-too-long",
+                what=f"The text takes {needed} bytes; {room} fit with this priority.",
+                meaning="Nothing was filed.",
+                remedy="Shorten it, file it with lower priority, or attach it as a file.",
+            )
+        return Inner(Kind.DISPATCH, word, filing.priority, text=words)
+
+    def _readers(self, filing: FilingDraft) -> tuple[list[Reader], bool]:
+        """Return to whom the text is sealed, and whether one has only a stale key."""
+        home = self._home
+        manifest = home.book.manifest
+        assert manifest is not None, "a card without a manifest"
+        wallet = Wallet(home.open_vault, home.entropy)
+        readers: list[Reader] = []
+        stale = False
+        for editor in manifest.holders_of(EditorRole.OPEN)[:EDITORS_MAX]:
+            bulletin = home.book.bulletins.get(editor)
+            own = wallet.draw_prekey(editor)
+            if own is not None:
+                scan = own.scan if bulletin is None else bulletin.scan
+                readers.append(Reader(scan, own.prekey))
+            elif bulletin is not None:
+                choice = bulletin.epoch_for(filing.day if filing.knows_day else None)
+                if choice is not None:
+                    readers.append(Reader(bulletin.scan, choice.epoch.prekey))
+                    stale = stale or choice.stale
+        if not readers:
+            raise Refusal(
+                "no-reader",
+                what="This machine knows no key of any editor of the desk.",
+                meaning="Nothing was filed: nobody could have opened it.",
+                remedy="Ask the desk for a new card.",
+            )
+        return readers, stale
+
+    def _reply_keys(self) -> list[Reader]:
+        wallet = Wallet(self._home.open_vault, self._home.entropy)
+        scan = wallet.reply_scan(self._home.moment.today)
+        return [Reader(scan, prekey) for prekey in wallet.make_reply_keys(REPLY_KEYS)]
+
+    def _seal(
+        self, filing: FilingDraft, payload: bytes, readers: list[Reader], envelope: Envelope
+    ) -> Bundle:
+        traffic = filing.priority.traffic
+        pieces = POSTAGE_IDS_MAX if traffic is TrafficClass.BULK else 1
+        key = self._draw(traffic, pieces, filing.day)
+        return seal(
+            payload,
+            readers,
+            traffic=traffic,
+            day=filing.day,
+            life=LIFE_DAYS,
+            entropy=self._home.entropy,
+            auth_for=lambda bundle_id: frank(key, bundle_id),
+            envelope=envelope,
+        ).bundle
+
+    def _release(self, filing: FilingDraft, bundle: Bundle, *, now: bool) -> None:
+        home = self._home
+        urgent = filing.priority in (Priority.FLASH, Priority.URGENT)
+        longest = home.settings.flash_hold_s_max if urgent else home.settings.hold_s_max
+        hold_s = 0.0 if now else home.hold_s(longest)
+        self._keep_outbox(bundle, filing.id)
+        home.publish(bundle, release_after_s=hold_s)
+        self._let_go([ref for part in filing.parts for ref in part], hold_s)
+
+    def _let_go(self, chunks: list[BundleRef], hold_s: float) -> None:
+        home = self._home
+        for ref in chunks:
+            home.custody.release_own(ref, home.moment, release_after_s=hold_s)
+            if hold_s <= 0:
+                home.announced.append(ref)
+            home.carry.delete(shelf.DRAFT, _key_of(ref))
+
+    def _record(self, filing: FilingDraft, ref: BundleRef, slug: str) -> None:
+        dispatch = Dispatch(
+            ref=ref,
+            draft=filing.id,
+            filed_at=max(1, self._home.wall.s),
+            clock_trusted=filing.clock_trusted,
+            slug=slug,
+            priority=filing.priority,
+            attachments=tuple(filing.attachments),
+        )
+        Dispatches(self._home).record(dispatch, filing.parts)
+
+    def abandon(self, filing: FilingDraft) -> None:
+        """Drop a draft and its chunks; what they spent is gone."""
+        for part in filing.parts:
+            for ref in part:
+                self._drop(ref)
+
+    def _drop(self, ref: BundleRef) -> None:
+        self._home.custody.forget(ref)
+        self._home.carry.delete(shelf.DRAFT, _key_of(ref))
+
+    # After a crash --------------------------------------------------------
+
+    def recover(self) -> None:
+        """Complete what a crash cut in two, and drop what was never finished.
+
+        To be called once, when the node starts.  Does nothing while the vault
+        is closed: only it knows what was finished.
+        """
+        home = self._home
+        if home.vault is None:
+            return
+        finished: set[bytes] = set()
+        for key, value in home.vault.scan(shelf.OUTBOX):
+            _, draft_id, wire = _read_outbox(value)
+            finished.add(draft_id)
+            bundle = parse(wire)
+            if home.custody.entry(bundle.ref) is None:
+                home.publish(bundle, release_after_s=0.0)
+                self._keep_outbox(bundle, draft_id)
+            else:
+                home.vault.delete(shelf.OUTBOX, key)
+        for key, draft_id in home.carry.scan(shelf.DRAFT):
+            if draft_id in finished:
+                self._let_go([_ref_of(key)], 0.0)
+            else:
+                self._drop(_ref_of(key))
+
+    def _keep_outbox(self, bundle: Bundle, draft_id: bytes) -> None:
+        value = encode([int(self._home.moment.lived_s), draft_id, bundle.wire])
+        self._home.open_vault.put(shelf.OUTBOX, _key_of(bundle.ref), value)
+
+    def tidy(self) -> None:
+        """Forget the copies in the vault whose bundles are on carry since long.
+
+        No transaction lasts OUTBOX_S, so what is older was committed by both
+        stores.
+        """
+        home = self._home
+        if home.vault is None:
+            return
+        for key, value in home.vault.scan(shelf.OUTBOX):
+            since_s, _, _ = _read_outbox(value)
+            if since_s + OUTBOX_S < home.moment.lived_s:
+                home.vault.delete(shelf.OUTBOX, key)
+
+
+def _writing(filing: FilingDraft) -> TreeWriter:
+    if filing.writer is None:
+        raise LocalMisuse("bytes for no attachment")
+    return filing.writer
+
+
+def _read_outbox(value: bytes) -> tuple[int, bytes, bytes]:
+    since_s, draft_id, wire = as_list(decode(value, bytes_max=2 * WIRE_BYTES[-1]), size=3)
+    return as_int(since_s, 0, int(_NEVER_S)), as_bytes(draft_id, 16), as_bytes(wire)
+
+
+def _key_of(ref: BundleRef) -> bytes:
+    return bytes([ref.traffic]) + ref.day.to_bytes(4, "big") + ref.id
+
+
+def _ref_of(key: bytes) -> BundleRef:
+    day = Day(int.from_bytes(key[1:5], "big"))
+    return BundleRef(TrafficClass(key[0]), day, BundleId(key[5:]))
+
+
+def _no_card() -> Refusal:
+    return Refusal(
+        "no-card",
+        what="This home has no press card.",
+        meaning="Nothing was filed: there is no desk to seal it for.",
+        remedy="Ask the desk for a card, then run `meshnews enrol --card FILE`.",
+    )
+
+
+def _no_postage() -> Refusal:
+    return Refusal(
+        "no-postage",
+        what="The postage on this card is used up or has run out.",
+        meaning="Nothing was filed: relays would not carry it.",
+        remedy="Meet the desk, or ask it for a new card.",
+    )

@@ -1,0 +1,238 @@
+"""One node, whole: events in, effects out; the daemon runs one, the simulator thousands.
+
+Every call happens inside one transaction of the stores and starts from what
+is in them: a node that is thrown away and made again goes on where the last
+transaction left it.  See docs/protocol/README.md and docs/decisions/0001.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from meshnews.crypto.entropy import Entropy
+from meshnews.ids import LinkId
+from meshnews.node import identity as who
+from meshnews.node.book import DeskBook
+from meshnews.node.work import Work
+from meshnews.node.dialler import Dialler
+from meshnews.node.event import (
+    Accepted,
+    Advertise,
+    Clock,
+    Dialled,
+    DialFailed,
+    Drained,
+    Effect,
+    Event,
+    FreeSpace,
+    Heard,
+    Listening,
+    Lost,
+    Received,
+    Tick,
+    Wake,
+)
+from meshnews.node.home import Home, Wall
+from meshnews.node.presence import Presence
+from meshnews.node.settings import Settings
+from meshnews.node.switchboard import Happening, Switchboard
+from meshnews.store.age import Timekeeper
+from meshnews.store.custody import Custody, Terms
+from meshnews.store.port import Carry, Vault
+from meshnews.sync.machine import Arrived, Carried, Greeted, HandedOver, InSync, Receipted
+
+TICK_S_MAX: Final = 60.0
+"""A node is woken at least this often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Who is near, as far as this node can tell."""
+
+    link: LinkId
+    carrier: str
+    called: bool
+    relay: bytes
+    """Static key of the relay that we called; empty: we do not know who it is."""
+    collector: bool
+    since_s: int
+    sent: int
+    received: int
+
+
+class Node:
+    """One node over its stores."""
+
+    def __init__(
+        self,
+        *,
+        carry: Carry,
+        vault: Vault | None,
+        entropy: Entropy,
+        settings: Settings,
+    ) -> None:
+        identity = who.load_identity(carry)
+        book = DeskBook(carry, identity.desk)
+        terms = Terms(
+            quota_bytes=settings.quota_bytes,
+            collector=identity.is_collector,
+            desk=identity.is_desk,
+            batch_s=settings.batch_s,
+            flash_batch_s=settings.flash_batch_s,
+        )
+        custody = Custody(carry, terms, entropy, lambda issuer: self.home.book.issuers(issuer))
+        self.home = Home(carry, vault, entropy, settings, identity, book, custody)
+        self.time = Timekeeper(carry)
+        self.dialler = Dialler(entropy)
+        self.presence = Presence(self.home, self.dialler)
+        self.switchboard = Switchboard(self.home, self.dialler, self.presence)
+        self.work = Work(self.home)
+        self._woken_for_s = float("inf")
+        self._shown: tuple[bytes, ...] = ()
+        self._sweep_s = 0.0
+
+    # The border -----------------------------------------------------------
+
+    def start(self, clock: Clock) -> list[Effect]:
+        """Begin, or go on after a restart; return what is wanted first."""
+        self.at(clock)
+        self.know_relays()
+        self.work.start()
+        return self.settle(clock)
+
+    def handle(self, event: Event, clock: Clock) -> list[Effect]:
+        """Take one event; return what is wanted because of it."""
+        self.at(clock)
+        self._handle(event)
+        return self.settle(clock)
+
+    def at(self, clock: Clock) -> None:
+        """Let it be the moment that these clocks show: before anything is asked of a part."""
+        self.home.moment = self.time.moment(clock)
+        self.home.wall = Wall(int(clock.wall_s), self.time.believes_wall(clock))
+        self.presence.turn(clock)
+
+    def settle(self, clock: Clock) -> list[Effect]:
+        """Draw the consequences of what was done since `at`; return the effects."""
+        home, moment = self.home, self.home.moment
+        if moment.lived_s >= self._sweep_s:
+            self._sweep()
+        self._spread()
+        self.switchboard.effects += self.dialler.due(moment.lived_s)
+        self.switchboard.fill()
+        effects, self.switchboard.effects = self.switchboard.effects, []
+        beacons = self.presence.beacons()
+        if beacons != self._shown:
+            self._shown = beacons
+            effects.append(Advertise(beacons))
+        effects.extend(dict.fromkeys(home.changed))
+        home.changed.clear()
+        effects.append(Wake(self._wake_after_s(clock)))
+        return effects
+
+    def _handle(self, event: Event) -> None:
+        board, now_s = self.switchboard, self.home.moment.lived_s
+        match event:
+            case Received():
+                self._happened(board.received(event))
+            case Drained(link):
+                board.drained(link)
+            case Accepted():
+                board.accepted(event)
+            case Dialled(attempt, link):
+                target = self.dialler.opened(attempt, link)
+                if target is not None:
+                    board.dialled(event, target)
+            case DialFailed(attempt):
+                self.dialler.failed(attempt, now_s)
+            case Lost(link):
+                board.lost(link)
+            case Heard():
+                self.presence.heard(event)
+            case Listening(transport, port):
+                self.presence.listening(transport, port)
+            case FreeSpace(bytes_free):
+                self.home.custody.free_space(bytes_free)
+            case Tick():
+                self._happened(board.tick())
+
+    # What follows from what happened --------------------------------------
+
+    def _happened(self, happenings: list[Happening]) -> None:
+        for talk, event in happenings:
+            match event:
+                case Arrived(bundle):
+                    self.switchboard.announce(bundle.ref, besides=talk)
+                    self.work.arrived(bundle)
+                case Receipted(ref):
+                    self.switchboard.announce_receipt(ref, besides=talk)
+                    self.work.receipted(ref)
+                case Carried(ref):
+                    self.work.carried(ref, at_collector=talk.is_at_collector)
+                case HandedOver(ref):
+                    self.work.handed_over(ref)
+                case Greeted():
+                    if talk.is_at_collector and talk.machine is not None:
+                        talk.machine.hand_over(self.work.due())
+                case InSync():
+                    pass
+
+    def _spread(self) -> None:
+        """Tell the neighbours in contact what entered the set in this batch."""
+        home = self.home
+        for ref in dict.fromkeys(home.announced):
+            self.switchboard.announce(ref)
+        for ref in dict.fromkeys(home.receipted):
+            self.switchboard.announce_receipt(ref)
+            self.work.receipted(ref)
+        if home.due:
+            for talk in self.switchboard.talking():
+                if talk.is_at_collector and talk.machine is not None:
+                    talk.machine.hand_over(list(home.due))
+        home.announced.clear()
+        home.receipted.clear()
+        home.due.clear()
+
+    def _sweep(self) -> None:
+        swept = self.home.custody.sweep(self.home.moment)
+        self.home.announced += swept.released
+        self.home.receipted += swept.acked
+        self.work.sweep()
+        self.time.save()
+        due_s = self.home.custody.next_s(self.home.moment)
+        latest_s = self.home.moment.lived_s + TICK_S_MAX
+        self._sweep_s = latest_s if due_s is None else min(due_s, latest_s)
+
+    def _wake_after_s(self, clock: Clock) -> float:
+        now_s = self.home.moment.lived_s
+        times = [self._sweep_s, now_s + TICK_S_MAX, now_s + self.presence.due_in_s(clock)]
+        times += [s for s in (self.switchboard.next_s(), self.dialler.next_s()) if s is not None]
+        return max(0.05, min(times) - now_s)
+
+    # What the shell and the control socket ask ----------------------------
+
+    def know_relays(self) -> None:
+        """Let the dialler know the relays on the card and the addresses in the settings."""
+        for keys in who.load_relays(self.home.carry):
+            fixed = [
+                neighbour.address
+                for neighbour in self.home.settings.neighbours
+                if keys.static.startswith(neighbour.relay)
+            ]
+            self.dialler.know(keys, fixed)
+
+    def neighbours(self) -> list[Neighbour]:
+        """Return who is in contact now, the longest first."""
+        now_s = self.home.moment.lived_s
+        return [
+            Neighbour(
+                link=talk.link,
+                carrier=talk.carrier.value,
+                called=talk.target is not None,
+                relay=b"" if talk.target is None or talk.target.relay is None else talk.target.name,
+                collector=talk.is_at_collector,
+                since_s=int(now_s - talk.talking_since_s),
+                sent=talk.sent,
+                received=talk.received,
+            )
+            for talk in sorted(self.switchboard.talking(), key=lambda t: t.talking_since_s)
+        ]

@@ -1,0 +1,45 @@
+"""What its keeper may set about a node; the daemon reads it from the home's configuration."""
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+from meshnews.node.event import Address
+
+
+class Visibility(enum.StrEnum):
+    """Who can notice this node on a network (docs/protocol/discovery.md)."""
+
+    OPEN = "open"
+    VEILED = "veiled"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class StaticNeighbour:
+    """A relay or collector whose address its keeper wrote down."""
+
+    address: Address
+    relay: bytes
+    """The first bytes of its static public key, at least 4; the rest is on the card."""
+
+
+QUOTA_BYTES_DEFAULT: Final = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one node; times in seconds."""
+
+    quota_bytes: int = QUOTA_BYTES_DEFAULT
+    neighbours: tuple[StaticNeighbour, ...] = ()
+    visibility: Visibility | None = None
+    """None: open for a relay, silent for a person."""
+    hold_s_max: float = 1800.0
+    """Own work enters the set after a random time up to this."""
+    flash_hold_s_max: float = 120.0
+    reply_receipt_hold_s_max: float = 1800.0
+    """A reporter's receipt for a reply is released after a random time up to this."""
+    batch_s: float = 1800.0
+    """A collector releases receipts once in this time."""
+    flash_batch_s: float = 120.0

@@ -1,0 +1,97 @@
+"""The shelves of both stores: their names, what their keys and values are.
+
+Values are canonical msgpack unless said.  A shelf belongs to the module named
+with it; others go through that module.
+"""
+
+from typing import Final
+
+# On carry: what it takes to carry, on every machine.  Never a name, never a
+# member's key.
+
+SELF: Final = "self"
+"""identity: ``role`` -> role; ``relay`` -> own relay secrets; ``desk`` -> desk id;
+``notice`` -> desk notice key; ``beacon`` -> own beacon key."""
+
+RELAY: Final = "relay"
+"""identity: static key of a relay to dial -> [beacon key, flags]."""
+
+DESK: Final = "desk"
+"""book: ``manifest`` -> signed manifest; ``b`` ‖ signer -> signed bulletin; their notices' references."""
+
+DRAFT: Final = "draft"
+"""filing: reference of a chunk kept for a dispatch not finished yet -> draft id."""
+
+UNTRIED: Final = "untried"
+"""node: reference of a bundle that arrived while the vault was closed -> empty."""
+
+REPLAY: Final = "replay"
+"""switchboard: 16-byte hash of a client's ephemeral key -> empty."""
+
+MARK: Final = "mark"
+"""presence: static key of a relay -> [epoch, count] of its last beacon that led to a link."""
+
+# In the vault: what belongs to a person.
+
+PERSON: Final = "person"
+"""person: single values of this person: keys, names, counters."""
+
+PACK: Final = "pack"
+"""wallet: editor's sign key ‖ reference -> one-time prekey from the card."""
+
+POSTAGE: Final = "postage"
+"""wallet: class u8 ‖ n u8 ‖ random 8 -> postage key from the card."""
+
+REPLY_KEY: Final = "reply-key"
+"""wallet: reference -> own one-time secret for an answer."""
+
+REPLY_SCAN: Final = "reply-scan"
+"""wallet: first day u32 -> own scan secret for answers (raw 32 bytes)."""
+
+OWN: Final = "own"
+"""filing: dispatch id -> what was filed and how far it has come."""
+
+PART: Final = "part"
+"""filing: bundle id -> [dispatch id, which attachment, carried already?]."""
+
+OUTBOX: Final = "outbox"
+"""filing: reference -> [since s of life, draft id, wire form], until carry is known to hold it."""
+
+LETTER: Final = "letter"
+"""letters: bundle id -> an opened item."""
+
+LETTER_ORDER: Final = "letter-order"
+"""letters: u64 -> bundle id, in order of opening."""
+
+AWAITED: Final = "awaited"
+"""letters: chunk id -> [letter id, attachment, level, position, data hash]."""
+
+LEAF: Final = "leaf"
+"""letters: letter id ‖ attachment u8 ‖ position u64 -> [class, day, chunk id, data hash]."""
+
+DUE: Final = "due"
+"""letters: reference -> receipt to hand to a collector."""
+
+RELEASE: Final = "release"
+"""letters: when u64 ms of life ‖ reference -> receipt to make known then."""
+
+SCAN: Final = "scan"
+"""office: first day u32 -> scan secret of that time."""
+
+EPOCH: Final = "epoch"
+"""office: reference -> [first day, days, secret]."""
+
+PREKEY: Final = "prekey"
+"""office: reference -> [secret, psk, byline key, used at]: private halves of packs given out."""
+
+BURNT: Final = "burnt"
+"""office: reference of a deleted prekey -> byline key it was given to."""
+
+MEMBER: Final = "member"
+"""office: byline key -> certificate, name, reply scan key, chain position."""
+
+MEMBER_KEY: Final = "member-key"
+"""office: byline key ‖ index u32 -> one-time reply prekey of a member."""
+
+RELAY_BOOK: Final = "relay-book"
+"""office: static key -> [name, notice key, sign key, beacon key, flags]."""

@@ -1,0 +1,289 @@
+"""All streams of a node: who may talk, what comes in, what goes out next.
+
+Accepted streams begin in a pool of unfinished handshakes that strangers
+cannot get out of; a new one takes the place of the oldest.  A peer that fails
+is left in silence for a random time.  See docs/protocol/link.md.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from meshnews.crypto.entropy import between
+from meshnews.errors import PeerError
+from meshnews.ids import BundleRef, LinkId
+from meshnews.limits import (
+    BLOCK_BYTES_BLUETOOTH,
+    BLOCK_BYTES_LAN,
+    FRAME_S_MAX,
+    HANDSHAKE_S_MAX,
+    HANDSHAKES_PENDING_MAX,
+    LINK_S_MAX,
+    NEIGHBOURS_MAX,
+    NEIGHBOURS_MAX_COLLECTOR,
+    RECORD_BYTES,
+    RECORD_BYTES_BLUETOOTH,
+    SILENCE_S,
+)
+from meshnews.link.records import Sizes
+from meshnews.link.session import LinkSession
+from meshnews.node.conversation import Conversation
+from meshnews.node.dialler import Dialler, Target
+from meshnews.node.event import Accepted, Carrier, Close, Dialled, Effect, Received, Topic
+from meshnews.node.home import Home
+from meshnews.node.presence import Presence
+from meshnews.node.replay import ReplayShelf
+from meshnews.sync.event import Arrived, Greeted, SyncEvent
+from meshnews.sync.machine import Pace, SyncMachine
+from meshnews.sync.schedule import InFlight
+
+WINDOW_BYTES_LAN: Final = 2 * 1024 * 1024
+WINDOW_BYTES_BLUETOOTH: Final = 32 * 1024
+"""Bytes asked for and not yet here, on one link."""
+
+FRESH_S: Final = 60.0
+"""What a neighbour gave in this time decides whether a newcomer takes its place."""
+
+
+class Happening(NamedTuple):
+    """Something a sync conversation reports, and on which stream."""
+
+    conversation: Conversation
+    event: SyncEvent
+
+
+class Switchboard:
+    """The conversations of a node, by stream."""
+
+    def __init__(self, home: Home, dialler: Dialler, presence: Presence) -> None:
+        self._home = home
+        self._dialler = dialler
+        self._presence = presence
+        self._replay = ReplayShelf(home.carry)
+        self._inflight = InFlight()
+        self._instance = home.entropy.draw(16)
+        self._talks: dict[LinkId, Conversation] = {}
+        self.effects: list[Effect] = []
+
+    def __iter__(self) -> Iterator[Conversation]:
+        """Yield the conversations in order of their streams."""
+        return iter([self._talks[link] for link in sorted(self._talks)])
+
+    def talking(self) -> list[Conversation]:
+        """Return the conversations whose session stands."""
+        return [talk for talk in self if talk.is_talking]
+
+    # Streams come and go --------------------------------------------------
+
+    def accepted(self, event: Accepted) -> None:
+        """A neighbour, or a stranger, opened a stream."""
+        pending = [t for t in self if t.target is None and not t.is_talking]
+        if len(pending) >= HANDSHAKES_PENDING_MAX:
+            self._hang_up(min(pending, key=lambda talk: talk.opened_s))
+        session = LinkSession.respond(
+            self._presence.keys(),
+            replay=self._replay,
+            entropy=self._home.entropy,
+            sizes=_record_sizes(event.carrier),
+        )
+        self._talks[event.link] = Conversation(
+            event.link, session, event.carrier, self._home.moment.lived_s, event.address
+        )
+
+    def dialled(self, event: Dialled, target: Target) -> None:
+        """A stream that we asked for is open."""
+        session = LinkSession.initiate(
+            target.handshake, entropy=self._home.entropy, sizes=_record_sizes(event.carrier)
+        )
+        talk = Conversation(
+            event.link, session, event.carrier, self._home.moment.lived_s, target=target
+        )
+        self._talks[event.link] = talk
+        talk.greeting = session.start()
+
+    def lost(self, link: LinkId) -> None:
+        """A stream has ended."""
+        self._dialler.ended(link, self._home.moment.lived_s)
+        talk = self._talks.pop(link, None)
+        if talk is not None:
+            self._ended(talk)
+
+    def drained(self, link: LinkId) -> None:
+        """The transport has taken the last send on a stream."""
+        talk = self._talks.get(link)
+        if talk is not None:
+            talk.drained(self._home.moment.lived_s)
+
+    def received(self, event: Received) -> list[Happening]:
+        """Bytes came in; return what they made happen."""
+        talk = self._talks.get(event.link)
+        if talk is None:
+            return []
+        talk.received += len(event.data)
+        happenings: list[Happening] = []
+        try:
+            messages = talk.session.receive(event.data)
+            if talk.session.established and talk.machine is None:
+                self._begin(talk)
+            talk.frame_since_s = self._frame_since(talk)
+            assert talk.machine is not None or not messages
+            for message in messages:
+                assert talk.machine is not None
+                for reported in talk.machine.receive(message, self._home.moment):
+                    self._note(talk, reported)
+                    happenings.append(Happening(talk, reported))
+        except PeerError:
+            self._fail(talk)
+        return happenings
+
+    def _frame_since(self, talk: Conversation) -> float | None:
+        if not talk.session.is_inside_message:
+            return None
+        if talk.frame_since_s is None:
+            return self._home.moment.lived_s
+        return talk.frame_since_s
+
+    def _begin(self, talk: Conversation) -> None:
+        home = self._home
+        slow = talk.carrier is Carrier.BLUETOOTH
+        pace = Pace(
+            block_bytes=BLOCK_BYTES_BLUETOOTH if slow else BLOCK_BYTES_LAN,
+            window_bytes=WINDOW_BYTES_BLUETOOTH if slow else WINDOW_BYTES_LAN,
+        )
+        talk.machine = SyncMachine(
+            home.custody,
+            self._inflight,
+            dialler=talk.target is not None,
+            session=talk.session.session_id,
+            instance=self._instance,
+            entropy=home.entropy,
+            pace=pace,
+            desk=home.identity.is_desk,
+        )
+        talk.talking_since_s = home.moment.lived_s
+        talk.machine.start(home.moment)
+        if talk.target is not None:
+            self._dialler.completed(talk.link)
+            self._presence.linked(talk.target)
+        self._make_room_for(talk)
+        home.tell(Topic.NEIGHBOURS)
+
+    def _make_room_for(self, newcomer: Conversation) -> None:
+        collector = self._home.identity.is_collector
+        allowed = NEIGHBOURS_MAX_COLLECTOR if collector else NEIGHBOURS_MAX
+        others = [talk for talk in self.talking() if talk is not newcomer]
+        if len(others) < allowed:
+            return
+        since_s = self._home.moment.lived_s - FRESH_S
+        self._hang_up(min(others, key=lambda talk: talk.fresh_bytes(since_s)))
+
+    def _note(self, talk: Conversation, event: SyncEvent) -> None:
+        match event:
+            case Arrived(bundle):
+                talk.brought(self._home.moment.lived_s, bundle.size)
+            case Greeted(hello):
+                talk.instance = hello.instance
+                self._collapse(talk)
+            case _:
+                pass
+
+    def _collapse(self, talk: Conversation) -> None:
+        """Of two streams between one pair of nodes, keep the one dialled by the smaller."""
+        if talk.instance == self._instance:
+            self._hang_up(talk)
+            return
+        for other in self.talking():
+            if other is talk or other.instance != talk.instance:
+                continue
+            if (other.target is None) == (talk.target is None):
+                loser = talk
+            else:
+                ours, theirs = (talk, other) if talk.target is not None else (other, talk)
+                loser = theirs if self._instance < talk.instance else ours
+            self._hang_up(loser)
+
+    # Endings --------------------------------------------------------------
+
+    def _fail(self, talk: Conversation) -> None:
+        """Leave a peer that broke the protocol in silence."""
+        self._drop(talk)
+        after_s = between(self._home.entropy, *SILENCE_S)
+        self.effects.append(Close(talk.link, after_s))
+
+    def _hang_up(self, talk: Conversation) -> None:
+        self._drop(talk)
+        self.effects.append(Close(talk.link, 0.0))
+
+    def _drop(self, talk: Conversation) -> None:
+        self._talks.pop(talk.link, None)
+        self._dialler.ended(talk.link, self._home.moment.lived_s)
+        self._ended(talk)
+
+    def _ended(self, talk: Conversation) -> None:
+        if talk.machine is not None:
+            talk.machine.ended()
+            self._home.tell(Topic.NEIGHBOURS)
+
+    # Time and what goes out -----------------------------------------------
+
+    def tick(self) -> list[Happening]:
+        """Do what time demands: end what lasted too long, move stalled requests."""
+        moment = self._home.moment
+        happenings: list[Happening] = []
+        for talk in self:
+            if self._deadline(talk) <= moment.lived_s:
+                self._hang_up(talk) if talk.is_talking else self._fail(talk)
+                continue
+            if talk.machine is not None:
+                try:
+                    reported = talk.machine.tick(moment)
+                except PeerError:
+                    self._fail(talk)
+                else:
+                    happenings += [Happening(talk, event) for event in reported]
+        return happenings
+
+    def next_s(self) -> float | None:
+        """Return when `tick` has something to do, in seconds of the node's life."""
+        times = [self._deadline(talk) for talk in self]
+        for talk in self:
+            if talk.machine is not None and talk.machine.deadline_s is not None:
+                times.append(talk.machine.deadline_s)
+        return min(times, default=None)
+
+    @staticmethod
+    def _deadline(talk: Conversation) -> float:
+        if not talk.is_talking:
+            return talk.opened_s + HANDSHAKE_S_MAX
+        hour = talk.talking_since_s + LINK_S_MAX
+        if talk.frame_since_s is None:
+            return hour
+        return min(hour, talk.frame_since_s + FRAME_S_MAX)
+
+    def announce(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
+        """Tell the neighbours in contact of a bundle that entered the set."""
+        for talk in self.talking():
+            if talk is not besides and talk.machine is not None:
+                talk.machine.announce(ref, self._home.moment)
+
+    def announce_receipt(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
+        """Tell the neighbours in contact of a bundle that became acked."""
+        for talk in self.talking():
+            if talk is not besides and talk.machine is not None:
+                talk.machine.announce_receipt(ref)
+
+    def fill(self) -> None:
+        """Give every stream that can take some its next bytes."""
+        for talk in self:
+            try:
+                send = talk.next_send(self._home.moment)
+            except PeerError:
+                self._fail(talk)
+                continue
+            if send is not None:
+                self.effects.append(send)
+            elif talk.is_finished:
+                self._hang_up(talk)
+
+
+def _record_sizes(carrier: Carrier) -> Sizes:
+    return RECORD_BYTES_BLUETOOTH if carrier is Carrier.BLUETOOTH else RECORD_BYTES

@@ -1,0 +1,1 @@
+"""The conversation in which two nodes become alike."""

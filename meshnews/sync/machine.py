@@ -1,0 +1,351 @@
+"""The sync conversation with one neighbour; see docs/protocol/sync.md.
+
+    GREETING --HELLO--> OPEN --BYE from the peer, an error, the end of the link--> ENDED
+        |                 |                                                          ^
+        +---we say BYE----+--> LEAVING --BYE from the peer---------------------------+
+
+Both ends run this machine.  It is fed whole messages and pulled for whole
+messages, so nothing is made before there is room for it on the link.  What goes
+on in OPEN is `meshnews.sync.talk`.
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from meshnews.bundle.receipt import Receipt
+from meshnews.crypto.entropy import Entropy
+from meshnews.errors import OutOfTurn, PeerError
+from meshnews.ids import BundleRef, Day
+from meshnews.limits import FRAME_BYTES_MAX
+from meshnews.store.age import Moment
+from meshnews.store.custody import Custody
+from meshnews.sync.compare import Sides
+from meshnews.sync.event import (
+    Arrived,
+    Carried,
+    Greeted,
+    HandedOver,
+    InSync,
+    Receipted,
+    SyncEvent,
+)
+from meshnews.sync.layout import decode_message, encode_message
+from meshnews.sync.messages import (
+    CLASSES,
+    FREE_KIB_MAX,
+    INSTANCE_BYTES,
+    NONCE_BYTES,
+    Bye,
+    ClassTerms,
+    Flag,
+    Hello,
+    Message,
+    Name,
+    Reason,
+)
+from meshnews.sync.salt import Salt
+from meshnews.sync.schedule import InFlight
+from meshnews.sync.take import Wish
+from meshnews.sync.talk import Talk
+
+__all__ = [
+    "Arrived",
+    "Carried",
+    "Greeted",
+    "HandedOver",
+    "InSync",
+    "Pace",
+    "Receipted",
+    "SyncEvent",
+    "SyncMachine",
+    "SyncState",
+]
+
+ALIVE_DAYS: Final = 16
+"""A bundle filed before this many days ago has expired, whatever its life."""
+
+COLLECTED_DAYS: Final = 48
+"""How far back a desk's machines compare: a collector keeps for 30 days more."""
+
+_CREDIT_BYTES: Final = 64 * 1024
+"""How far control messages may run ahead of their quarter, or data behind its share."""
+
+_METHODS: Final = 1
+
+
+class SyncState(enum.Enum):
+    """Where the conversation stands, as seen from our side."""
+
+    GREETING = "greeting"
+    OPEN = "open"
+    LEAVING = "leaving"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What suits a carrier.
+
+    Attributes:
+        block_bytes: largest block of one DATA.
+        window_bytes: how much is asked for and not yet received at a time.
+    """
+
+    block_bytes: int
+    window_bytes: int
+
+
+class SyncMachine:
+    """One sync conversation.
+
+    Attributes are for logs and tests.  `session` is the handshake hash of the
+    link, the same on both sides; `instance` is random for each start of a node;
+    `desk` makes us take bundles that were received already, and further back.
+    """
+
+    def __init__(
+        self,
+        custody: Custody,
+        inflight: InFlight,
+        *,
+        dialler: bool,
+        session: bytes,
+        instance: bytes,
+        entropy: Entropy,
+        pace: Pace,
+        desk: bool,
+    ) -> None:
+        assert len(instance) == INSTANCE_BYTES, "an instance is 16 bytes"
+        self._custody = custody
+        self._inflight = inflight
+        self._dialler = dialler
+        self._session = session
+        self._instance = instance
+        self._entropy = entropy
+        self._pace = pace
+        self._desk = desk
+        self._state = SyncState.GREETING
+        self._hello: Hello | None = None
+        self._talk: Talk | None = None
+        self._first: list[bytes] = []
+        self._reports: list[SyncEvent] = []
+        self._credit = _CREDIT_BYTES
+
+    @property
+    def state(self) -> SyncState:
+        """Where the conversation stands."""
+        return self._state
+
+    @property
+    def in_sync(self) -> bool:
+        """All classes are compared."""
+        return self._talk is not None and self._talk.in_sync
+
+    @property
+    def is_idle(self) -> bool:
+        """All is compared and moved, and its fate told, as far as this side knows."""
+        talk = self._talk
+        if talk is None or not talk.in_sync:
+            return False
+        return talk.taker.is_idle and talk.giver.is_idle and not self.queued
+
+    @property
+    def queued(self) -> bool:
+        """There may be something to send; a `pull` can still come back empty."""
+        if self._first:
+            return True
+        talk = self._talk
+        return talk is not None and (talk.giver.has_data or talk.has_control)
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When to call `tick`, in seconds of the node's life."""
+        if self._reports:
+            return 0.0
+        return self._talk.taker.deadline_s if self._talk is not None else None
+
+    # Starting and ending
+
+    def start(self, moment: Moment) -> None:
+        """Begin: both sides say HELLO."""
+        assert self._hello is None, "a conversation starts once"
+        self._hello = self._greeting(moment)
+        self._first.append(encode_message(self._hello))
+
+    def leave(self) -> None:
+        """Say BYE; what the peer still sends is ignored."""
+        if self._state in {SyncState.GREETING, SyncState.OPEN}:
+            self._leave(Reason.FINISHED)
+
+    def ended(self) -> None:
+        """Let go of everything: the link is gone.  What was being fetched is free for others."""
+        talk, self._talk = self._talk, None
+        self._state = SyncState.ENDED
+        self._first.clear()
+        if talk is not None:
+            talk.taker.end()
+
+    def _leave(self, reason: Reason) -> None:
+        self.ended()
+        self._first.append(encode_message(Bye(reason)))
+        self._state = SyncState.LEAVING
+
+    def _greeting(self, moment: Moment) -> Hello:
+        back = COLLECTED_DAYS if self._desk else ALIVE_DAYS
+        floor = max(0, moment.floor_day - back) & ~1
+        free_kib = min(self._custody.free_bytes() // 1024, FREE_KIB_MAX)
+        flags = Flag.SERVES | Flag.WANTS | (Flag.WANTS_ACKED if self._desk else Flag(0))
+        classes: list[ClassTerms] = []
+        for traffic in CLASSES:
+            # Notices in force have no last day.
+            oldest = Day(floor if traffic else 0)
+            days = self._custody.days(traffic)
+            if days:
+                classes.append(ClassTerms(flags | Flag.NONEMPTY, days[-1], oldest, free_kib))
+            else:
+                classes.append(ClassTerms(flags, Day(0), oldest, free_kib))
+        return Hello(
+            nonce=self._entropy.draw(NONCE_BYTES),
+            instance=self._instance,
+            classes=tuple(classes),
+            frame_bytes_max=FRAME_BYTES_MAX,
+            methods=_METHODS,
+        )
+
+    # Taking in
+
+    def receive(self, message: bytes, moment: Moment) -> list[SyncEvent]:
+        """Advance on one message from the peer.
+
+        Raises:
+            PeerError: it is malformed, has no place in this state, is forged, or
+                is too much.  The conversation has ended.
+        """
+        try:
+            events = self._receive(decode_message(message), len(message), moment)
+        except PeerError:
+            self.ended()
+            raise
+        if self._reports:
+            events = self._reports + events
+            self._reports = []
+        return events
+
+    def _receive(self, message: Message, size: int, moment: Moment) -> list[SyncEvent]:
+        talk = self._talk
+        if talk is not None:
+            if type(message) is Bye:
+                self.ended()
+                return []
+            events = talk.receive(message, size=size, moment=moment)
+            events += talk.advance(moment)
+            return events
+        match self._state, message:
+            case SyncState.GREETING, Hello() if self._hello is not None:
+                return self._greeted(self._hello, message, moment)
+            case SyncState.GREETING | SyncState.LEAVING, Bye():
+                self.ended()
+                return []
+            case SyncState.LEAVING, _:
+                return []
+            case _:
+                raise OutOfTurn(f"{type(message).__name__} while {self._state.value}")
+
+    def _greeted(self, ours: Hello, theirs: Hello, moment: Moment) -> list[SyncEvent]:
+        if theirs.instance == ours.instance:
+            self._leave(Reason.MYSELF)
+            return [Greeted(theirs)]
+        dialling, answering = (ours, theirs) if self._dialler else (theirs, ours)
+        salt = Salt(
+            session=self._session, dialler_nonce=dialling.nonce, acceptor_nonce=answering.nonce
+        )
+        self._talk = Talk(
+            self._custody,
+            self._inflight,
+            sides=Sides(self._custody, salt, ours, theirs),
+            dialler=self._dialler,
+            block_bytes=self._pace.block_bytes,
+            window_bytes=self._pace.window_bytes,
+            fetcher=self,
+        )
+        self._state = SyncState.OPEN
+        return [Greeted(theirs), *self._talk.advance(moment)]
+
+    def tick(self, moment: Moment) -> list[SyncEvent]:
+        """Do what time demands: give up what the peer is too late with.
+
+        Raises:
+            PeerError: a question of the peer that had to wait contradicts itself.
+        """
+        events, self._reports = self._reports, []
+        talk = self._talk
+        if talk is not None:
+            talk.outbox.cancel(talk.taker.give_up_late(moment))
+            events += talk.advance(moment)
+        return events
+
+    # Giving out
+
+    def pull(self, room_bytes: int, moment: Moment) -> list[bytes]:
+        """Return messages for about `room_bytes`, at least one if any is ready.
+
+        What keeps the other side going comes first, and control messages take
+        at most about a quarter while data waits.
+
+        Raises:
+            PeerError: what the peer asked for cannot be answered.
+        """
+        bodies: list[bytes] = []
+        while room_bytes > 0:
+            body = self._next(moment)
+            if body is None:
+                break
+            bodies.append(body)
+            room_bytes -= len(body)
+        return bodies
+
+    def _next(self, moment: Moment) -> bytes | None:
+        if self._first:
+            return self._first.pop(0)
+        talk = self._talk
+        if talk is None:
+            return None
+        if not talk.in_sync:
+            self._reports += talk.advance(moment)
+        data_waits = talk.giver.has_data
+        if self._credit >= 0 or not data_waits:
+            body = talk.next_control(moment)
+            if body is not None:
+                if data_waits:
+                    self._credit = max(self._credit - 3 * len(body), -_CREDIT_BYTES)
+                return body
+        if data_waits:
+            body = talk.giver.next(moment)
+            if body is not None:
+                self._credit = min(self._credit + len(body), _CREDIT_BYTES)
+                return body
+        return talk.next_control(moment)
+
+    # News, and what other links give up
+
+    def announce(self, ref: BundleRef, moment: Moment) -> None:  # noqa: ARG002  news may need it
+        """Tell the peer of a bundle that has just entered the set."""
+        if self._talk is not None:
+            self._talk.announce(ref)
+
+    def announce_receipt(self, ref: BundleRef) -> None:
+        """Tell the peer of a bundle that has just become acked."""
+        if self._talk is not None:
+            self._talk.announce_receipt(ref)
+
+    def hand_over(self, receipts: Sequence[Receipt]) -> None:
+        """Give receipts to the peer, a collector, to release; `HandedOver` comes for each."""
+        if self._talk is not None:
+            self._talk.hand_over(receipts)
+
+    def wish_again(self, name: Name) -> None:
+        """Wish for a bundle that another link gave up; the peer of this one has it too."""
+        if self._talk is not None:
+            self._talk.taker.wish(Wish(name))

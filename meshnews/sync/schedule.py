@@ -1,0 +1,166 @@
+"""What goes next, and what is already on its way.
+
+`UrgentFirst` is the order of protocol §7.  Both ends use it: the giver for what
+it was asked for, the taker for what it asks for.  A richer order (by rarity, by
+the length of contacts) is another `Schedule`; nothing else changes.
+
+`InFlight` is one table for all links of a node:
+
+    unclaimed --claim--> claimed by a link --finish--> unclaimed (it came, or none will do)
+        ^                  |
+        |                  +--release--> unclaimed; the next link whose peer
+        +------------------------------- listed it is told to wish again
+
+So nothing is fetched twice at once, and what one peer cannot or will not give
+is asked from another that holds it.  Nothing in the table outlives its links.
+"""
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from typing import Generic, Protocol, TypeVar
+
+from meshnews.ids import BundleId, BundleRef
+from meshnews.sync.messages import Name
+
+Item = TypeVar("Item")
+
+
+class Schedule(Protocol[Item]):
+    """Bundles that wait, each with what is to be done for it."""
+
+    def put(self, ref: BundleRef, size: int, item: Item) -> None:
+        """Let `item` wait; `size` is what it will put on the wire."""
+        ...
+
+    def pop(self) -> Item | None:
+        """Take out what goes next, or None."""
+        ...
+
+    def peek(self) -> Item | None:
+        """Return what goes next and leave it, or None."""
+        ...
+
+    def drop_last(self) -> None:
+        """Take out something that would go among the last."""
+        ...
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Sum of the sizes."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Item]: ...
+
+
+class UrgentFirst(Generic[Item]):
+    """The order of protocol §7: class, newest day, size, arrival."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, int, int, Item]] = []
+        self._arrivals = 0
+        self._bytes = 0
+
+    def put(self, ref: BundleRef, size: int, item: Item) -> None:
+        """Let `item` wait."""
+        self._arrivals += 1
+        self._bytes += size
+        heappush(self._heap, (ref.traffic, -ref.day, size, self._arrivals, item))
+
+    def pop(self) -> Item | None:
+        """Take out what goes next, or None."""
+        if not self._heap:
+            return None
+        _, _, size, _, item = heappop(self._heap)
+        self._bytes -= size
+        return item
+
+    def drop_last(self) -> None:
+        """Take out something that would go among the last: the tail of the heap."""
+        if self._heap:
+            self._bytes -= self._heap.pop()[2]
+
+    def peek(self) -> Item | None:
+        """Return what goes next and leave it, or None."""
+        return self._heap[0][4] if self._heap else None
+
+    def __iter__(self) -> Iterator[Item]:
+        """Yield all that waits, in no order that means anything."""
+        return (entry[4] for entry in self._heap)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Sum of the sizes."""
+        return self._bytes
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+
+class Fetcher(Protocol):
+    """A link that fetches: what the table asks of it."""
+
+    def wish_again(self, name: Name) -> None:
+        """Wish for a bundle that another link gave up; this one's peer has it too."""
+        ...
+
+
+class InFlight:
+    """The table.  Shared by all links of a node."""
+
+    def __init__(self) -> None:
+        self._holders: dict[BundleId, Fetcher] = {}
+        self._waiting: dict[BundleId, list[tuple[Fetcher, Name]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._holders)
+
+    def claim(self, name: Name, fetcher: Fetcher) -> bool:
+        """Let `fetcher` fetch a bundle, or remember that its peer has it as well.
+
+        Returns:
+            Whether it may fetch: no other link does so already.
+        """
+        identifier = name.ref.id
+        holder = self._holders.setdefault(identifier, fetcher)
+        if holder is fetcher:
+            return True
+        waiting = self._waiting.setdefault(identifier, [])
+        if not any(other is fetcher for other, _ in waiting):
+            waiting.append((fetcher, name))
+        return False
+
+    def finish(self, identifier: BundleId) -> None:
+        """Forget a bundle: it came, or it is wanted no longer, whoever has it."""
+        self._holders.pop(identifier, None)
+        self._waiting.pop(identifier, None)
+
+    def release(self, identifier: BundleId, fetcher: Fetcher) -> None:
+        """Give up what `fetcher` claimed; the next link whose peer has it may try."""
+        if self._holders.get(identifier) is fetcher:
+            del self._holders[identifier]
+            self.pass_on(identifier)
+
+    def pass_on(self, identifier: BundleId) -> None:
+        """Let the next link try, when none holds the claim: this one lets its chance go."""
+        if identifier in self._holders:
+            return
+        waiting = self._waiting.pop(identifier, None)
+        if waiting:
+            (following, name), *others = waiting
+            if others:
+                self._waiting[identifier] = others
+            following.wish_again(name)
+
+    def withdraw(self, fetcher: Fetcher) -> None:
+        """Forget that `fetcher` waits for anything: its link has ended.
+
+        What it has claimed it releases itself.
+        """
+        for identifier in list(self._waiting):
+            rest = [entry for entry in self._waiting[identifier] if entry[0] is not fetcher]
+            if rest:
+                self._waiting[identifier] = rest
+            else:
+                del self._waiting[identifier]

@@ -1,0 +1,368 @@
+"""Fetching what a peer holds: wishes, requests within a window, blocks, verification.
+
+    wish --claimed, room in the window--> WANT data ---------------------+
+      |                                                                  v
+      +--above SMALL_OFFER_BYTES_MAX--> WANT offer --OFFER judged--> WANT data --DATA…--> accepted
+
+A request ends by its last block, by NOTHELD, by CANCEL when the peer stalls, or
+with the link.  See docs/protocol/sync.md, "Transfer".
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from meshnews.bundle.format import Bundle, Offer, decode_offer
+from meshnews.errors import Forged, Malformed, OutOfTurn
+from meshnews.ids import BundleRef, Day, TrafficClass
+from meshnews.limits import (
+    ASKED_MAX,
+    BLOCK_BYTES_MIN,
+    GROUPS_PER_MESSAGE_MAX,
+    NAMES_PER_MESSAGE_MAX,
+    REQUEST_S_MAX,
+    SMALL_OFFER_BYTES_MAX,
+    STALL_S,
+    WIRE_BYTES,
+    WISHES_MAX,
+)
+from meshnews.store.age import Moment
+from meshnews.store.custody import Custody, Judgement
+from meshnews.store.port import State
+from meshnews.sync.budget import VAIN_BYTES, Budget
+from meshnews.sync.messages import Data, Group, How, Name, OfferMessage, Want, WantGroup
+from meshnews.sync.salt import Salt
+from meshnews.sync.schedule import Fetcher, InFlight, Schedule, UrgentFirst
+
+_LATE_MAX: Final = ASKED_MAX
+"""Cancelled requests whose blocks may still be under way."""
+
+_LOOKED_AT_MAX: Final = 4096
+"""Wishes weighed for one WANT, so that a batch stays short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A bundle that this peer may have; `unlisted` when it never said so."""
+
+    name: Name
+    unlisted: bool = False
+
+
+@dataclass(slots=True)
+class _Request:
+    """A wish that was claimed, on its way to the peer or answered in part."""
+
+    wish: Wish
+    how: How
+    asked_at_s: float = 0.0
+    judged: Offer | None = None
+    age_s: int = 0
+    blocks: list[bytes] = field(default_factory=list)
+    received: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A whole bundle came: what became of it."""
+
+    short: bytes
+    bundle: Bundle
+    outcome: Judgement
+
+
+class Taker:
+    """What this side of one link fetches."""
+
+    def __init__(
+        self,
+        custody: Custody,
+        inflight: InFlight,
+        *,
+        salt: Salt,
+        budget: Budget,
+        window_bytes: int,
+        fetcher: Fetcher,
+    ) -> None:
+        self._custody = custody
+        self._inflight = inflight
+        self._salt = salt
+        self._budget = budget
+        self._window = window_bytes
+        self._fetcher = fetcher
+        self._wishes: Schedule[Wish] = UrgentFirst()
+        self._judged: deque[_Request] = deque()
+        self._requests: dict[bytes, _Request] = {}
+        self._late: dict[bytes, None] = {}
+        self._due_bytes = 0
+        self._offers_open = 0
+        self._offers_max = max(4, 2 * window_bytes // WIRE_BYTES[-1])
+        self._progress_s = 0.0
+        self._resting = False
+
+    # What there is to do
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is wished for or asked for."""
+        return not (self._wishes or self._judged or self._requests)
+
+    @property
+    def is_ahead(self) -> bool:
+        """So little is left to fetch that more may be compared."""
+        if self._resting:
+            return True
+        return self._wishes.waiting_bytes + self._due_bytes <= self._window
+
+    @property
+    def wishes(self) -> int:
+        """How many bundles are wished for and not yet asked for."""
+        return len(self._wishes)
+
+    @property
+    def can_ask(self) -> bool:
+        """There may be something to ask for, and room for it in the window."""
+        if self._resting or len(self._requests) >= ASKED_MAX:
+            return False
+        # Half a window at a time: a WANT for every bundle would cost both ends more.
+        if self._judged and self._due_bytes < self._window:
+            return True
+        top = self._wishes.peek()
+        if top is None:
+            return False
+        if top.name.size > SMALL_OFFER_BYTES_MAX:
+            return self._offers_open < self._offers_max
+        return self._due_bytes <= self._reach(top) // 2
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When the peer is too late with something."""
+        if not self._requests:
+            return None
+        first = next(iter(self._requests.values()))
+        return min(self._progress_s + STALL_S, first.asked_at_s + REQUEST_S_MAX)
+
+    # Wishing and asking
+
+    def wish(self, wish: Wish) -> None:
+        """Wish for a bundle; of too many wishes one of the last is dropped."""
+        if len(self._wishes) >= WISHES_MAX:
+            self._wishes.drop_last()
+        self._wishes.put(wish.name.ref, wish.name.size, wish)
+
+    def next_want(self, moment: Moment) -> Want | None:
+        """Return a request for what fits the window now, or None."""
+        if not self._requests:
+            self._progress_s = moment.lived_s
+        groups: dict[tuple[TrafficClass, Day, How, bool], list[bytes]] = {}
+        asked = 0
+        while asked < NAMES_PER_MESSAGE_MAX and len(groups) < GROUPS_PER_MESSAGE_MAX:
+            request = self._next_request(moment)
+            if request is None:
+                break
+            wish, ref = request.wish, request.wish.name.ref
+            short = self._salt.position(ref.id)
+            request.asked_at_s = moment.lived_s
+            self._requests[short] = request
+            if request.how is How.OFFER:
+                self._offers_open += 1
+            else:
+                self._due_bytes += wish.name.size
+            bucket = ref.traffic, ref.day, request.how, wish.unlisted
+            groups.setdefault(bucket, []).append(ref.id if wish.unlisted else short)
+            asked += 1
+        if not groups:
+            return None
+        return Want(
+            tuple(
+                [
+                    WantGroup(traffic, day, tuple(ids), how)
+                    for (traffic, day, how, _), ids in groups.items()
+                ]
+            )
+        )
+
+    def _next_request(self, moment: Moment) -> _Request | None:
+        if len(self._requests) >= ASKED_MAX:
+            return None
+        if self._judged and self._due_bytes < self._window:
+            return self._judged.popleft()
+        for _ in range(_LOOKED_AT_MAX):
+            wish = self._wishes.peek()
+            if wish is None or not self._has_room_for(wish):
+                return None
+            self._wishes.pop()
+            if self._is_worth(wish.name, moment):
+                large = wish.name.size > SMALL_OFFER_BYTES_MAX
+                return _Request(wish, How.OFFER if large else How.DATA)
+        return None
+
+    def _has_room_for(self, wish: Wish) -> bool:
+        if wish.name.size > SMALL_OFFER_BYTES_MAX:
+            return self._offers_open < self._offers_max
+        return self._due_bytes < self._reach(wish)
+
+    def _reach(self, wish: Wish) -> int:
+        # What is urgent is asked for although the window is full of other things.
+        urgent = wish.name.ref.traffic <= TrafficClass.FLASH
+        return 2 * self._window if urgent else self._window
+
+    def _is_worth(self, name: Name, moment: Moment) -> bool:
+        if not self._custody.wants(name.ref, _state(name), moment):
+            self._inflight.pass_on(name.ref.id)
+            return False
+        if self._salt.position(name.ref.id) in self._requests:
+            return False
+        return self._inflight.claim(name, self._fetcher)
+
+    # Answers
+
+    def take_offer(self, message: OfferMessage, moment: Moment) -> Group | None:
+        """Judge an offer that was asked for; return what to cancel, if it is not wanted.
+
+        Raises:
+            PeerError: it was not asked for, or is of a bundle nobody should take.
+        """
+        offer = decode_offer(message.offer)
+        short = self._salt.position(offer.id)
+        request = self._requests.get(short)
+        if request is None and short in self._late:
+            return None
+        if request is None or request.how is not How.OFFER:
+            raise OutOfTurn("OfferMessage that was not asked for")
+        if offer.ref != request.wish.name.ref or offer.size != request.wish.name.size:
+            raise Malformed("an offer of another size than its name said")
+        judgement = self._custody.judge(offer, moment)
+        self._end(short, request)
+        self._progress(moment)
+        if judgement is Judgement.WANTED:
+            self._judged.append(_Request(request.wish, How.DATA, judged=offer))
+            return None
+        self._inflight.finish(offer.id)
+        return Group(offer.traffic, offer.day, (short,))
+
+    def take_data(self, data: Data, moment: Moment) -> Taken | None:
+        """Take in a block; when it completes a bundle, have it verified and kept.
+
+        Raises:
+            PeerError: it was not asked for, or the bundle is not what was named.
+        """
+        short = data.short
+        request = self._requests.get(short)
+        if request is None:
+            if short in self._late:
+                self._progress(moment)
+                return None
+            raise OutOfTurn("Data that was not asked for")
+        name = request.wish.name
+        ref, size = name.ref, name.size
+        end = data.offset + len(data.block)
+        if (
+            request.how is not How.DATA
+            or data.offset != request.received
+            or end > size
+            or data.traffic is not ref.traffic
+            or data.day != ref.day
+        ):
+            raise OutOfTurn("Data of another place than the next")
+        self._progress(moment)
+        if not data.offset:
+            request.age_s = data.age_s
+        if end < size:
+            if len(data.block) < BLOCK_BYTES_MIN:
+                raise Malformed("a block too small to be worth its message")
+            request.blocks.append(data.block)
+            request.received = end
+            return None
+        wire = data.block if not request.blocks else b"".join((*request.blocks, data.block))
+        self._end(short, request)
+        try:
+            accepted = self._custody.accept(
+                wire, age_s=request.age_s, moment=moment, judged=request.judged
+            )
+        except BaseException:
+            self._inflight.release(ref.id, self._fetcher)
+            raise
+        if accepted.bundle.ref != ref:
+            self._inflight.release(ref.id, self._fetcher)
+            raise Forged("another bundle than was asked for")
+        self._inflight.finish(ref.id)
+        if accepted.outcome is Judgement.WANTED:
+            self._budget.allow_for_bundle()
+        return Taken(short, accepted.bundle, accepted.outcome)
+
+    def not_held(self, groups: Iterable[Group]) -> None:
+        """Give up what the peer does not hold, after all.
+
+        Raises:
+            PeerError: it was not asked for, or the peer named too much in vain.
+        """
+        for group in groups:
+            for short in group.shorts:
+                request = self._requests.get(short)
+                if request is None:
+                    if short not in self._late:
+                        raise OutOfTurn("NotHeld that was not asked for")
+                    continue
+                self._end(short, request)
+                self._inflight.release(request.wish.name.ref.id, self._fetcher)
+                if not request.wish.unlisted:
+                    self._budget.charge(VAIN_BYTES)
+
+    # Time and endings
+
+    def give_up_late(self, moment: Moment) -> Sequence[Group]:
+        """Return what to cancel because the peer is too late with it; others may be asked."""
+        now_s = moment.lived_s
+        stalled = bool(self._requests) and now_s >= self._progress_s + STALL_S
+        late = [
+            (short, request)
+            for short, request in self._requests.items()
+            if stalled or now_s >= request.asked_at_s + REQUEST_S_MAX
+        ]
+        self._resting = self._resting or stalled
+        groups: dict[tuple[TrafficClass, Day], list[bytes]] = {}
+        for short, request in late:
+            ref = request.wish.name.ref
+            self._end(short, request)
+            groups.setdefault((ref.traffic, ref.day), []).append(short)
+            if len(self._late) >= _LATE_MAX:
+                del self._late[next(iter(self._late))]
+            self._late[short] = None
+        for _, request in late:
+            self._inflight.release(request.wish.name.ref.id, self._fetcher)
+        return [Group(*bucket, tuple(shorts)) for bucket, shorts in groups.items()]
+
+    def end(self) -> None:
+        """Give up everything: the link has ended."""
+        requests = [*self._requests.values(), *self._judged]
+        wishes = list(self._wishes)
+        self._requests.clear()
+        self._judged.clear()
+        self._wishes = UrgentFirst()
+        self._inflight.withdraw(self._fetcher)
+        for request in requests:
+            self._inflight.release(request.wish.name.ref.id, self._fetcher)
+        for wish in wishes:
+            self._inflight.pass_on(wish.name.ref.id)
+
+    def _end(self, short: bytes, request: _Request) -> None:
+        del self._requests[short]
+        if request.how is How.OFFER:
+            self._offers_open -= 1
+        else:
+            self._due_bytes -= request.wish.name.size
+
+    def _progress(self, moment: Moment) -> None:
+        self._progress_s = moment.lived_s
+        self._resting = False
+
+
+def _state(name: Name) -> State:
+    return State.ACKED_WITH_BODY if name.acked else State.HELD
+
+
+def unlisted(ref: BundleRef, size: int) -> Wish:
+    """Return the wish for a bundle that the peer was never heard to have."""
+    return Wish(Name(ref, size, acked=False), unlisted=True)

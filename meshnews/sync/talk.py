@@ -1,0 +1,303 @@
+"""What goes on once both sides have said HELLO; see docs/protocol/sync.md.
+
+The comparison finds names and receipts, the taker fetches what is named to us,
+the giver gives what is asked of us.  A step of the comparison is taken only
+when little is left to move of what it found before, so that a short contact
+goes to what is most urgent; a question of the peer waits here so long.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from meshnews.bundle.receipt import Receipt, decode_receipt, decode_short_receipt
+from meshnews.errors import Exceeded, Malformed, OutOfTurn
+from meshnews.ids import BundleId, BundleRef, TrafficClass
+from meshnews.limits import FRAME_BYTES_MAX, LACKING_ASKED_MAX, LISTS_OPEN_MAX
+from meshnews.store.age import Moment
+from meshnews.store.custody import Acknowledged, Custody, Judgement
+from meshnews.sync.budget import VAIN_BYTES, Budget
+from meshnews.sync.compare import Comparison, Findings, Sides
+from meshnews.sync.event import Arrived, Carried, HandedOver, InSync, Receipted, SyncEvent
+from meshnews.sync.give import Giver
+from meshnews.sync.layout import encode_message
+from meshnews.sync.messages import (
+    CLASSES,
+    Acked,
+    Cancel,
+    Data,
+    Days,
+    Done,
+    Flag,
+    Have,
+    List,
+    Message,
+    NotHeld,
+    OfferMessage,
+    Reply,
+    Spans,
+    Stored,
+    Want,
+)
+from meshnews.sync.outbox import Outbox
+from meshnews.sync.plain import PlainAnswerer, PlainDialler
+from meshnews.sync.schedule import Fetcher, InFlight
+from meshnews.sync.take import Taker, Wish, unlisted
+
+_WISHES_AHEAD_MAX: Final = 4096
+"""Wishes beyond which no further list is asked for or answered."""
+
+_KNOWN_THERE_MAX: Final = 8192
+"""Bundles remembered as known to the peer, so that news is not told back to it."""
+
+_DATA_HEAD_BYTES: Final = 64
+"""More than a DATA message has beside its block."""
+
+
+class Talk:
+    """One conversation between two HELLOs and the end."""
+
+    def __init__(
+        self,
+        custody: Custody,
+        inflight: InFlight,
+        *,
+        sides: Sides,
+        dialler: bool,
+        block_bytes: int,
+        window_bytes: int,
+        fetcher: Fetcher,
+    ) -> None:
+        self._custody = custody
+        self._sides = sides
+        self._salt = sides.salt
+        self._window = window_bytes
+        self._budget = Budget()
+        frame = min(FRAME_BYTES_MAX, sides.theirs.frame_bytes_max)
+        self.giver = Giver(
+            custody, salt=sides.salt, block_bytes=min(block_bytes, frame - _DATA_HEAD_BYTES)
+        )
+        self.taker = Taker(
+            custody,
+            inflight,
+            salt=sides.salt,
+            budget=self._budget,
+            window_bytes=window_bytes,
+            fetcher=fetcher,
+        )
+        self.outbox = Outbox(custody, self.giver)
+        self._comparison: Comparison = (
+            PlainDialler(sides) if dialler else PlainAnswerer(sides, self._budget)
+        )
+        self._dialler = dialler
+        self.in_sync = False
+        self._questions: deque[Spans | List] = deque()
+        self._known_there: dict[BundleId, bool] = {}
+        self._handed: dict[bytes, BundleRef] = {}
+
+    # Taking in
+
+    def receive(  # noqa: C901, PLR0912  one flat row per message
+        self, message: Message, *, size: int, moment: Moment
+    ) -> list[SyncEvent]:
+        """Take in a message of `size` bytes.
+
+        Raises:
+            PeerError: it has no place now, is not what it claims, or is too much.
+        """
+        match message:
+            case Data():
+                return self._on_data(message, moment)
+            case Stored():
+                return self._on_stored(message)
+            case Want():
+                self.giver.want(message)
+            case Have():
+                self._on_have(message)
+            case Acked():
+                return self._on_acked(message, moment)
+            case OfferMessage():
+                refused = self.taker.take_offer(message, moment)
+                if refused is not None:
+                    self.outbox.cancel([refused])
+            case NotHeld():
+                self.taker.not_held(message.groups)
+            case Cancel():
+                self.giver.cancel(message.groups)
+            case Spans() | List() if not self._dialler:
+                self._on_question(message, size)
+            case Done() if not self._dialler:
+                return self._on_done(moment)
+            case Days() | Reply() if self._dialler:
+                self._queue(self._comparison.receive(message))
+            case _:
+                raise OutOfTurn(f"{type(message).__name__} to the wrong side, or twice")
+        return []
+
+    def _on_data(self, message: Data, moment: Moment) -> list[SyncEvent]:
+        taken = self.taker.take_data(message, moment)
+        if taken is None:
+            return []
+        bundle, reference = taken.bundle, (message.traffic, message.day, taken.short)
+        self._note_known(bundle.id, acked=False)
+        if taken.outcome is Judgement.NO_ROOM:
+            self.outbox.cancelled(reference)
+            return []
+        self.outbox.stored(reference)
+        return [Arrived(bundle)] if taken.outcome is Judgement.WANTED else []
+
+    def _on_stored(self, message: Stored) -> list[SyncEvent]:
+        events: list[SyncEvent] = []
+        acked: list[BundleRef] = []
+        for ref, is_acked in self.giver.stored(message.bundles):
+            events.append(Carried(ref))
+            self._note_known(ref.id, acked=False)
+            self._comparison.credit_bundle()
+            if is_acked:
+                acked.append(ref)
+        self.outbox.receipts(acked, full=False)
+        for group in message.receipts:
+            for short in group.shorts:
+                handed = self._handed.pop(short, None)
+                if handed is None:
+                    raise OutOfTurn("Stored of a receipt that was not handed over")
+                events.append(HandedOver(handed))
+        return events
+
+    def _on_have(self, message: Have) -> None:
+        for name in message.names:
+            self._note_known(name.ref.id, acked=name.acked)
+            flag = Flag.WANTS_ACKED if name.acked else Flag.WANTS
+            if flag in self._sides.ours.classes[name.ref.traffic].flags:
+                self.taker.wish(Wish(name))
+
+    def _on_acked(self, message: Acked, moment: Moment) -> list[SyncEvent]:
+        events: list[SyncEvent] = []
+        for raw in message.full:
+            receipt = decode_receipt(raw)
+            try:
+                outcome = self._custody.acknowledge(receipt, moment)
+            except Exceeded:
+                # We keep only so many receipts of bundles we never had: no fault
+                # of an honest peer, but not for nothing either.
+                self._budget.charge(VAIN_BYTES)
+                continue
+            self._after_receipt(receipt.ref, outcome, message, events)
+        for traffic, day, raw in message.short:
+            if traffic is TrafficClass.NOTICE:
+                raise Malformed("a receipt for a notice")
+            short = decode_short_receipt(raw)
+            ref = BundleRef(traffic, day, short.id)
+            outcome = self._custody.acknowledge_short(ref, short, moment)
+            self._after_receipt(ref, outcome, message, events)
+        return events
+
+    def _after_receipt(
+        self, ref: BundleRef, outcome: Acknowledged, message: Acked, events: list[SyncEvent]
+    ) -> None:
+        self._note_known(ref.id, acked=True)
+        if outcome is Acknowledged.NEW:
+            events.append(Receipted(ref))
+        if message.confirm:
+            self.outbox.stored_receipt((ref.traffic, ref.day, self._salt.position(ref.id)))
+
+    # The comparison
+
+    def _on_question(self, message: Spans | List, size: int) -> None:
+        self._budget.charge(size)
+        if self.in_sync or len(self._questions) >= LISTS_OPEN_MAX:
+            raise OutOfTurn("more questions than may be open")
+        self._questions.append(message)
+
+    def _on_done(self, moment: Moment) -> list[SyncEvent]:
+        if self.in_sync or self._questions:
+            raise OutOfTurn("Done before all was answered, or twice")
+        return self._finish(moment)
+
+    def advance(self, moment: Moment) -> list[SyncEvent]:
+        """Take what steps of the comparison may be taken now.
+
+        Raises:
+            PeerError: a question that had to wait contradicts itself.
+        """
+        while self._questions and self._may_compare(opening=isinstance(self._questions[0], Spans)):
+            self._queue(self._comparison.receive(self._questions.popleft()))
+        if not self._dialler or self.in_sync:
+            return []
+        while self._may_compare(opening=self._comparison.is_opening):
+            step = self._comparison.propose()
+            if step is None:
+                break
+            self.outbox.message(encode_message(step))
+        if not self._comparison.finished:
+            return []
+        self.outbox.message(encode_message(Done()))
+        return self._finish(moment)
+
+    def _may_compare(self, *, opening: bool) -> bool:
+        if self.taker.wishes > _WISHES_AHEAD_MAX or self.outbox.waiting > _WISHES_AHEAD_MAX:
+            return False
+        if not opening:
+            return True
+        return self.taker.is_ahead and self.giver.waiting_bytes <= self._window
+
+    def _queue(self, findings: Findings) -> None:
+        self.outbox.names(findings.names)
+        self.outbox.receipts(findings.short_receipts, full=False)
+        self.outbox.receipts(findings.full_receipts, full=True)
+        if findings.answer is not None:
+            self.outbox.message(encode_message(findings.answer))
+
+    def _finish(self, moment: Moment) -> list[SyncEvent]:
+        self.in_sync = True
+        room = LACKING_ASKED_MAX
+        for traffic in CLASSES:
+            if Flag.SERVES in self._sides.theirs.classes[traffic].flags:
+                for entry in self._custody.missing(traffic, moment, at_most=room):
+                    self.taker.wish(unlisted(entry.ref, entry.size))
+                    room -= 1
+        return [InSync()]
+
+    # News
+
+    def announce(self, ref: BundleRef) -> None:
+        """Tell the peer of a new bundle, if it takes such and does not know it."""
+        wants = Flag.WANTS in self._sides.theirs.classes[ref.traffic].flags
+        if wants and ref.id not in self._known_there:
+            self.outbox.tell(ref)
+
+    def announce_receipt(self, ref: BundleRef) -> None:
+        """Pass a receipt on to the peer, unless it came from there."""
+        acked = self._known_there.get(ref.id)
+        if not acked:
+            self.outbox.tell_receipt(ref, full=acked is None)
+
+    def hand_over(self, receipts: Sequence[Receipt]) -> None:
+        """Give receipts to a collector, which confirms each."""
+        for receipt in receipts:
+            self._handed[self._salt.position(receipt.ref.id)] = receipt.ref
+        self.outbox.hand_over(receipts)
+
+    def _note_known(self, identifier: BundleId, *, acked: bool) -> None:
+        known = self._known_there
+        if identifier not in known and len(known) >= _KNOWN_THERE_MAX:
+            del known[next(iter(known))]
+        known[identifier] = acked or known.get(identifier, False)
+
+    # Giving out
+
+    @property
+    def has_control(self) -> bool:
+        """A control message may be ready."""
+        return not self.outbox.is_empty or self.giver.has_misses or self.taker.can_ask
+
+    def next_control(self, moment: Moment) -> bytes | None:
+        """Return the next control message, encoded, or None."""
+        urgent = self.outbox.urgent()
+        if urgent is not None:
+            return urgent
+        if self.taker.can_ask:
+            want = self.taker.next_want(moment)
+            if want is not None:
+                return encode_message(want)
+        return self.outbox.other()

@@ -1,0 +1,161 @@
+"""Beacons over DNS-SD, on the loopback interface only."""
+
+import socket
+import threading
+
+import pytest
+import trio
+from zeroconf import ServiceInfo
+
+from meshnews.crypto.entropy import SeededEntropy
+from meshnews.node.event import Address, Heard, Listening
+from meshnews.node.settings import Visibility
+from meshnewsd.config import Config
+from meshnewsd.discovery.interface import Shown
+from meshnewsd.discovery.mdns import TTL_S, MdnsFinder, read_service
+from meshnewsd.discovery.registry import make_finders
+
+BEACON = bytes(range(48))
+OTHER = bytes(range(100, 148))
+TYPE = "_relay-test._tcp"
+LABEL = "0123456789ab"
+
+
+def service(
+    *addresses: str, properties: dict[bytes, bytes | None] | None = None, port: int = 7117
+) -> ServiceInfo:
+    packed = [
+        socket.inet_pton(socket.AF_INET6 if ":" in each else socket.AF_INET, each)
+        for each in addresses
+    ]
+    return ServiceInfo(
+        f"{TYPE}.local.",
+        f"{LABEL}.{TYPE}.local.",
+        port=port,
+        addresses=packed,
+        server=f"{LABEL}.local.",
+        properties=properties if properties is not None else {b"v": BEACON},
+    )
+
+
+def test_a_service_with_a_beacon_is_heard_with_its_addresses() -> None:
+    assert read_service(service("192.0.2.1", "2001:db8::1")) == [
+        Heard(BEACON, (Address("tcp", "192.0.2.1:7117"), Address("tcp", "[2001:db8::1]:7117")))
+    ]
+
+
+def test_bytes_that_look_like_anything_are_a_beacon_if_they_are_48() -> None:
+    odd = b"=" * 20 + b"\x00\xff" + b"=" * 26
+    info = service("192.0.2.1", properties={b"v": odd})
+    again = ServiceInfo(info.type, info.name, 7117, properties=info.text, addresses=info.addresses)
+    assert [heard.beacon for heard in read_service(again)] == [odd]
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [{}, {b"v": None}, {b"v": b""}, {b"v": bytes(47)}, {b"v": bytes(49)}, {b"path": b"/"}],
+)
+def test_a_service_without_a_beacon_is_somebody_elses(
+    properties: dict[bytes, bytes | None],
+) -> None:
+    assert read_service(service("192.0.2.1", properties=properties)) == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "224.0.0.1", "0.0.0.0", "ff02::1", "::"])  # noqa: S104  nothing is bound
+def test_addresses_that_are_no_neighbours_are_passed_over(address: str) -> None:
+    assert read_service(service(address)) == []
+
+
+def test_a_link_local_address_without_its_scope_is_passed_over() -> None:
+    assert read_service(service("fe80::1")) == []
+    assert len(read_service(service("fe80::1", "192.0.2.1"))[0].addresses) == 1
+
+
+def test_a_stranger_cannot_make_us_try_addresses_without_end() -> None:
+    many = [f"192.0.2.{number}" for number in range(1, 200)]
+    assert len(read_service(service(*many))[0].addresses) == 8
+
+
+def test_only_an_open_home_uses_dns_sd() -> None:
+    names = {
+        visibility: [
+            finder.name for finder in make_finders(Config(), visibility, lambda heard: None)
+        ]
+        for visibility in Visibility
+    }
+    assert names == {Visibility.OPEN: ["mdns"], Visibility.VEILED: [], Visibility.SILENT: []}
+
+
+async def until_heard(heard: list[Heard], beacon: bytes) -> Heard:
+    with trio.fail_after(10):
+        while True:
+            for each in heard:
+                if each.beacon == beacon:
+                    return each
+            await trio.testing.wait_all_tasks_blocked(0.01)
+
+
+def shown(*beacons: bytes, port: int = 7117) -> Shown:
+    return Shown(beacons, (Listening("tcp", port),))
+
+
+async def test_a_neighbour_is_heard_and_its_next_beacon_too_and_both_end_in_time() -> None:
+    heard: list[Heard] = []
+    own: list[Heard] = []
+    near = MdnsFinder(
+        service_type=TYPE,
+        hear=own.append,
+        interfaces=["127.0.0.1"],
+        entropy=SeededEntropy(b"near"),
+    )
+    far = MdnsFinder(service_type=TYPE, hear=heard.append, interfaces=["127.0.0.1"])
+    near.show(shown(BEACON))
+    threads = threading.active_count()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(near.run)
+        nursery.start_soon(far.run)
+        found = await until_heard(heard, BEACON)
+        assert found.addresses == (Address("tcp", "127.0.0.1:7117"),)
+        near.show(shown(OTHER, port=7118))
+        found = await until_heard(heard, OTHER)
+        assert found.addresses == (Address("tcp", "127.0.0.1:7118"),)
+        began_s = trio.current_time()
+        nursery.cancel_scope.cancel()
+    assert trio.current_time() - began_s < 2
+    assert threading.active_count() <= threads + 8
+    assert own == []
+
+
+async def test_what_goes_over_the_network_names_neither_machine_nor_purpose() -> None:
+    packets: list[bytes] = []
+    host = socket.gethostname().encode().lower()
+    finder = MdnsFinder(service_type=TYPE, hear=lambda heard: None, interfaces=["127.0.0.1"])
+    finder.show(shown(BEACON))
+    with listen_to_mdns() as listener:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(finder.run)
+            with trio.fail_after(10):
+                while not any(BEACON in packet for packet in packets):
+                    packets.append(await listener.recv(9000))
+            nursery.cancel_scope.cancel()
+        with trio.move_on_after(0.2):
+            while True:
+                packets.append(await listener.recv(9000))
+    everything = b"".join(packets).lower()
+    assert b"relay-test" in everything
+    assert TTL_S.to_bytes(4, "big") in everything
+    telling = [b"press", b"news", b"mesh", b"python", b"zeroconf"]
+    if len(host) > 4:
+        telling.append(host)
+    assert [word for word in telling if word in everything] == []
+
+
+def listen_to_mdns() -> trio.socket.SocketType:
+    """Return a socket that gets every mDNS packet on the loopback interface."""
+    raw = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    raw.bind(("224.0.0.251", 5353))
+    group = socket.inet_aton("224.0.0.251") + socket.inet_aton("127.0.0.1")
+    raw.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+    return trio.socket.from_stdlib_socket(raw)

@@ -1,0 +1,283 @@
+"""A whole mesh in one process, one heap and one seed.
+
+The nodes are those the daemon runs, over the memory stores.  A run is a pure
+function of its seed: time is a number, streams have a rate and a delay, and
+every draw comes from the seed.
+"""
+
+import contextlib
+import heapq
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from meshnews.crypto.entropy import SeededEntropy, between
+from meshnews.ids import LinkId
+from meshnews.node.event import (
+    Accepted,
+    Address,
+    Advertise,
+    Carrier,
+    Changed,
+    Clock,
+    Close,
+    Dial,
+    Dialled,
+    DialFailed,
+    Drained,
+    Effect,
+    Event,
+    Listening,
+    Lost,
+    Received,
+    Send,
+    Tick,
+    Wake,
+)
+from meshnews.node.node import Node
+from meshnews.node.settings import Settings
+from meshnews.store.memory import MemoryCarry, MemoryVault
+
+Answer = TypeVar("Answer")
+
+START_S = 2000 * 86400.0
+"""2020-01-01 plus 2000 days, in the clock of nodes, as seconds since then."""
+DAY_ZERO_S = 18262 * 86400.0
+PORT = 7117
+
+
+@dataclass
+class Machine:
+    """One machine: its stores outlive its node."""
+
+    name: str
+    carry: MemoryCarry
+    vault: MemoryVault | None
+    entropy: SeededEntropy
+    settings: Settings
+    node: Node | None = None
+    boot_id: bytes = bytes(16)
+    booted_s: float = 0.0
+    wall_offset_s: float = 0.0
+    wall_is_trusted: bool = True
+    wake: int = 0
+    changed: list[Changed] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def transaction(machine: Machine) -> Iterator[None]:
+    """Do what follows wholly or not at all."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(machine.carry.transaction())
+        if machine.vault is not None:
+            stack.enter_context(machine.vault.transaction())
+        yield
+
+
+@dataclass
+class Stream:
+    """One open stream: at each end a machine and its name for the stream."""
+
+    ends: tuple[Machine, Machine]
+    links: tuple[LinkId, LinkId]
+    free_s: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    is_open: bool = True
+
+
+@dataclass
+class World:
+    """Machines, meetings and a clock."""
+
+    seed: int
+    rate: float = 2e6
+    delay_s: float = 0.005
+    now_s: float = START_S
+    machines: dict[str, Machine] = field(default_factory=dict)
+    trace: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.luck = SeededEntropy(f"world {self.seed}".encode())
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._links = itertools.count(1)
+        self._near: set[frozenset[str]] = set()
+        self._streams: dict[LinkId, Stream] = {}
+
+    # Machines -------------------------------------------------------------
+
+    def add(self, machine: Machine) -> Machine:
+        """Add a machine that is switched off."""
+        self.machines[machine.name] = machine
+        return machine
+
+    def boot(self, machine: Machine) -> None:
+        """Switch a machine on."""
+        machine.boot_id = self.luck.draw(16)
+        machine.booted_s = self.now_s
+        self.restart(machine)
+
+    def restart(self, machine: Machine) -> None:
+        """Start its daemon."""
+        machine.node = Node(
+            carry=machine.carry,
+            vault=machine.vault,
+            entropy=machine.entropy,
+            settings=machine.settings,
+        )
+        self._perform(machine, machine.node.start(self.clock(machine)))
+        self.post(machine, Listening("tcp", PORT))
+
+    def crash(self, machine: Machine) -> None:
+        """End its daemon as SIGKILL would: the stores keep what was committed."""
+        machine.node = None
+        for stream in list(self._streams.values()):
+            if machine in stream.ends:
+                self._close(stream)
+
+    def clock(self, machine: Machine) -> Clock:
+        """Return what the machine's clocks say now."""
+        return Clock(
+            boot_s=self.now_s - machine.booted_s,
+            boot_id=machine.boot_id,
+            wall_s=self.now_s + DAY_ZERO_S + machine.wall_offset_s,
+            wall_is_trusted=machine.wall_is_trusted,
+        )
+
+    # Meetings -------------------------------------------------------------
+
+    def meet(self, *names: str) -> None:
+        """Bring machines within reach of each other."""
+        for left, right in itertools.combinations(names, 2):
+            self._near.add(frozenset((left, right)))
+
+    def part(self, *names: str) -> None:
+        """Take machines out of each other's reach."""
+        for left, right in itertools.combinations(names, 2):
+            pair = frozenset((left, right))
+            self._near.discard(pair)
+            for stream in list(self._streams.values()):
+                if {end.name for end in stream.ends} == pair:
+                    self._close(stream)
+
+    # Running --------------------------------------------------------------
+
+    def run(self, seconds: float) -> None:
+        """Let this much time pass."""
+        end_s = self.now_s + seconds
+        while self._queue and self._queue[0][0] <= end_s:
+            self.now_s, _, act = heapq.heappop(self._queue)
+            act()
+        self.now_s = end_s
+
+    def ask(self, machine: Machine, question: Callable[[Node], Answer]) -> Answer:
+        """Ask something of a node, as its control socket would."""
+        node = machine.node
+        assert node is not None, f"{machine.name} is off"
+        clock = self.clock(machine)
+        with transaction(machine):
+            node.at(clock)
+            answer = question(node)
+            effects = node.settle(clock)
+        self._perform(machine, effects)
+        return answer
+
+    def post(self, machine: Machine, event: Event) -> None:
+        """Hand an event to a node, in a transaction of its own."""
+        node = machine.node
+        if node is None:
+            return
+        clock = self.clock(machine)
+        with transaction(machine):
+            effects = node.handle(event, clock)
+        self._perform(machine, effects)
+
+    def _later(self, after_s: float, act: Callable[[], None]) -> None:
+        heapq.heappush(self._queue, (self.now_s + after_s, next(self._order), act))
+
+    def _perform(self, machine: Machine, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(link, data):
+                    self._send(machine, link, data)
+                case Close(link, after_s):
+                    self._later(after_s, lambda link=link: self._close_link(link))
+                case Dial():
+                    self._dial(machine, effect)
+                case Wake(after_s):
+                    self._wake(machine, after_s)
+                case Changed():
+                    machine.changed.append(effect)
+                case Advertise():
+                    pass
+
+    def _wake(self, machine: Machine, after_s: float) -> None:
+        machine.wake += 1
+        mine, node = machine.wake, machine.node
+
+        def tick() -> None:
+            if machine.wake == mine and machine.node is node:
+                self.post(machine, Tick())
+
+        self._later(after_s, tick)
+
+    def _dial(self, caller: Machine, dial: Dial) -> None:
+        node = caller.node
+        for address in dial.addresses:
+            name = address.where.split(":")[0]
+            called = self.machines.get(name)
+            near = frozenset((caller.name, name)) in self._near
+            if called is not None and called.node is not None and near:
+                self._later(self.delay_s, lambda c=called: self._open(caller, c, dial.attempt))
+                return
+        self._later(
+            1.0,
+            lambda: self.post(caller, DialFailed(dial.attempt)) if caller.node is node else None,
+        )
+
+    def _open(self, caller: Machine, called: Machine, attempt: int) -> None:
+        links = LinkId(next(self._links)), LinkId(next(self._links))
+        stream = Stream((caller, called), links)
+        for link in links:
+            self._streams[link] = stream
+        self.trace.append(f"{self.now_s:.3f} {caller.name} -> {called.name}")
+        self.post(called, Accepted(links[1], Carrier.LAN, Address("tcp", caller.name)))
+        self.post(caller, Dialled(attempt, links[0], Carrier.LAN))
+
+    def _send(self, machine: Machine, link: LinkId, data: bytes) -> None:
+        stream = self._streams.get(link)
+        if stream is None or not stream.is_open:
+            return
+        end = stream.links.index(link)
+        start_s = max(self.now_s, stream.free_s[end])
+        done_s = start_s + len(data) / self.rate
+        stream.free_s[end] = done_s
+        other, its = stream.ends[1 - end], stream.links[1 - end]
+        self.trace.append(f"{self.now_s:.3f} {machine.name} sends {len(data)} on {link}")
+
+        def drained() -> None:
+            if stream.is_open:
+                self.post(machine, Drained(link))
+
+        def arrived() -> None:
+            if stream.is_open:
+                cut = len(data) // 2 + 1 if between(self.luck, 0, 1) < 0.1 else len(data)
+                for piece in (data[:cut], data[cut:]):
+                    if piece:
+                        self.post(other, Received(its, piece))
+
+        self._later(done_s - self.now_s, drained)
+        self._later(done_s - self.now_s + self.delay_s, arrived)
+
+    def _close_link(self, link: LinkId) -> None:
+        stream = self._streams.get(link)
+        if stream is not None:
+            self._close(stream)
+
+    def _close(self, stream: Stream) -> None:
+        if not stream.is_open:
+            return
+        stream.is_open = False
+        for end, link in zip(stream.ends, stream.links, strict=True):
+            self._streams.pop(link, None)
+            self.post(end, Lost(link))
