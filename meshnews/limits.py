@@ -338,3 +338,6 @@ SLOT_PASSES_MAX: Final = 16
 
 PASSPHRASE_BYTES_MAX: Final = 4096
 """Longest passphrase as bytes: PASSPHRASE_CHARS_MAX in any script."""
+
+ACKED_BODY_BYTES_MAX: Final = 8192
+"""An acked body up to this size stays at a relay for ACKED_KEEP_S; a larger one goes at once."""

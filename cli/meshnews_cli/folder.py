@@ -112,15 +112,24 @@ class Folder:
         """Let go of the folder."""
         os.close(self._descriptor)
 
-    def holds(self, name: str, size: int, sha256: bytes) -> bool:
-        """Say whether the file `name` is there and has this content."""
-        with contextlib.suppress(OSError):
-            descriptor = self._open(name, os.O_RDONLY | os.O_NONBLOCK)
+    def find(self, wished: str, size: int, sha256: bytes) -> str | None:
+        """Return the name under which this content lies here already: `wished`, or a copy of it."""
+        for copy in range(1, COPIES_MAX + 1):
+            name = numbered(wished, copy)
             try:
-                return is_content(descriptor, size, sha256)
+                descriptor = self._open(name, os.O_RDONLY | os.O_NONBLOCK)
+            except FileNotFoundError:
+                return None
+            except OSError:
+                continue
+            try:
+                if is_content(descriptor, size, sha256):
+                    return name
+            except OSError:
+                continue
             finally:
                 os.close(descriptor)
-        return False
+        return None
 
     @contextlib.contextmanager
     def temporary(self) -> Iterator[tuple[int, Callable[[str], str]]]:

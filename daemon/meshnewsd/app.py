@@ -20,18 +20,8 @@ from typing import Final
 import trio
 
 from meshnews.errors import LocalMisuse
-from meshnews.node.event import (
-    Advertise,
-    Changed,
-    Clock,
-    Close,
-    Dial,
-    Effect,
-    FreeSpace,
-    Heard,
-    Send,
-    Wake,
-)
+from meshnews.node.event import Advertise, Changed, Close, Dial, Effect, FreeSpace, Heard, Send, Wake
+from meshnews.store.age import Clock
 from meshnews.node.settings import Visibility
 from meshnewsd.compose import ClosableStores, Composition, Launch, Part
 from meshnewsd.config import Config

@@ -19,7 +19,8 @@ import outcome
 import trio
 
 from meshnews.errors import Refusal, StoreFull
-from meshnews.node.event import Changed, Clock, Effect, Event, Received, Tick, Wake
+from meshnews.node.event import Changed, Effect, Event, Received, Tick, Wake
+from meshnews.store.age import Clock
 from meshnewsd.platform.worker import Worker
 from meshnewsd.supervise import Patience, supervise
 

@@ -145,6 +145,11 @@ class DeskBook:
         )
         return manifest, bulletins
 
+    def signed_object(self, kind: NoticeKind, signer: bytes) -> bytes | None:
+        """Return the newest manifest, or a signer's newest bulletin, as signed."""
+        key = _MANIFEST if kind is NoticeKind.MANIFEST else _BULLETIN + signer
+        return self._carry.get(shelf.DESK, key)
+
     def _key(self, notice: Notice) -> bytes:
         match notice.kind:
             case NoticeKind.MANIFEST:

@@ -2,7 +2,7 @@
 
     idle --an address is known, the time has come--> dialling --stream open--> linked
      ^                                                  |                        |
-     +------------- wait: backoff, 1 s doubling to 60 s +<-----------------------+
+     +------------- wait: backoff, 1 s doubling to 20 s +<-----------------------+
 
 A node calls the relays and collectors that its card names: at the addresses
 its keeper wrote down, and at those where a beacon of theirs was heard.  A
@@ -26,7 +26,7 @@ from meshnews.link.rendezvous import Rendezvous
 from meshnews.node.event import Address, Dial
 
 BACKOFF_S_MIN: Final = 1.0
-BACKOFF_S_MAX: Final = 60.0
+BACKOFF_S_MAX: Final = 20.0
 MEMBERS_REMEMBERED_MAX: Final = 64
 """Members' beacons kept at once; each is a nonce and some addresses."""
 

@@ -13,7 +13,6 @@ import enum
 from dataclasses import dataclass, field
 
 from meshnews.ids import BundleRef, LinkId
-from meshnews.store.age import Clock as Clock
 
 
 class Carrier(enum.StrEnum):

@@ -1,7 +1,7 @@
-"""Filing: sealing a dispatch for the desk, so that this machine cannot open it any more.
+r"""Filing: sealing a dispatch for the desk, so that this machine cannot open it any more.
 
     begin -> (attach -> add … -> end_attachment) … -> finish
-          \\-> abandon
+          \-> abandon
 
 Chunks of attachments go to carry as they are sealed, withheld from the set.
 `finish` seals the text that names them, spends what sealing needs and deletes

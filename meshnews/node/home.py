@@ -1,6 +1,6 @@
 """What the parts of a node share: the stores, who it is, its desk, and this moment."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,6 +40,7 @@ class Home:
             neighbours in contact have not been told of.
         due: receipts made in this batch that a collector is to be handed.
         changed: what people who watch are to be told.
+        raise_floor: lets a root-signed time move the time floor.
     """
 
     carry: Carry
@@ -55,6 +56,7 @@ class Home:
     receipted: list[BundleRef] = field(default_factory=list)
     due: list[Receipt] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
+    raise_floor: Callable[[int], None] = lambda _: None
 
     @property
     def open_vault(self) -> Vault:
@@ -76,9 +78,7 @@ class Home:
 
     def publish(self, bundle: Bundle, *, release_after_s: float, pinned: bool = True) -> None:
         """Put an own bundle into the set, now or after a hold."""
-        self.custody.keep_own(
-            bundle, self.moment, release_after_s=release_after_s, pinned=pinned
-        )
+        self.custody.keep_own(bundle, self.moment, release_after_s=release_after_s, pinned=pinned)
         if release_after_s <= 0:
             self.announced.append(bundle.ref)
 

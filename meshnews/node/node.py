@@ -5,21 +5,24 @@ is in them: a node that is thrown away and made again goes on where the last
 transaction left it.  See docs/protocol/README.md and docs/decisions/0001.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from meshnews.crypto.entropy import Entropy
-from meshnews.ids import LinkId
+from meshnews.crypto.keys import Ed25519Public
+from meshnews.ids import Day, IssuerId, LinkId
 from meshnews.node import identity as who
+from meshnews.node.answer import Answers
 from meshnews.node.book import DeskBook
-from meshnews.node.work import Work
 from meshnews.node.dialler import Dialler
+from meshnews.node.dispatch import Dispatches
+from meshnews.node.enrolment import Enrolment
 from meshnews.node.event import (
     Accepted,
     Advertise,
-    Clock,
-    Dialled,
     DialFailed,
+    Dialled,
     Drained,
     Effect,
     Event,
@@ -31,14 +34,18 @@ from meshnews.node.event import (
     Tick,
     Wake,
 )
+from meshnews.node.filing import Filing
 from meshnews.node.home import Home, Wall
+from meshnews.node.letter import Letters
+from meshnews.node.office import Office
 from meshnews.node.presence import Presence
 from meshnews.node.settings import Settings
 from meshnews.node.switchboard import Happening, Switchboard
-from meshnews.store.age import Timekeeper
+from meshnews.node.work import Work
+from meshnews.store.age import Clock, Timekeeper
 from meshnews.store.custody import Custody, Terms
 from meshnews.store.port import Carry, Vault
-from meshnews.sync.machine import Arrived, Carried, Greeted, HandedOver, InSync, Receipted
+from meshnews.sync.event import Arrived, Carried, Greeted, HandedOver, InSync, Receipted
 
 TICK_S_MAX: Final = 60.0
 """A node is woken at least this often."""
@@ -79,9 +86,10 @@ class Node:
             batch_s=settings.batch_s,
             flash_batch_s=settings.flash_batch_s,
         )
-        custody = Custody(carry, terms, entropy, lambda issuer: self.home.book.issuers(issuer))
+        custody = Custody(carry, terms, entropy, self._issuers)
         self.home = Home(carry, vault, entropy, settings, identity, book, custody)
         self.time = Timekeeper(carry)
+        self.home.raise_floor = self.time.raise_floor
         self.dialler = Dialler(entropy)
         self.presence = Presence(self.home, self.dialler)
         self.switchboard = Switchboard(self.home, self.dialler, self.presence)
@@ -89,6 +97,10 @@ class Node:
         self._woken_for_s = float("inf")
         self._shown: tuple[bytes, ...] = ()
         self._sweep_s = 0.0
+
+    def _issuers(self, issuer: IssuerId) -> Sequence[tuple[Ed25519Public, Day]]:
+        """Ask the book of now: a card may have changed it since the start."""
+        return self.home.book.issuers(issuer)
 
     # The border -----------------------------------------------------------
 
@@ -130,30 +142,34 @@ class Node:
         return effects
 
     def _handle(self, event: Event) -> None:
-        board, now_s = self.switchboard, self.home.moment.lived_s
         match event:
             case Received():
-                self._happened(board.received(event))
+                self._happened(self.switchboard.received(event))
             case Drained(link):
-                board.drained(link)
-            case Accepted():
-                board.accepted(event)
-            case Dialled(attempt, link):
-                target = self.dialler.opened(attempt, link)
-                if target is not None:
-                    board.dialled(event, target)
-            case DialFailed(attempt):
-                self.dialler.failed(attempt, now_s)
-            case Lost(link):
-                board.lost(link)
+                self.switchboard.drained(link)
+            case Tick():
+                self._happened(self.switchboard.tick())
+            case Accepted() | Dialled() | DialFailed() | Lost():
+                self._stream(event)
             case Heard():
                 self.presence.heard(event)
             case Listening(transport, port):
                 self.presence.listening(transport, port)
             case FreeSpace(bytes_free):
                 self.home.custody.free_space(bytes_free)
-            case Tick():
-                self._happened(board.tick())
+
+    def _stream(self, event: Accepted | Dialled | DialFailed | Lost) -> None:
+        match event:
+            case Accepted():
+                self.switchboard.accepted(event)
+            case Dialled(attempt, link):
+                target = self.dialler.opened(attempt, link)
+                if target is not None:
+                    self.switchboard.dialled(event, target)
+            case DialFailed(attempt):
+                self.dialler.failed(attempt, self.home.moment.lived_s)
+            case Lost(link):
+                self.switchboard.lost(link)
 
     # What follows from what happened --------------------------------------
 
@@ -207,6 +223,36 @@ class Node:
         times = [self._sweep_s, now_s + TICK_S_MAX, now_s + self.presence.due_in_s(clock)]
         times += [s for s in (self.switchboard.next_s(), self.dialler.next_s()) if s is not None]
         return max(0.05, min(times) - now_s)
+
+    @property
+    def filing(self) -> Filing:
+        """Filing, for who has a card."""
+        return self.work.filing
+
+    @property
+    def dispatches(self) -> Dispatches:
+        """What was filed here."""
+        return self.work.dispatches
+
+    @property
+    def letters(self) -> Letters:
+        """What was opened here."""
+        return self.work.letters
+
+    @property
+    def office(self) -> Office:
+        """An editor's office."""
+        return Office(self.home, self.work.rotation)
+
+    @property
+    def enrolment(self) -> Enrolment:
+        """Joining a desk."""
+        return Enrolment(self.home)
+
+    @property
+    def answers(self) -> Answers:
+        """What an editor sends back."""
+        return Answers(self.home)
 
     # What the shell and the control socket ask ----------------------------
 

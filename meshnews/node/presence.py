@@ -19,11 +19,12 @@ from meshnews.link.handshake import LinkKeys
 from meshnews.link.rendezvous import Rendezvous, members_between, mesh_key_on
 from meshnews.node import shelf
 from meshnews.node.dialler import Dialler, Target
-from meshnews.node.event import Address, Clock, Heard
+from meshnews.node.event import Address, Heard
 from meshnews.node.home import Home
 from meshnews.node.identity import Role
 from meshnews.node.person import Person
 from meshnews.node.settings import Visibility
+from meshnews.store.age import Clock
 from meshnews.wire.codec import as_int, as_list, decode, encode
 
 DAYS_AROUND: Final = 1
@@ -169,5 +170,3 @@ class Presence:
 def _with_port(address: Address, port: int) -> Address:
     host, _, said = address.where.rpartition(":")
     return address if said != "0" else Address(address.transport, f"{host}:{port}")
-
-

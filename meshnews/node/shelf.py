@@ -17,7 +17,8 @@ RELAY: Final = "relay"
 """identity: static key of a relay to dial -> [beacon key, flags]."""
 
 DESK: Final = "desk"
-"""book: ``manifest`` -> signed manifest; ``b`` ‖ signer -> signed bulletin; their notices' references."""
+"""book: ``m`` -> signed manifest; ``b`` ‖ signer -> bulletin; ``r`` ‖ id -> recall;
+``n`` ‖ one of these keys -> day u32 ‖ id of the bundle that bears it."""
 
 DRAFT: Final = "draft"
 """filing: reference of a chunk kept for a dispatch not finished yet -> draft id."""
@@ -76,22 +77,22 @@ RELEASE: Final = "release"
 """letters: when u64 ms of life ‖ reference -> receipt to make known then."""
 
 SCAN: Final = "scan"
-"""office: first day u32 -> scan secret of that time."""
+"""desk_keys: first day u32 -> scan secret of that time."""
 
 EPOCH: Final = "epoch"
-"""office: reference -> [first day, days, secret]."""
+"""desk_keys: reference -> [first day, days, secret]."""
 
 PREKEY: Final = "prekey"
-"""office: reference -> [secret, psk, byline key, used at]: private halves of packs given out."""
+"""desk_keys: reference -> [secret, psk, byline key, used at]: private halves of packs given out."""
 
 BURNT: Final = "burnt"
-"""office: reference of a deleted prekey -> byline key it was given to."""
+"""desk_keys: reference of a deleted prekey -> byline key it was given to."""
 
 MEMBER: Final = "member"
-"""office: byline key -> certificate, name, reply scan key, chain position."""
+"""roster: byline key -> certificate, reply scan key, chain position."""
 
 MEMBER_KEY: Final = "member-key"
-"""office: byline key ‖ index u32 -> one-time reply prekey of a member."""
+"""roster: byline key ‖ reference -> one-time key for an answer to a member."""
 
 RELAY_BOOK: Final = "relay-book"
-"""office: static key -> [name, notice key, sign key, beacon key, flags]."""
+"""roster: static key -> notice key, sign key, flags, beacon key, name, order."""

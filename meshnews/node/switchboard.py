@@ -245,9 +245,8 @@ class Switchboard:
     def next_s(self) -> float | None:
         """Return when `tick` has something to do, in seconds of the node's life."""
         times = [self._deadline(talk) for talk in self]
-        for talk in self:
-            if talk.machine is not None and talk.machine.deadline_s is not None:
-                times.append(talk.machine.deadline_s)
+        machines = (talk.machine for talk in self if talk.machine is not None)
+        times += [at_s for one in machines if (at_s := one.deadline_s) is not None]
         return min(times, default=None)
 
     @staticmethod

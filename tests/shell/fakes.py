@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import trio
 
-from meshnews.node.event import Clock, Effect, Event, Tick
+from meshnews.node.event import Effect, Event, Tick
+from meshnews.store.age import Clock
 
 T = TypeVar("T")
 

@@ -144,7 +144,7 @@ def running(tmp_path: Path, autojump_clock: MockClock) -> Running:
         daemon: Daemon = replace(made, **changes)  # type: ignore[arg-type]  # by name, as wanted
         async with trio.open_nursery() as nursery:
             nursery.start_soon(daemon.run)
-            await wait_all_tasks_blocked(0.01)
+            await wait_all_tasks_blocked()
             yield daemon
             nursery.cancel_scope.cancel()
         assert not daemon.stores.is_open
@@ -231,7 +231,7 @@ async def test_a_failure_of_the_node_ends_streams_and_not_the_daemon(running: Ru
         assert len(daemon.nodes) == 2
         assert type(daemon.node.seen[0]) is Listening
         guest = await daemon.network.transport("guest").open(daemon.address.where)
-        await wait_all_tasks_blocked(0.01)
+        await wait_all_tasks_blocked()
         assert len(daemon.told(Accepted)) == 1
 
 

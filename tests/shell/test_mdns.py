@@ -86,13 +86,20 @@ def test_only_an_open_home_uses_dns_sd() -> None:
     assert names == {Visibility.OPEN: ["mdns"], Visibility.VEILED: [], Visibility.SILENT: []}
 
 
-async def until_heard(heard: list[Heard], beacon: bytes) -> Heard:
-    with trio.fail_after(10):
-        while True:
-            for each in heard:
-                if each.beacon == beacon:
-                    return each
-            await trio.testing.wait_all_tasks_blocked(0.01)
+class Ear:
+    """Keeps what was heard for whoever waits for it."""
+
+    def __init__(self) -> None:
+        self._in, self._out = trio.open_memory_channel[Heard](64)
+
+    def hear(self, heard: Heard) -> None:
+        self._in.send_nowait(heard)
+
+    async def until(self, beacon: bytes) -> Heard:
+        with trio.fail_after(10):
+            while (heard := await self._out.receive()).beacon != beacon:
+                continue
+        return heard
 
 
 def shown(*beacons: bytes, port: int = 7117) -> Shown:
@@ -100,7 +107,7 @@ def shown(*beacons: bytes, port: int = 7117) -> Shown:
 
 
 async def test_a_neighbour_is_heard_and_its_next_beacon_too_and_both_end_in_time() -> None:
-    heard: list[Heard] = []
+    ear = Ear()
     own: list[Heard] = []
     near = MdnsFinder(
         service_type=TYPE,
@@ -108,16 +115,16 @@ async def test_a_neighbour_is_heard_and_its_next_beacon_too_and_both_end_in_time
         interfaces=["127.0.0.1"],
         entropy=SeededEntropy(b"near"),
     )
-    far = MdnsFinder(service_type=TYPE, hear=heard.append, interfaces=["127.0.0.1"])
+    far = MdnsFinder(service_type=TYPE, hear=ear.hear, interfaces=["127.0.0.1"])
     near.show(shown(BEACON))
     threads = threading.active_count()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(near.run)
         nursery.start_soon(far.run)
-        found = await until_heard(heard, BEACON)
+        found = await ear.until(BEACON)
         assert found.addresses == (Address("tcp", "127.0.0.1:7117"),)
         near.show(shown(OTHER, port=7118))
-        found = await until_heard(heard, OTHER)
+        found = await ear.until(OTHER)
         assert found.addresses == (Address("tcp", "127.0.0.1:7118"),)
         began_s = trio.current_time()
         nursery.cancel_scope.cancel()

@@ -20,11 +20,10 @@ from meshnews.node.event import (
     Advertise,
     Carrier,
     Changed,
-    Clock,
     Close,
     Dial,
-    Dialled,
     DialFailed,
+    Dialled,
     Drained,
     Effect,
     Event,
@@ -37,6 +36,7 @@ from meshnews.node.event import (
 )
 from meshnews.node.node import Node
 from meshnews.node.settings import Settings
+from meshnews.store.age import Clock
 from meshnews.store.memory import MemoryCarry, MemoryVault
 
 Answer = TypeVar("Answer")
@@ -119,13 +119,15 @@ class World:
 
     def restart(self, machine: Machine) -> None:
         """Start its daemon."""
-        machine.node = Node(
-            carry=machine.carry,
-            vault=machine.vault,
-            entropy=machine.entropy,
-            settings=machine.settings,
-        )
-        self._perform(machine, machine.node.start(self.clock(machine)))
+        with transaction(machine):
+            node = machine.node = Node(
+                carry=machine.carry,
+                vault=machine.vault,
+                entropy=machine.entropy,
+                settings=machine.settings,
+            )
+            effects = node.start(self.clock(machine))
+        self._perform(machine, effects)
         self.post(machine, Listening("tcp", PORT))
 
     def crash(self, machine: Machine) -> None:

@@ -126,8 +126,9 @@ def _save_one(conversation: Session, opened: "Opened", index: int, folder: "Fold
 
     attachment = opened.attachments[index]
     wished = file_name(attachment.name, number=index + 1)
-    if folder.holds(wished, attachment.size, attachment.sha256):
-        return wished
+    already = folder.find(wished, attachment.size, attachment.sha256)
+    if already is not None:
+        return already
     names = [file_name(each.name, number=at + 1) for at, each in enumerate(opened.attachments)]
     try:
         with (
@@ -154,13 +155,14 @@ def _save_text(opened: "Opened", folder: "Folder", *, is_told: bool) -> None:
     from meshnews_cli import complaint
 
     body = opened.text.encode("utf-8")
-    name = f"{opened.id}.txt"
-    if not folder.holds(name, len(body), hashlib.sha256(body).digest()):
+    wished = f"{opened.id}.txt"
+    name = folder.find(wished, len(body), hashlib.sha256(body).digest())
+    if name is None:
         try:
             with folder.temporary() as (descriptor, name_it):
                 with os.fdopen(descriptor, "wb", closefd=False) as file:
                     file.write(body)
-                name = name_it(name)
+                name = name_it(wished)
         except OSError as exc:
-            raise complaint.unwritable(folder.path / name, exc) from exc
+            raise complaint.unwritable(folder.path / wished, exc) from exc
     _tell(folder, name, is_told=is_told)

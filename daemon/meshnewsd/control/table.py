@@ -13,7 +13,7 @@ from meshnews.control import codec
 from meshnews.control.fact import Role
 from meshnews.control.reply import Welcome
 from meshnews.control.request import Hello
-from meshnews.node.event import Clock
+from meshnews.store.age import Clock
 from meshnews.node.node import Node
 
 if TYPE_CHECKING:

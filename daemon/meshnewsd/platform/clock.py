@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from meshnews.node.event import Clock
+from meshnews.store.age import Clock
 
 PLAUSIBLE_WALL_S: Final = 1_767_225_600.0
 """2026-01-01 UTC: no right clock shows less to this program."""

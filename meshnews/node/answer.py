@@ -1,0 +1,76 @@
+"""What an editor sends back to a reporter: an answer, and the word that a dispatch was read."""
+
+from typing import Final
+
+from meshnews.bundle.statement import REFERENCE_BYTES, Inner, Kind, Priority, clean_text
+from meshnews.desk.manifest import Role
+from meshnews.errors import Refusal
+from meshnews.node.desk_keys import DeskKeys
+from meshnews.node.home import Home
+from meshnews.node.letter import Item, Verdict
+from meshnews.node.office import post
+from meshnews.node.person import Person
+from meshnews.node.roster import Roster
+
+REPLY_BYTES_MAX: Final = 60_000
+"""Fits the largest bundle with everything round it."""
+
+
+class Answers:
+    """Seals what goes to one reporter."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def reply(self, item: Item, text: str) -> bytes:
+        """Send a text to the author of an item; return its identifier.
+
+        Raises:
+            Refusal: this home is no editor's, or the author is not known.
+        """
+        words = clean_text(text)
+        if len(words.encode("utf-8")) > REPLY_BYTES_MAX:
+            raise Refusal(
+                "text-too-long",
+                what=f"An answer has at most {REPLY_BYTES_MAX} bytes.",
+                meaning="Nothing was sent.",
+                remedy="Shorten it, or send it in parts.",
+            )
+        inner = Inner(
+            Kind.REPLY, item.slug, Priority.ROUTINE, item.ref.id[:REFERENCE_BYTES], text=words
+        )
+        return self._send(item, inner)
+
+    def tell_read(self, item: Item) -> None:
+        """Tell the author that an item was read; silently nothing where that cannot be."""
+        if item.verdict in {Verdict.UNREADABLE, Verdict.UNPROVEN} or item.kind is not Kind.DISPATCH:
+            return
+        inner = Inner(Kind.READ, "", Priority.ROUTINE, item.ref.id[:REFERENCE_BYTES])
+        self._send(item, inner)
+
+    def _send(self, item: Item, inner: Inner) -> bytes:
+        home = self._home
+        person = Person(home.open_vault)
+        signer = person.sign_key()
+        issuer = DeskKeys(home.open_vault, home.entropy).issuer()
+        manifest = home.book.manifest
+        if signer is None or issuer is None or manifest is None:
+            raise _cannot_answer()
+        openers = list(manifest.holders_of(Role.OPEN))
+        if signer.public not in openers:
+            raise _cannot_answer()
+        reader = Roster(home.open_vault).draw_reply_key(
+            item.author, turn=openers.index(signer.public), of=len(openers)
+        )
+        if reader is None:
+            raise _cannot_answer()
+        return post(home, inner, [reader], signer=signer, issuer=issuer, desk=manifest.desk)
+
+
+def _cannot_answer() -> Refusal:
+    return Refusal(
+        "cannot-answer",
+        what="There is nobody to answer: the desk knows no key of this item's author.",
+        meaning="Nothing was sent.",
+        remedy="Only an editor can answer, and only items of reporters with a card.",
+    )

@@ -1,0 +1,268 @@
+"""Joining a desk by files: the request of this home, and taking in the card that answers it.
+
+A request is made once and given out again as it was until its card has come.
+A card is taken in wholly or not at all: everything is verified first, and all
+writes are in the caller's transaction.  See docs/protocol/enrolment.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from meshnews.crypto.digest import Label, b2
+from meshnews.crypto.keys import SymmetricKey, X25519Secret
+from meshnews.crypto.words import SafetyWord, safety_words
+from meshnews.desk.bulletin import RelayEntry, RelayFlags
+from meshnews.desk.card import (
+    EditorCard,
+    PressCard,
+    RelayCard,
+    decode_editor_card,
+    decode_press_card,
+    decode_relay_card,
+)
+from meshnews.desk.cardfile import open_card
+from meshnews.desk.certificate import read_certificate, verify_certificate
+from meshnews.desk.manifest import Manifest
+from meshnews.desk.notice import Notice, NoticeKind
+from meshnews.desk.pack import RelayKeys
+from meshnews.desk.request import (
+    EditorRequest,
+    EnrolmentRequest,
+    RelayRequest,
+    ReporterRequest,
+    sign_request,
+    words_digest,
+)
+from meshnews.errors import PeerError, Refusal
+from meshnews.ids import Day, DeskId
+from meshnews.limits import REPLY_KEYS_IN_REQUEST
+from meshnews.node import shelf
+from meshnews.node.desk_keys import DeskKeys
+from meshnews.node.event import Topic
+from meshnews.node.home import Home
+from meshnews.node.identity import Role, save_relay, with_beacon_key
+from meshnews.node.person import Person
+from meshnews.node.roster import Roster, keys_of
+from meshnews.node.wallet import Wallet
+
+_REQUEST: Final = b"request"
+_CARD_KEY: Final = b"card-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What a card made of this home.
+
+    Attributes:
+        desk_name: what the desk calls itself; a relay is not told.
+        name: the byline; empty for a relay or editor.
+        expiry_day: until when the desk means the card to last; None: no such day.
+    """
+
+    desk: DeskId
+    desk_name: str
+    name: str
+    expiry_day: Day | None
+
+
+class Enrolment:
+    """The joiner's side of enrolment by files."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def request(self) -> bytes:
+        """Return the request file of this home, the same until a card has answered it.
+
+        Raises:
+            Refusal: it belongs to a desk already, and is no reporter asking for a new card.
+        """
+        home = self._home
+        stored = self._get(_REQUEST)
+        if stored is not None:
+            return stored
+        if home.identity.role is Role.EDITOR and home.identity.desk is not None:
+            raise _has_desk()
+        card_key = X25519Secret(home.entropy.draw(32))
+        request = self._make(card_key)
+        self._put(_CARD_KEY, card_key.raw)
+        self._put(_REQUEST, request)
+        return request
+
+    def _make(self, card_key: X25519Secret) -> bytes:
+        home = self._home
+        request: EnrolmentRequest
+        if home.identity.role is Role.RELAY:
+            own = home.identity.relay
+            assert own is not None, "a relay without keys"
+            flags = RelayFlags.COLLECTOR if home.identity.endpoint else RelayFlags(0)
+            entry = RelayEntry(own.static.public, own.notice.public, own.sign.public, flags)
+            request = RelayRequest(card_key.public, entry)
+            return sign_request(request, own.sign)
+        signer = Person(home.open_vault).sign_key()
+        assert signer is not None, "a person without a key that signs"
+        today = home.moment.today
+        if home.identity.role is Role.REPORTER:
+            wallet = Wallet(home.open_vault, home.entropy)
+            request = ReporterRequest(
+                card_key.public,
+                signer.public,
+                wallet.reply_scan(today),
+                wallet.make_reply_keys(REPLY_KEYS_IN_REQUEST),
+            )
+        else:
+            keys = DeskKeys(home.open_vault, home.entropy)
+            issuer = keys.issuer()
+            assert issuer is not None, "an editor without an issuer"
+            request = EditorRequest(
+                card_key.public,
+                signer.public,
+                keys.scan(today).public,
+                issuer.public,
+                keys.epochs(today),
+            )
+        return sign_request(request, signer)
+
+    def take_card(self, file: bytes) -> Enrolled:
+        """Take in the card that a desk made for this home's request.
+
+        Raises:
+            Refusal: there is no request, the card does not answer it, or it is of
+                another desk than this home's.
+        """
+        request, raw_key = self._get(_REQUEST), self._get(_CARD_KEY)
+        if request is None or raw_key is None:
+            raise Refusal(
+                "no-request",
+                what="This home has asked for no card.",
+                meaning="No card can be opened without the request it answers.",
+                remedy="Make a request with `meshnews enrol --request FILE` and give FILE to "
+                "your desk.",
+            )
+        try:
+            card = open_card(file, X25519Secret(raw_key), request=words_digest(request))
+            enrolled = self._take(card)
+        except PeerError as exc:
+            raise Refusal(
+                "card-unproven",
+                what="This card does not answer this home's request, or was changed on its way.",
+                meaning="Nothing was taken in.",
+                remedy="Ask the desk for the card again, and compare the words of the request.",
+            ) from exc
+        self._delete(_REQUEST)
+        self._delete(_CARD_KEY)
+        self._home.tell(Topic.DESK)
+        return enrolled
+
+    def _take(self, encoded: bytes) -> Enrolled:
+        match self._home.identity.role:
+            case Role.REPORTER:
+                return self._take_press(decode_press_card(encoded))
+            case Role.RELAY:
+                return self._take_relay(decode_relay_card(encoded))
+            case Role.EDITOR:
+                return self._take_editor(decode_editor_card(encoded))
+
+    def _take_press(self, card: PressCard) -> Enrolled:
+        home = self._home
+        person = Person(home.open_vault)
+        signer = person.sign_key()
+        assert signer is not None, "a reporter without a byline key"
+        manifest = card.verify(signer.public, desk=home.identity.desk).manifest
+        certificate = read_certificate(card.certificate)
+        Wallet(home.open_vault, home.entropy).fill(card)
+        person.set_certificate(card.certificate)
+        person.set_desk_name(card.desk_name)
+        person.set_mesh_key(card.mesh_key, card.mesh_day)
+        person.set_member_notice_key(card.member_notice_key)
+        self._join(manifest, card.manifest, card.bulletins, card.desk_notice_key, card.relays)
+        return Enrolled(manifest.desk, card.desk_name, certificate.name, certificate.expiry_day)
+
+    def _take_relay(self, card: RelayCard) -> Enrolled:
+        home = self._home
+        manifest = card.verify(desk=home.identity.desk).manifest
+        home.become(with_beacon_key(home.identity, card.beacon_key))
+        self._join(manifest, card.manifest, card.bulletins, card.desk_notice_key, card.relays)
+        return Enrolled(manifest.desk, "", "", None)
+
+    def _take_editor(self, card: EditorCard) -> Enrolled:
+        home = self._home
+        person = Person(home.open_vault)
+        signer = person.sign_key()
+        assert signer is not None, "an editor without a key that signs"
+        manifest = card.verify(signer.public, desk=home.identity.desk).manifest
+        roster = Roster(home.open_vault)
+        for record in reversed(card.relays):
+            roster.add_relay(record)
+        for member in card.members:
+            # One whose signer has left the desk is known by name no more.
+            try:
+                verify_certificate(member.certificate, manifest)
+            except PeerError:
+                continue
+            roster.add_member(member)
+        person.set_desk_name(card.desk_name)
+        person.set_mesh_key(card.mesh_key, card.mesh_day)
+        person.set_member_notice_key(card.member_notice_key)
+        relays = [keys_of(record) for record in card.relays]
+        self._join(manifest, card.manifest, card.bulletins, card.desk_notice_key, relays)
+        return Enrolled(manifest.desk, card.desk_name, "", None)
+
+    def _join(
+        self,
+        manifest: Manifest,
+        signed: bytes,
+        bulletins: Sequence[bytes],
+        notice_key: SymmetricKey,
+        relays: Sequence[RelayKeys],
+    ) -> None:
+        home = self._home
+        home.become(replace(home.identity, desk=manifest.desk, notice_key=notice_key))
+        home.book.take(Notice(NoticeKind.MANIFEST, signed))
+        for bulletin in bulletins:
+            home.book.take(Notice(NoticeKind.BULLETIN, bulletin))
+        home.raise_floor(manifest.floor_time)
+        for keys in relays:
+            save_relay(home.carry, keys)
+
+    # Where the request waits ------------------------------------------------
+
+    def _get(self, key: bytes) -> bytes | None:
+        home = self._home
+        if home.identity.role is Role.RELAY:
+            return home.carry.get(shelf.SELF, key)
+        return home.open_vault.get(shelf.PERSON, key)
+
+    def _put(self, key: bytes, value: bytes) -> None:
+        home = self._home
+        if home.identity.role is Role.RELAY:
+            home.carry.put(shelf.SELF, key, value)
+        else:
+            home.open_vault.put(shelf.PERSON, key, value)
+
+    def _delete(self, key: bytes) -> None:
+        home = self._home
+        if home.identity.role is Role.RELAY:
+            home.carry.delete(shelf.SELF, key)
+        else:
+            home.open_vault.delete(shelf.PERSON, key)
+
+
+def request_words(request: bytes) -> list[SafetyWord]:
+    """Return the eight words by which two people compare a request file."""
+    return safety_words(words_digest(request))
+
+
+def desk_words(desk: DeskId) -> list[SafetyWord]:
+    """Return the eight words that stand for a desk, shown to everybody who joins it."""
+    return safety_words(b2(Label.DESK, desk))
+
+
+def _has_desk() -> Refusal:
+    return Refusal(
+        "has-desk",
+        what="This home belongs to a desk already.",
+        meaning="An editor belongs to one desk; its keys are known there.",
+        remedy="Make another home with --home to join another desk.",
+    )

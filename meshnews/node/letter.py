@@ -1,0 +1,354 @@
+"""Opened items: what a person reads, the attachments that belong to it, and receipts that are due.
+
+    letter        bundle id -> the record below
+    letter-order  u64 -> bundle id
+    awaited       chunk id -> [letter id, attachment, level, position, data hash]
+    leaf          letter id ‖ attachment u8 ‖ position u64 -> [chunk id, data hash]
+    due           class u8 ‖ day u32 ‖ id -> receipt that no collector has yet
+
+The text lies in the vault.  Chunks stay on carry, pinned and encrypted; their
+key is in the record, so an attachment is put together only when it is saved.
+"""
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from meshnews.bundle.chunks import TreeNode, node_ref, open_index, open_leaf, purge_of, root_node
+from meshnews.bundle.format import Bundle, parse
+from meshnews.bundle.receipt import Receipt, decode_receipt, receipt_of
+from meshnews.bundle.statement import Kind, Priority
+from meshnews.bundle.tree import AttachmentTree, attachment_value, decode_attachment
+from meshnews.errors import LocalMisuse, PeerError, Refusal
+from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
+from meshnews.limits import ATTACHMENTS_MAX, DAY_MAX, TEXT_CHARS_MAX
+from meshnews.node import shelf
+from meshnews.node.event import Topic
+from meshnews.node.home import Home
+from meshnews.store.terms import Acknowledged
+from meshnews.wire.codec import Value, as_bytes, as_int, as_list, as_text, decode, encode
+
+RECORD_BYTES_MAX: Final = 256 * 1024
+_NAME_CHARS_MAX: Final = 256
+_TIME_S_MAX: Final = 1 << 60
+_COUNT_MAX: Final = 1 << 40
+
+
+class Verdict(enum.StrEnum):
+    """What is known of who wrote an item."""
+
+    VERIFIED = "verified"
+    DESK = "desk"
+    LAPSED = "lapsed"
+    UNPROVEN = "unproven"
+    UNREADABLE = "unreadable"
+
+
+class Alarm(enum.StrEnum):
+    """Something about an item that a person should look into."""
+
+    TWO_PLACES = "two-places"
+    GAP = "gap"
+    BRANCH = "branch"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One opened item.  Times are seconds since 1970 UTC; 0: not yet, or not said.
+
+    Attributes:
+        ref: the bundle it came in.
+        author: the key that signed it; empty when it could not be opened.
+        name: under which the desk knows the author; empty for a stranger.
+        reference: the first 16 bytes of the id it is about, or none.
+        trees: its attachments, and how many leaves of each are here.
+    """
+
+    ref: BundleRef
+    kind: Kind
+    author: bytes
+    name: str
+    slug: str
+    priority: Priority
+    claimed_at: int
+    arrived_at: int
+    text: str
+    reference: bytes
+    verdict: Verdict
+    alarms: tuple[Alarm, ...] = ()
+    trees: tuple[tuple[AttachmentTree, int], ...] = ()
+    read_at: int = 0
+
+    def encode(self) -> bytes:
+        """Return the canonical encoding."""
+        trees: list[Value] = [[attachment_value(tree), here] for tree, here in self.trees]
+        return encode(
+            [
+                int(self.ref.traffic),
+                self.ref.day,
+                str(self.kind),
+                self.author,
+                self.name,
+                self.slug,
+                int(self.priority),
+                self.claimed_at,
+                self.arrived_at,
+                self.text,
+                self.reference,
+                str(self.verdict),
+                [str(alarm) for alarm in self.alarms],
+                trees,
+                self.read_at,
+            ]
+        )
+
+
+def decode_item(bundle_id: bytes, value: bytes) -> Item:
+    """Return the item that `Item.encode` wrote.
+
+    Raises:
+        Malformed: the vault holds something else.
+    """
+    fields = as_list(decode(value, bytes_max=RECORD_BYTES_MAX), size=15)
+    traffic, day, kind, author, name, slug, priority, claimed, arrived = fields[:9]
+    text, reference, verdict, alarms, trees, read_at = fields[9:]
+    return Item(
+        ref=BundleRef(
+            TrafficClass(as_int(traffic, 0, 3)), Day(as_int(day, 0, DAY_MAX)), BundleId(bundle_id)
+        ),
+        kind=Kind(as_text(kind, chars_max=16)),
+        author=as_bytes(author, at_most=32),
+        name=as_text(name, chars_max=_NAME_CHARS_MAX),
+        slug=as_text(slug, chars_max=_NAME_CHARS_MAX),
+        priority=Priority(as_int(priority, 1, 4)),
+        claimed_at=as_int(claimed, 0, _TIME_S_MAX),
+        arrived_at=as_int(arrived, 0, _TIME_S_MAX),
+        text=as_text(text, chars_max=TEXT_CHARS_MAX, multiline=True),
+        reference=as_bytes(reference, at_most=16),
+        verdict=Verdict(as_text(verdict, chars_max=16)),
+        alarms=tuple(Alarm(as_text(one, chars_max=16)) for one in as_list(alarms, at_most=8)),
+        trees=tuple(map(_tree, as_list(trees, at_most=ATTACHMENTS_MAX))),
+        read_at=as_int(read_at, 0, _TIME_S_MAX),
+    )
+
+
+def _tree(value: Value) -> tuple[AttachmentTree, int]:
+    tree, here = as_list(value, size=2)
+    return decode_attachment(tree), as_int(here, 0, _COUNT_MAX)
+
+
+class Letters:
+    """The opened items of a person."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    # Reading ----------------------------------------------------------------
+
+    def all(self) -> list[Item]:
+        """Return every item, the newest first."""
+        vault = self._home.vault
+        if vault is None:
+            return []
+        ids = [identifier for _, identifier in vault.scan(shelf.LETTER_ORDER)]
+        return [item for identifier in reversed(ids) if (item := self.get(identifier)) is not None]
+
+    def get(self, identifier: bytes) -> Item | None:
+        """Return one item by its whole identifier."""
+        vault = self._home.vault
+        value = None if vault is None else vault.get(shelf.LETTER, identifier)
+        return None if value is None else decode_item(identifier, value)
+
+    def find(self, prefix: str) -> Item:
+        """Return the item whose identifier begins with these hexadecimal digits.
+
+        Raises:
+            Refusal: there is none, or more than one.
+        """
+        found = [item for item in self.all() if item.ref.id.hex().startswith(prefix.lower())]
+        if len(found) != 1:
+            raise Refusal(
+                "no-such-item" if not found else "ambiguous-item",
+                what=f"{'Nothing' if not found else 'More than one item'} here begins with "
+                f"{prefix}.",
+                meaning="Nothing was opened or changed.",
+                remedy="`meshnews inbox` lists what came in.",
+            )
+        return found[0]
+
+    def mark_read(self, item: Item) -> Item:
+        """Take note that a person has opened an item."""
+        if item.read_at:
+            return item
+        read = replace(item, read_at=max(1, self._home.wall.s))
+        self._keep(read)
+        return read
+
+    def piece(self, item: Item, index: int, position: int) -> bytes:
+        """Return one leaf of an attachment, verified: CHUNK_BYTES of the file, the last fewer.
+
+        Raises:
+            Refusal: it is not here, or not complete.
+        """
+        tree, _ = item.trees[index]
+        value = self._home.open_vault.get(shelf.LEAF, _leaf_key(item.ref.id, index, position))
+        if value is not None:
+            identifier, data_hash = as_list(decode(value, bytes_max=128), size=2)
+            node = TreeNode(
+                BundleId(as_bytes(identifier, 32)), as_bytes(data_hash, 32), 0, position
+            )
+            wire = self._home.custody.body(node_ref(node, tree))
+            if wire is not None:
+                return open_leaf(parse(wire), node, tree)
+        raise Refusal(
+            "attachment-incomplete",
+            what=f"Attachment {index + 1} is not complete yet.",
+            meaning="Parts of it are still on their way.",
+            remedy="Try again after the next contact; `meshnews open` says how much is here.",
+        )
+
+    # Keeping ----------------------------------------------------------------
+
+    def add(self, item: Item) -> None:
+        """Keep a new item, and gather what is here of its attachments."""
+        vault = self._home.open_vault
+        if vault.get(shelf.LETTER, item.ref.id) is not None:
+            return
+        order = self._next_order()
+        vault.put(shelf.LETTER_ORDER, order.to_bytes(8, "big"), item.ref.id)
+        self._keep(item)
+        for index, (tree, _) in enumerate(item.trees):
+            self._await(item.ref.id, index, root_node(tree))
+            self._gather(item.ref.id, index, root_node(tree))
+
+    def _next_order(self) -> int:
+        # Items are never deleted singly, so the count is a fresh number.
+        return self._home.open_vault.count(shelf.LETTER_ORDER)
+
+    def _keep(self, item: Item) -> None:
+        self._home.open_vault.put(shelf.LETTER, item.ref.id, item.encode())
+        self._home.tell(Topic.INBOX, [item.ref])
+
+    def chunk_arrived(self, bundle: Bundle) -> bool:
+        """Take in a chunk that an attachment waits for; tell whether one did."""
+        vault = self._home.vault
+        value = None if vault is None else vault.get(shelf.AWAITED, bundle.id)
+        if value is None:
+            return False
+        letter, index, level, position, data_hash = as_list(decode(value, bytes_max=256), size=5)
+        node = TreeNode(
+            bundle.id,
+            as_bytes(data_hash, 32),
+            as_int(level, 0, 255),
+            as_int(position, 0, _COUNT_MAX),
+        )
+        self._gather(as_bytes(letter, 32), as_int(index, 0, ATTACHMENTS_MAX), node)
+        return True
+
+    def _await(self, letter: bytes, index: int, node: TreeNode) -> None:
+        value = encode([letter, index, node.level, node.position, node.data_hash])
+        self._home.open_vault.put(shelf.AWAITED, node.id, value)
+
+    def _gather(self, letter: bytes, index: int, node: TreeNode) -> None:
+        """Take in a node of a tree, and below it whatever is here already."""
+        item = self.get(letter)
+        if item is None:
+            raise LocalMisuse("a chunk for no letter")
+        tree, here = item.trees[index]
+        pending = [node]
+        while pending:
+            one = pending.pop()
+            wire = self._home.custody.body(node_ref(one, tree))
+            if wire is None:
+                continue
+            try:
+                children = self._take_node(parse(wire), one, tree, letter, index)
+            except PeerError:
+                # Its author lied about it; nothing else can ever fit there.
+                self._home.open_vault.delete(shelf.AWAITED, one.id)
+                continue
+            here += one.level == 0
+            pending += reversed(children)
+        if here != item.trees[index][1]:
+            trees = list(item.trees)
+            trees[index] = tree, here
+            self._keep(replace(item, trees=tuple(trees)))
+
+    def _take_node(
+        self, bundle: Bundle, node: TreeNode, tree: AttachmentTree, letter: bytes, index: int
+    ) -> list[TreeNode]:
+        vault = self._home.open_vault
+        children: list[TreeNode] = []
+        if node.level:
+            children = open_index(bundle, node, tree)
+            for child in children:
+                self._await(letter, index, child)
+        else:
+            open_leaf(bundle, node, tree)
+            value = encode([node.id, node.data_hash])
+            vault.put(shelf.LEAF, _leaf_key(letter, index, node.position), value)
+        vault.delete(shelf.AWAITED, node.id)
+        self.confirm(bundle, purge_of(node, tree))
+        return children
+
+    # Receipts ---------------------------------------------------------------
+
+    def confirm(self, bundle: Bundle, purge: bytes) -> None:
+        """Make the receipt of a bundle that was opened, for a collector to release.
+
+        On a machine that is a whole desk it goes to its own collector.
+        """
+        home = self._home
+        receipt = receipt_of(bundle, purge)
+        home.custody.pin(bundle.ref)
+        if home.identity.is_collector:
+            home.custody.acknowledge(receipt, home.moment)
+            return
+        home.open_vault.put(shelf.DUE, _key_of(bundle.ref), receipt.encode())
+        home.due.append(receipt)
+
+    def due(self) -> list[Receipt]:
+        """Return the receipts that no collector has yet."""
+        vault = self._home.vault
+        if vault is None:
+            return []
+        return [decode_receipt(value) for _, value in vault.scan(shelf.DUE)]
+
+    def handed_over(self, ref: BundleRef) -> None:
+        """Take note that a collector has a receipt on its disk."""
+        if self._home.vault is not None:
+            self._home.vault.delete(shelf.DUE, _key_of(ref))
+
+    def release_later(self, bundle: Bundle, purge: bytes, hold_s: float) -> None:
+        """Make the receipt of an answer known after a hold."""
+        home = self._home
+        at_ms = int((home.moment.lived_s + hold_s) * 1000)
+        key = at_ms.to_bytes(8, "big") + bundle.ref.id
+        home.open_vault.put(shelf.RELEASE, key, receipt_of(bundle, purge).encode())
+
+    def release_due(self) -> None:
+        """Make the receipts known whose hold has ended."""
+        home = self._home
+        if home.vault is None:
+            return
+        now_ms = int(home.moment.lived_s * 1000)
+        for key, value in self._released(now_ms):
+            receipt = decode_receipt(value)
+            home.vault.delete(shelf.RELEASE, key)
+            if home.custody.acknowledge(receipt, home.moment) is Acknowledged.NEW:
+                home.receipted.append(receipt.ref)
+
+    def _released(self, now_ms: int) -> Iterator[tuple[bytes, bytes]]:
+        for key, value in self._home.open_vault.scan(shelf.RELEASE):
+            if int.from_bytes(key[:8], "big") > now_ms:
+                return
+            yield key, value
+
+
+def _leaf_key(letter: bytes, index: int, position: int) -> bytes:
+    return letter + bytes([index]) + position.to_bytes(8, "big")
+
+
+def _key_of(ref: BundleRef) -> bytes:
+    return bytes([ref.traffic]) + ref.day.to_bytes(4, "big") + ref.id

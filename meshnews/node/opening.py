@@ -1,0 +1,295 @@
+"""What arrives: tried with the keys of this machine, and opened where one fits.
+
+    chunk awaited        -> its attachment
+    class 0              -> a notice to all
+    sealed to a person   -> editor: dispatches, cards; reporter: answers
+
+A relay has no key of a person: it only reads notices.  With the vault closed,
+what arrives is noted and tried later.  A bundle that was opened before does
+nothing, so a crash between the two stores costs nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from meshnews.bundle.format import Bundle, parse
+from meshnews.bundle.open import Found, find, open_found
+from meshnews.bundle.seal import epoch_ref
+from meshnews.bundle.statement import Kind, Letter, Priority, read
+from meshnews.crypto.keys import PrekeySecret, X25519Secret
+from meshnews.desk.certificate import decode_member, verify_certificate
+from meshnews.errors import PeerError
+from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
+from meshnews.node import shelf
+from meshnews.node.desk_keys import DeskKeys
+from meshnews.node.dispatch import Dispatches
+from meshnews.node.home import Home
+from meshnews.node.identity import Role
+from meshnews.node.letter import Alarm, Item, Letters, Verdict
+from meshnews.node.notices import Notices
+from meshnews.node.roster import Known, Roster
+from meshnews.node.wallet import Wallet
+
+STEP: Final = 256
+"""Bundles tried in one go after the vault was opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What opens a bundle that was recognised.
+
+    Attributes:
+        secret: None when it was deleted after its use.
+        byline: to whom a one-time prekey had been given; empty for other keys.
+        used: it has opened a bundle before.
+    """
+
+    secret: PrekeySecret | None
+    byline: bytes = b""
+    used: bool = False
+
+
+class Opening:
+    """Opens what arrives for this machine."""
+
+    def __init__(
+        self, home: Home, letters: Letters, notices: Notices, dispatches: Dispatches
+    ) -> None:
+        self._home = home
+        self._letters = letters
+        self._notices = notices
+        self._dispatches = dispatches
+
+    def arrived(self, bundle: Bundle) -> None:
+        """Try a bundle that this node has just stored."""
+        home = self._home
+        if bundle.traffic is TrafficClass.NOTICE:
+            self._notices.arrived(bundle)
+            return
+        if home.identity.role is Role.RELAY:
+            return
+        if home.vault is None:
+            home.carry.put(shelf.UNTRIED, _key_of(bundle.ref), b"")
+            return
+        if self._letters.chunk_arrived(bundle):
+            return
+        if home.vault.get(shelf.LETTER, bundle.id) is None:
+            self._try(bundle)
+
+    def catch_up(self) -> None:
+        """Try some of what arrived while the vault was closed."""
+        home = self._home
+        if home.vault is None:
+            return
+        for key, _ in home.carry.scan(shelf.UNTRIED, at_most=STEP):
+            home.carry.delete(shelf.UNTRIED, key)
+            wire = home.custody.body(_ref_of(key))
+            if wire is not None:
+                self.arrived(parse(wire))
+
+    def sweep(self) -> None:
+        """Burn prekeys whose time has come, and let held receipts go."""
+        home = self._home
+        if home.vault is None:
+            return
+        self._letters.release_due()
+        if home.identity.role is Role.EDITOR:
+            DeskKeys(home.vault, home.entropy).burn(home.moment.lived_s)
+
+    # Recognising --------------------------------------------------------------
+
+    def _try(self, bundle: Bundle) -> None:
+        for scan in self._scans(bundle):
+            try:
+                found = find(bundle, scan)
+            except PeerError:
+                return
+            if found is not None:
+                self._recognised(bundle, found, scan)
+                return
+
+    def _scans(self, bundle: Bundle) -> list[X25519Secret]:
+        vault, entropy = self._home.open_vault, self._home.entropy
+        if self._home.identity.role is Role.EDITOR:
+            return DeskKeys(vault, entropy).scans()
+        # Answers are never of class 3, and chunks come by the thousand.
+        return [] if bundle.traffic is TrafficClass.BULK else Wallet(vault, entropy).reply_scans()
+
+    def _recognised(self, bundle: Bundle, found: Found, scan: X25519Secret) -> None:
+        editor = self._home.identity.role is Role.EDITOR
+        key = self._editor_key(found) if editor else self._reporter_key(found, scan)
+        if key.secret is None:
+            if editor and key.byline:
+                self._unreadable(bundle, key.byline)
+            return
+        try:
+            opened = open_found(bundle, found, key.secret)
+            letter = read(opened.payload, bundle.pc)
+        except PeerError:
+            # Recognised, and yet not what its seal says: nobody else can read
+            # it either, so it is shown and never confirmed.
+            self._unreadable(bundle, key.byline)
+            return
+        if letter.statement.desk != self._home.identity.desk:
+            return
+        if editor:
+            self._for_editor(bundle, letter, key, opened.purge)
+        else:
+            self._for_reporter(bundle, letter, found, opened.purge)
+
+    def _editor_key(self, found: Found) -> Key:
+        keys = DeskKeys(self._home.open_vault, self._home.entropy)
+        given = keys.prekey(found.ref)
+        if given is not None:
+            return Key(given.secret, given.byline, used=bool(given.used_at_s))
+        shared = keys.epoch_secret(found.ref)
+        if shared is not None:
+            return Key(shared)
+        return Key(None, keys.burnt(found.ref) or b"")
+
+    def _reporter_key(self, found: Found, scan: X25519Secret) -> Key:
+        secret = Wallet(self._home.open_vault, self._home.entropy).reply_key(found.ref)
+        if secret is None and found.ref == epoch_ref(scan.public):
+            secret = PrekeySecret(found.ref, scan, b"")
+        return Key(secret)
+
+    # An editor ------------------------------------------------------------------
+
+    def _for_editor(self, bundle: Bundle, letter: Letter, key: Key, purge: bytes) -> None:
+        home = self._home
+        if letter.inner.kind is Kind.CARD:
+            self._take_card(letter)
+            home.custody.pin(bundle.ref)
+        elif letter.inner.kind in {Kind.DISPATCH, Kind.ORDER}:
+            self._take_dispatch(bundle, letter, key)
+        self._letters.confirm(bundle, purge)
+        keys = DeskKeys(home.open_vault, home.entropy)
+        given = None if key.secret is None else keys.prekey(key.secret.ref)
+        if given is not None:
+            keys.use(given, home.moment.lived_s)
+
+    def _take_dispatch(self, bundle: Bundle, letter: Letter, key: Key) -> None:
+        roster = Roster(self._home.open_vault)
+        known = roster.member(letter.author)
+        alarms: list[Alarm] = [Alarm.TWO_PLACES] if key.used else []
+        if known is not None:
+            alarms += self._chain_alarms(letter, known)
+            roster.add_reply_keys(letter.author, letter.statement.reply)
+            self._follow_chain(roster, letter, known)
+        statement, inner = letter.statement, letter.inner
+        self._letters.add(
+            Item(
+                ref=bundle.ref,
+                kind=inner.kind,
+                author=letter.author,
+                name="" if known is None else known.card.name,
+                slug=inner.slug,
+                priority=inner.priority,
+                claimed_at=statement.claimed_time,
+                arrived_at=max(1, self._home.wall.s),
+                text=inner.text,
+                reference=inner.reference,
+                verdict=self._verdict(known),
+                alarms=tuple(alarms),
+                trees=tuple((tree, 0) for tree in statement.attachments),
+            )
+        )
+
+    def _verdict(self, known: Known | None) -> Verdict:
+        manifest = self._home.book.manifest
+        if known is None or manifest is None:
+            return Verdict.UNPROVEN
+        try:
+            card = verify_certificate(known.certificate, manifest)
+        except PeerError:
+            return Verdict.UNPROVEN
+        if card.expiry_day < self._home.moment.floor_day:
+            return Verdict.LAPSED
+        return Verdict.VERIFIED
+
+    @staticmethod
+    def _chain_alarms(letter: Letter, known: Known) -> list[Alarm]:
+        statement = letter.statement
+        if statement.seq > known.seq:
+            return [Alarm.GAP]
+        if statement.seq == known.seq and statement.prev != known.link:
+            return [Alarm.BRANCH]
+        return []
+
+    @staticmethod
+    def _follow_chain(roster: Roster, letter: Letter, known: Known) -> None:
+        seq = letter.statement.seq
+        if seq >= known.seq:
+            after = Known(known.certificate, known.reply_scan, seq + 1, letter.link)
+            roster.set_member(letter.author, after)
+
+    def _take_card(self, letter: Letter) -> None:
+        """Take in what another editor tells of a card it has made."""
+        manifest = self._home.book.manifest
+        try:
+            member = decode_member(letter.inner.cargo)
+            if manifest is not None and manifest.is_editor(letter.author):
+                verify_certificate(member.certificate, manifest)
+                Roster(self._home.open_vault).add_member(member)
+        except PeerError:
+            return
+
+    def _unreadable(self, bundle: Bundle, byline: bytes) -> None:
+        known = Roster(self._home.open_vault).member(byline) if byline else None
+        self._letters.add(
+            Item(
+                ref=bundle.ref,
+                kind=Kind.DISPATCH,
+                author=byline,
+                name="" if known is None else known.card.name,
+                slug="",
+                priority=Priority.ROUTINE,
+                claimed_at=0,
+                arrived_at=max(1, self._home.wall.s),
+                text="",
+                reference=b"",
+                verdict=Verdict.UNREADABLE,
+            )
+        )
+        self._home.custody.pin(bundle.ref)
+
+    # A reporter -----------------------------------------------------------------
+
+    def _for_reporter(self, bundle: Bundle, letter: Letter, found: Found, purge: bytes) -> None:
+        home = self._home
+        manifest = home.book.manifest
+        if manifest is None or not manifest.is_editor(letter.author):
+            return
+        inner = letter.inner
+        if inner.kind is Kind.READ:
+            self._dispatches.on_read(inner.reference, max(1, home.wall.s))
+        elif inner.kind is Kind.REPLY:
+            self._letters.add(
+                Item(
+                    ref=bundle.ref,
+                    kind=Kind.REPLY,
+                    author=letter.author,
+                    name="",
+                    slug=inner.slug,
+                    priority=inner.priority,
+                    claimed_at=letter.statement.claimed_time,
+                    arrived_at=max(1, home.wall.s),
+                    text=inner.text,
+                    reference=inner.reference,
+                    verdict=Verdict.DESK,
+                )
+            )
+        else:
+            return
+        hold_s = home.hold_s(home.settings.reply_receipt_hold_s_max)
+        self._letters.release_later(bundle, purge, hold_s)
+        Wallet(home.open_vault, home.entropy).burn_reply_key(found.ref)
+
+
+def _key_of(ref: BundleRef) -> bytes:
+    return bytes([ref.traffic]) + ref.day.to_bytes(4, "big") + ref.id
+
+
+def _ref_of(key: bytes) -> BundleRef:
+    day = Day(int.from_bytes(key[1:5], "big"))
+    return BundleRef(TrafficClass(key[0]), day, BundleId(key[5:]))

@@ -1,0 +1,191 @@
+"""Whom a desk knows: its reporters, how to answer them, and its relays by name.
+
+    member      byline -> [certificate, reply scan, next seq, link, since]
+    member-key  byline ‖ ref8 -> [scan, public, psk]        one-time keys for answers
+    relay-book  static -> [notice, sign, flags, beacon key, name, order]
+
+Several editors answer one reporter without agreeing first: editor i of n, by
+sorted sign keys, uses the keys whose reference is i modulo n.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from meshnews.bundle.seal import Reader, epoch_prekey
+from meshnews.bundle.statement import FIRST_LINK
+from meshnews.crypto.keys import (
+    Ed25519Public,
+    Prekey,
+    SymmetricKey,
+    X25519Public,
+)
+from meshnews.desk.bulletin import RelayEntry, RelayFlags
+from meshnews.desk.card import RelayRecord
+from meshnews.desk.certificate import CardCertificate, Member, read_certificate
+from meshnews.desk.pack import RelayKeys
+from meshnews.ids import KeyRef
+from meshnews.limits import CERTIFICATE_BYTES_MAX, SEQ_MAX
+from meshnews.node import shelf
+from meshnews.store.port import Vault
+from meshnews.wire.codec import as_bytes, as_int, as_list, as_text, decode, encode
+
+_ENTRY_BYTES_MAX: Final = 2 * CERTIFICATE_BYTES_MAX
+_NAME_CHARS_MAX: Final = 256
+_ORDER_MAX: Final = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the desk knows of one reporter.
+
+    Attributes:
+        seq: the place that the next statement should have; 0: none was seen yet.
+        link: what the next statement should name as its `prev`.
+    """
+
+    certificate: bytes
+    reply_scan: X25519Public
+    seq: int = 0
+    link: bytes = FIRST_LINK
+
+    @property
+    def card(self) -> CardCertificate:
+        """The certificate, which was verified when it was taken in."""
+        return read_certificate(self.certificate)
+
+
+class Roster:
+    """Reporters and relays of one desk, as one of its editors knows them."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    # Reporters --------------------------------------------------------------
+
+    def member(self, byline: bytes) -> Known | None:
+        """Return what is known of the holder of a byline key."""
+        value = self._vault.get(shelf.MEMBER, byline)
+        if value is None:
+            return None
+        certificate, scan, seq, link = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=4)
+        return Known(
+            as_bytes(certificate, at_most=CERTIFICATE_BYTES_MAX),
+            X25519Public(as_bytes(scan, 32)),
+            as_int(seq, 0, SEQ_MAX + 1),
+            as_bytes(link, len(FIRST_LINK)),
+        )
+
+    def set_member(self, byline: bytes, known: Known) -> None:
+        """Keep what is known of a reporter."""
+        value = encode([known.certificate, known.reply_scan, known.seq, known.link])
+        self._vault.put(shelf.MEMBER, byline, value)
+
+    def add_member(self, member: Member) -> None:
+        """Take in a reporter, or a new certificate and more reply keys of one."""
+        byline = read_certificate(member.certificate).byline
+        before = self.member(byline)
+        known = Known(member.certificate, member.reply_scan)
+        if before is not None:
+            known = Known(member.certificate, member.reply_scan, before.seq, before.link)
+        self.set_member(byline, known)
+        self.add_reply_keys(byline, [Reader(member.reply_scan, key) for key in member.reply_keys])
+
+    def members(self) -> Iterator[tuple[Ed25519Public, Known]]:
+        """Yield every reporter, in order of byline key."""
+        for key, _ in self._vault.scan(shelf.MEMBER):
+            known = self.member(key)
+            if known is not None:
+                yield Ed25519Public(key), known
+
+    def as_members(self) -> tuple[Member, ...]:
+        """Return every reporter in the form of an editor's card."""
+        return tuple(
+            Member(
+                known.certificate,
+                known.reply_scan,
+                tuple(
+                    reader.prekey
+                    for reader in self._reply_keys(byline)
+                    if reader.scan == known.reply_scan
+                )[:REPLY_KEYS_TOLD],
+            )
+            for byline, known in self.members()
+        )
+
+    def add_reply_keys(self, byline: bytes, readers: Iterable[Reader]) -> None:
+        """Add one-time keys by which a reporter can be answered."""
+        for reader in readers:
+            prekey = reader.prekey
+            value = encode([reader.scan, prekey.public, prekey.psk])
+            self._vault.put(shelf.MEMBER_KEY, byline + prekey.ref, value)
+
+    def draw_reply_key(self, byline: bytes, *, turn: int, of: int) -> Reader | None:
+        """Take a key by which this editor, number `turn` of `of`, may answer a reporter.
+
+        With no one-time key left it is the reporter's reply scan key; None for
+        somebody who is not known.
+        """
+        for reader in self._reply_keys(byline):
+            ref = reader.prekey.ref
+            if int.from_bytes(ref, "big") % of == turn:
+                self._vault.delete(shelf.MEMBER_KEY, byline + ref)
+                return reader
+        known = self.member(byline)
+        if known is None:
+            return None
+        return Reader(known.reply_scan, epoch_prekey(known.reply_scan))
+
+    def _reply_keys(self, byline: bytes) -> Iterator[Reader]:
+        for key, value in self._vault.scan(shelf.MEMBER_KEY, byline):
+            scan, public, psk = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=3)
+            prekey = Prekey(
+                KeyRef(key[len(byline) :]), X25519Public(as_bytes(public, 32)), as_bytes(psk, 32)
+            )
+            yield Reader(X25519Public(as_bytes(scan, 32)), prekey)
+
+    # Relays -----------------------------------------------------------------
+
+    def relays(self) -> list[RelayRecord]:
+        """Return the relays and collectors, the newest first."""
+        found: list[tuple[int, RelayRecord]] = []
+        for static, value in self._vault.scan(shelf.RELAY_BOOK):
+            notice, sign, flags, beacon, name, order = as_list(
+                decode(value, bytes_max=_ENTRY_BYTES_MAX), size=6
+            )
+            entry = RelayEntry(
+                X25519Public(static),
+                X25519Public(as_bytes(notice, 32)),
+                Ed25519Public(as_bytes(sign, 32)),
+                RelayFlags(as_int(flags, 0, 255)),
+            )
+            record = RelayRecord(
+                entry,
+                SymmetricKey(as_bytes(beacon, 32)),
+                as_text(name, chars_max=_NAME_CHARS_MAX),
+            )
+            found.append((as_int(order, 0, _ORDER_MAX), record))
+        return [record for _, record in sorted(found, key=lambda pair: -pair[0])]
+
+    def add_relay(self, record: RelayRecord) -> None:
+        """Take in a relay or collector; one that is known keeps its place in the order."""
+        entry = record.entry
+        before = self._vault.get(shelf.RELAY_BOOK, entry.static)
+        order = self._vault.count(shelf.RELAY_BOOK)
+        if before is not None:
+            order = as_int(
+                as_list(decode(before, bytes_max=_ENTRY_BYTES_MAX), size=6)[5], 0, _ORDER_MAX
+            )
+        value = encode(
+            [entry.notice, entry.sign, int(entry.flags), record.beacon_key.raw, record.name, order]
+        )
+        self._vault.put(shelf.RELAY_BOOK, entry.static, value)
+
+
+REPLY_KEYS_TOLD: Final = 64
+"""Most one-time reply keys of one reporter on another editor's card."""
+
+
+def keys_of(record: RelayRecord) -> RelayKeys:
+    """Return what it takes to find and link to a relay."""
+    return RelayKeys(record.entry.static, record.beacon_key, record.entry.flags)

@@ -1,0 +1,61 @@
+"""What a node does on a person's behalf with what arrives, and with what time brings.
+
+The parts are those of a reporter and of an editor; each looks by itself
+whether it has anything to do on this machine.
+"""
+
+from meshnews.bundle.format import Bundle
+from meshnews.bundle.receipt import Receipt
+from meshnews.ids import BundleRef
+from meshnews.node.dispatch import Dispatches
+from meshnews.node.filing import Filing
+from meshnews.node.home import Home
+from meshnews.node.letter import Letters
+from meshnews.node.notices import Notices
+from meshnews.node.opening import Opening
+from meshnews.node.rotation import Rotation
+
+
+class Work:
+    """The parts of a node that are not about links."""
+
+    def __init__(self, home: Home) -> None:
+        self.filing = Filing(home)
+        self.dispatches = Dispatches(home)
+        self.notices = Notices(home)
+        self.letters = Letters(home)
+        self.opening = Opening(home, self.letters, self.notices, self.dispatches)
+        self.rotation = Rotation(home, self.notices)
+
+    def start(self) -> None:
+        """Go on where a crash or a restart left off."""
+        self.filing.recover()
+        self.rotation.turn()
+        self.opening.catch_up()
+
+    def arrived(self, bundle: Bundle) -> None:
+        """A bundle was verified and kept."""
+        self.opening.arrived(bundle)
+
+    def receipted(self, ref: BundleRef) -> None:
+        """A bundle became acked."""
+        self.dispatches.on_receipt(ref)
+
+    def carried(self, ref: BundleRef, *, at_collector: bool) -> None:
+        """Another machine has a bundle on its disk."""
+        self.dispatches.on_carried(ref, at_collector=at_collector)
+
+    def handed_over(self, ref: BundleRef) -> None:
+        """A collector has a receipt on its disk."""
+        self.letters.handed_over(ref)
+
+    def due(self) -> list[Receipt]:
+        """Return the receipts that no collector has yet."""
+        return self.letters.due()
+
+    def sweep(self) -> None:
+        """Do what time demands."""
+        self.filing.tidy()
+        self.rotation.turn()
+        self.opening.catch_up()
+        self.opening.sweep()
