@@ -229,9 +229,6 @@ SWEEP_S_MAX: Final = 900.0
 CLASS_FREE_SHARE: Final = 0.10
 """With this share of a class free, a node asks for what it lacks."""
 
-LACKING_ASKED_MAX: Final = 64
-"""Bundles that a node asks for by full identifier in one contact."""
-
 # Desks
 
 EDITORS_MAX: Final = 8

@@ -20,9 +20,19 @@ from typing import Final
 import trio
 
 from meshnews.errors import LocalMisuse
-from meshnews.node.event import Advertise, Changed, Close, Dial, Effect, FreeSpace, Heard, Send, Wake
-from meshnews.store.age import Clock
+from meshnews.node.event import (
+    Advertise,
+    Changed,
+    Close,
+    Dial,
+    Effect,
+    FreeSpace,
+    Heard,
+    Send,
+    Wake,
+)
 from meshnews.node.settings import Visibility
+from meshnews.store.age import Clock
 from meshnewsd.compose import ClosableStores, Composition, Launch, Part
 from meshnewsd.config import Config
 from meshnewsd.discovery.interface import Finder, Hear, Shown

@@ -4,15 +4,28 @@ The one place that knows every room.  `meshnewsd.app` runs what this returns and
 is tested with fakes in its stead.
 """
 
+import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from meshnews.errors import LocalMisuse
+from meshnews.control.codec import SOCKET_NAME
+from meshnews.node.identity import load_identity
+from meshnews.node.node import Node
 from meshnews.node.settings import Visibility
-from meshnewsd.config import Config
+from meshnewsd.config import Config, node_settings
+from meshnewsd.control.handlers import home_handlers
+from meshnewsd.control.server import ControlServer
+from meshnewsd.control.table import Asker
 from meshnewsd.host import Host, NodeMachine, Stores
+from meshnewsd.platform.entropy import OsEntropy
+from meshnewsd.storage.home import check_home, hold_home
+from meshnewsd.storage.keys import open_keys, wants_passphrase
+from meshnewsd.storage.store import Store, open_store
+
+T = TypeVar("T")
 
 
 class ClosableStores(Stores, Protocol):
@@ -75,10 +88,68 @@ class Composition:
     parts: Callable[["Host[Any]"], Sequence[Part]]
 
 
+class OpenHome:
+    """A home that is held and open: its stores, and the lock that keeps others out."""
+
+    def __init__(self, store: Store, lock: contextlib.ExitStack) -> None:
+        self.store = store
+        self._lock = lock
+
+    def transact(self, work: Callable[[], T]) -> T:
+        """Return what ``work()`` returned, once that is on disk; on an exception undo it."""
+        return self.store.transact(work)
+
+    def close(self) -> None:
+        """Close the files and let go of the home."""
+        with self._lock:
+            self.store.close()
+
+
+def open_home(folder: Path, *, passphrase: str | None) -> OpenHome:
+    """Hold a home and open its stores.
+
+    Raises:
+        Refusal: it is no home, another process has it, or the passphrase is
+            missing or wrong.
+    """
+    with contextlib.ExitStack() as undo:
+        undo.enter_context(hold_home(folder))
+        keys = open_keys(folder, passphrase=passphrase)
+        vault_key = None if keys.vault is None else keys.vault.raw
+        store = open_store(folder, keys.carry.raw, vault_key)
+        return OpenHome(store, undo.pop_all())
+
+
 def compose(launch: Launch) -> Composition:
     """Return the real daemon for one home.
 
     Raises:
         Refusal: `launch` asks for what cannot be.
     """
-    raise LocalMisuse(f"nothing is composed yet for {launch.home.name}")
+    settings = node_settings(launch.config)
+
+    def open_stores() -> OpenHome:
+        check_home(launch.home)
+        wanted = wants_passphrase(launch.home)
+        return open_home(launch.home, passphrase=launch.ask_passphrase() if wanted else None)
+
+    def build(stores: ClosableStores) -> Node:
+        assert isinstance(stores, OpenHome), "what open_stores returned"
+        return Node(
+            carry=stores.store.carry,
+            vault=stores.store.vault,
+            entropy=OsEntropy(),
+            settings=settings,
+        )
+
+    def visibility(stores: ClosableStores) -> Visibility:
+        assert isinstance(stores, OpenHome), "what open_stores returned"
+        identity = load_identity(stores.store.carry)
+        return Visibility.SILENT if identity.relay is None else Visibility.OPEN
+
+    def parts(host: Host[Any]) -> Sequence[Part]:
+        server = ControlServer(home_handlers(Asker(host, once=False), launch.home))
+        serve = functools.partial(server.serve, launch.home / SOCKET_NAME)
+        return [Part("control", serve)]
+
+    return Composition(open_stores, build, visibility, parts)

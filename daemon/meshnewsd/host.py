@@ -18,7 +18,7 @@ from typing import Final, Generic, Protocol, TypeVar, cast
 import outcome
 import trio
 
-from meshnews.errors import Refusal, StoreFull
+from meshnews.errors import PeerError, Refusal, StoreFull
 from meshnews.node.event import Changed, Effect, Event, Received, Tick, Wake
 from meshnews.store.age import Clock
 from meshnewsd.platform.worker import Worker
@@ -190,7 +190,7 @@ class Host(Generic[NodeT]):
         what it wrote to the stores is undone.
 
         Raises:
-            Refusal: by the work.
+            Refusal, PeerError: by the work.
             StoreFull: nothing was done.
             NodeFailed: through a fault of ours nothing was done.
         """
@@ -301,7 +301,7 @@ class Host(Generic[NodeT]):
 
         try:
             value, effects = await self._in_transaction(work)
-        except Refusal as refusal:
+        except (Refusal, PeerError) as refusal:
             call.end(outcome.Error(refusal))
             return
         except StoreFull as full:

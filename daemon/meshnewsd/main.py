@@ -72,6 +72,10 @@ def _run(given: argparse.Namespace) -> int:
         once_fd=given.control_fd,
         ask_passphrase=passphrase_source(given.passphrase_file, may_ask=not given.once),
     )
+    if launch.once_fd is not None:
+        from meshnewsd.once import serve_once  # noqa: PLC0415
+
+        return trio.run(serve_once, launch, strict_exception_groups=True)
     composition = compose(launch)
     return trio.run(serve, launch, composition, strict_exception_groups=True)
 

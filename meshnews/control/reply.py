@@ -96,6 +96,8 @@ class RequestMade(ReplyBase, frozen=True, tag="request-made"):
     request: RequestFile
     words: SafetyWords
     role: Role
+    key: Annotated[str, Meta(max_length=64)] = ""
+    """How a relay's own key begins, in hexadecimal: what others' configurations name it by."""
 
 
 class CardWords(ReplyBase, frozen=True, tag="card-words"):

@@ -1,9 +1,9 @@
 """What a notice to all carries, and what roots are asked to sign.
 
-    notice = pack['manifest' | 'bulletin' | 'recall', signed object]
+    notice = pack['manifest' | 'bulletin' | 'recall' | 'editor', signed object]
 
-The signed object is that of `meshnews.desk.manifest`, `.bulletin` or `.recall`,
-to the byte, and is judged there.  Marks travel under the member notice key and
+The signed object is that of `meshnews.desk.manifest`, `.bulletin`, `.recall` or
+`.request` (an editor's), to the byte, and is judged there.  Marks travel under the member notice key and
 are no notices of this kind.  See docs/protocol/keys.md.
 """
 
@@ -22,6 +22,7 @@ from meshnews.limits import (
     MANIFEST_BYTES_MAX,
     NOTICE_BYTES_MAX,
     RECALL_BYTES_MAX,
+    REQUEST_BYTES_MAX,
 )
 from meshnews.wire.codec import as_bytes, as_list, decode, encode
 
@@ -32,12 +33,15 @@ class NoticeKind(enum.StrEnum):
     MANIFEST = "manifest"
     BULLETIN = "bulletin"
     RECALL = "recall"
+    EDITOR = "editor"
+    """The request file of an editor who has joined and not yet been heard: its first keys."""
 
 
 _BYTES_MAX: Final = {
     NoticeKind.MANIFEST: MANIFEST_BYTES_MAX,
     NoticeKind.BULLETIN: BULLETIN_BYTES_MAX,
     NoticeKind.RECALL: RECALL_BYTES_MAX,
+    NoticeKind.EDITOR: REQUEST_BYTES_MAX,
 }
 _KINDS: Final = {kind.value: kind for kind in NoticeKind}
 

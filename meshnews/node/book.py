@@ -16,6 +16,7 @@ from meshnews.desk.manifest import Manifest, verify_manifest
 from meshnews.desk.manifest import supersedes as manifest_supersedes
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import Recall, verify_recall
+from meshnews.desk.request import EditorRequest, verify_request
 from meshnews.errors import PeerError
 from meshnews.ids import BundleId, BundleRef, Day, DeskId, IssuerId, TrafficClass
 from meshnews.node import shelf
@@ -24,6 +25,7 @@ from meshnews.store.port import Carry
 _MANIFEST: Final = b"m"
 _BULLETIN: Final = b"b"
 _RECALL: Final = b"r"
+_EDITOR: Final = b"e"
 _BEARER: Final = b"n"
 
 
@@ -45,8 +47,7 @@ class DeskBook:
         if stored is None:
             return
         self._adopt(verify_manifest(stored, self.desk))
-        for _, value in self._carry.scan(shelf.DESK, _BULLETIN):
-            self._read_bulletin(value)
+        self._read_bulletins()
         for _, value in self._carry.scan(shelf.DESK, _RECALL):
             assert self.manifest is not None
             recall = verify_recall(value, desk=self.manifest.desk)
@@ -58,6 +59,25 @@ class DeskBook:
         for issuer in manifest.issuers:
             known = self._issuers.setdefault(issuer_id(issuer.key), [])
             known.append((issuer.key, issuer.expiry_day))
+
+    def _read_bulletins(self) -> None:
+        self.bulletins.clear()
+        for _, value in self._carry.scan(shelf.DESK, _EDITOR):
+            introduced = self._introduction(value)
+            if introduced is not None:
+                self.bulletins[introduced.signer] = introduced
+        for _, value in self._carry.scan(shelf.DESK, _BULLETIN):
+            self._read_bulletin(value)
+
+    def _introduction(self, file: bytes) -> Bulletin | None:
+        """Read an editor's request as what it says before its first bulletin: version 0."""
+        request = verify_request(file)
+        manifest = self.manifest
+        if manifest is None or not isinstance(request, EditorRequest):
+            return None
+        if not manifest.is_editor(request.sign):
+            return None
+        return Bulletin(manifest.desk, request.sign, 0, request.scan, request.epochs)
 
     def _read_bulletin(self, value: bytes) -> None:
         # A bulletin of an editor whom a newer manifest dropped stays on the
@@ -107,6 +127,9 @@ class DeskBook:
                     return False
                 recall = verify_recall(notice.signed, desk=self.manifest.desk)
                 return recall.revocation not in self._recalls
+            case NoticeKind.EDITOR:
+                introduced = self._introduction(notice.signed)
+                return introduced is not None and introduced.signer not in self.bulletins
 
     def is_known(self, notice: Notice) -> bool:
         """Tell whether `notice` carries exactly what is known already: a fresh envelope of it."""
@@ -124,15 +147,15 @@ class DeskBook:
         match notice.kind:
             case NoticeKind.MANIFEST:
                 self._adopt(verify_manifest(notice.signed, self.desk))
-                self.bulletins.clear()
-                for _, value in self._carry.scan(shelf.DESK, _BULLETIN):
-                    self._read_bulletin(value)
+                self._read_bulletins()
             case NoticeKind.BULLETIN:
                 self._read_bulletin(notice.signed)
             case NoticeKind.RECALL:
                 assert self.manifest is not None
                 recall = verify_recall(notice.signed, desk=self.manifest.desk)
                 self._recalls[recall.revocation] = recall
+            case NoticeKind.EDITOR:
+                self._read_bulletins()
         return True
 
     def signed(self) -> tuple[bytes, tuple[bytes, ...]]:
@@ -159,6 +182,8 @@ class DeskBook:
             case NoticeKind.RECALL:
                 assert self.desk is not None
                 return _RECALL + verify_recall(notice.signed, desk=self.desk).revocation
+            case NoticeKind.EDITOR:
+                return _EDITOR + verify_request(notice.signed).signer
 
     # The bundles that bear them -------------------------------------------
 

@@ -395,6 +395,7 @@ class Office:
         if not isinstance(request, EditorRequest):
             raise _other_role("a reporter or a relay")
         self._take_manifest(signed, manifest, request)
+        self._rotation.introduce(file)
         home = self._home
         vault = home.open_vault
         person, roster = Person(vault), Roster(vault)

@@ -67,6 +67,14 @@ class Rotation:
         ):
             self._notices.publish(manifest, issuer, issuer_ends=ends)
 
+    def introduce(self, request: bytes) -> None:
+        """Let all know an editor's first keys, until it publishes by itself."""
+        home = self._home
+        issuer, ends = DeskKeys(home.open_vault, home.entropy).issuer(), self.issuer_ends()
+        notice = Notice(NoticeKind.EDITOR, request)
+        if issuer is not None and ends is not None and home.book.take(notice):
+            self._notices.publish(notice, issuer, issuer_ends=ends)
+
     def _has_changed(self, known: Bulletin, keys: DeskKeys) -> bool:
         return (
             known.scan != keys.scan(self._home.moment.today).public

@@ -10,6 +10,7 @@ on in OPEN is `meshnews.sync.talk`.
 """
 
 import enum
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -74,6 +75,9 @@ _CREDIT_BYTES: Final = 64 * 1024
 
 _METHODS: Final = 1
 
+_EARLY_MAX: Final = 1024
+"""News remembered between our HELLO and the peer's."""
+
 
 class SyncState(enum.Enum):
     """Where the conversation stands, as seen from our side."""
@@ -131,6 +135,8 @@ class SyncMachine:
         self._talk: Talk | None = None
         self._first: list[bytes] = []
         self._reports: list[SyncEvent] = []
+        self._early: deque[BundleRef] = deque(maxlen=_EARLY_MAX)
+        self._early_receipts: deque[BundleRef] = deque(maxlen=_EARLY_MAX)
         self._credit = _CREDIT_BYTES
 
     @property
@@ -271,6 +277,10 @@ class SyncMachine:
             fetcher=self,
         )
         self._state = SyncState.OPEN
+        for ref in self._early:
+            self._talk.announce(ref)
+        for ref in self._early_receipts:
+            self._talk.announce_receipt(ref)
         return [Greeted(theirs), *self._talk.advance(moment)]
 
     def tick(self, moment: Moment) -> list[SyncEvent]:
@@ -334,14 +344,22 @@ class SyncMachine:
         """Tell the peer of a bundle that has just entered the set."""
         if self._talk is not None:
             self._talk.announce(ref)
+        elif self._state is SyncState.GREETING:
+            # It may be newer than anything that our HELLO spoke of.
+            self._early.append(ref)
 
     def announce_receipt(self, ref: BundleRef) -> None:
         """Tell the peer of a bundle that has just become acked."""
         if self._talk is not None:
             self._talk.announce_receipt(ref)
+        elif self._state is SyncState.GREETING:
+            self._early_receipts.append(ref)
 
     def hand_over(self, receipts: Sequence[Receipt]) -> None:
-        """Give receipts to the peer, a collector, to release; `HandedOver` comes for each."""
+        """Give receipts to the peer, a collector, to release; `HandedOver` comes for each.
+
+        Only after `Greeted`: what is handed over before is not sent.
+        """
         if self._talk is not None:
             self._talk.hand_over(receipts)
 

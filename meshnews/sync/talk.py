@@ -140,10 +140,10 @@ class Talk:
             return []
         bundle, reference = taken.bundle, (message.traffic, message.day, taken.short)
         self._note_known(bundle.id, acked=False)
-        if taken.outcome is Judgement.NO_ROOM:
+        if taken.outcome in {Judgement.WANTED, Judgement.KNOWN}:
+            self.outbox.stored(reference)
+        else:
             self.outbox.cancelled(reference)
-            return []
-        self.outbox.stored(reference)
         return [Arrived(bundle)] if taken.outcome is Judgement.WANTED else []
 
     def _on_stored(self, message: Stored) -> list[SyncEvent]:
@@ -198,7 +198,7 @@ class Talk:
         self._note_known(ref.id, acked=True)
         if outcome is Acknowledged.NEW:
             events.append(Receipted(ref))
-        if message.confirm:
+        if message.confirm and outcome is not Acknowledged.REFUSED:
             self.outbox.stored_receipt((ref.traffic, ref.day, self._salt.position(ref.id)))
 
     # The comparison
@@ -252,10 +252,14 @@ class Talk:
         self.in_sync = True
         room = LACKING_ASKED_MAX
         for traffic in CLASSES:
-            if Flag.SERVES in self._sides.theirs.classes[traffic].flags:
-                for entry in self._custody.missing(traffic, moment, at_most=room):
-                    self.taker.wish(unlisted(entry.ref, entry.size))
-                    room -= 1
+            if not self._sides.we_want(traffic, Flag.WANTS):
+                continue
+            # A desk goes without nothing that a collector has.
+            desk = self._sides.we_want(traffic, Flag.WANTS_ACKED)
+            at_most = _WISHES_AHEAD_MAX if desk else room
+            for entry in self._custody.missing(traffic, moment, at_most=at_most):
+                self.taker.wish(unlisted(entry.ref, entry.size))
+                room -= 1
         return [InSync()]
 
     # News

@@ -316,5 +316,5 @@ def test_refusals_have_three_sentences_and_a_code_of_their_own() -> None:
         assert isinstance(again, replies.Refused)
         assert vars(again.as_refusal()) == vars(each)
         for sentence in (each.what, each.meaning, each.remedy):
-            assert sentence[0].isupper() or sentence[0] == '`'
+            assert sentence[0].isupper() or sentence[0] == "`"
             assert sentence[-1] in ".?"

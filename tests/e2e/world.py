@@ -75,6 +75,7 @@ class Machine:
     neighbours: list[tuple["Machine", str]] = field(default_factory=list)
     time: Time = field(default_factory=Time)
     boot: int = 0
+    has_vault: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -138,7 +139,11 @@ class Machine:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self._inside(
-                    sys.executable, "-m", "meshnewsd", "--passphrase-file", str(self.passphrase_file)
+                    sys.executable,
+                    "-m",
+                    "meshnewsd",
+                    "--passphrase-file",
+                    str(self.passphrase_file),
                 ),
                 env=self._environment(),
                 stdout=log,
@@ -196,14 +201,13 @@ class Machine:
         self, *words: str, check: bool = True, stdin: str | None = None, secret: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run `meshnews` on this machine."""
-        environment = self._environment()
-        if secret:
-            environment["MESHNEWS_PASSPHRASE_FILE"] = str(self.passphrase_file)
+        if secret and self.has_vault:
+            words = (*words, "--passphrase-file", str(self.passphrase_file))
         return run(
             *self._inside(sys.executable, "-m", "meshnews_cli", *words),
             check=check,
             input=stdin,
-            env=environment,
+            env=self._environment(),
             timeout=120,
         )
 
@@ -267,8 +271,20 @@ class World:
     def capture(self, machine: Machine, to: Path) -> Iterator[None]:
         """Record every packet at a machine's cable."""
         recorder = subprocess.Popen(
-            ["ip", "netns", "exec", machine.namespace, "tcpdump", "-i", "eth0", "-s", "0",
-             "-U", "-w", str(to)],  # fmt: skip
+            [
+                "ip",
+                "netns",
+                "exec",
+                machine.namespace,
+                "tcpdump",
+                "-i",
+                "eth0",
+                "-s",
+                "0",
+                "-U",
+                "-w",
+                str(to),
+            ],  # fmt: skip
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )

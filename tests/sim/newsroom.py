@@ -1,6 +1,6 @@
 """A desk in the simulator: collector, editor, relay and reporters, enrolled by their files."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from meshnews.bundle.statement import Priority, Role
 from meshnews.crypto.entropy import SeededEntropy
@@ -17,7 +17,13 @@ from tests.sim.world import PORT, Machine, World
 CHEAP = {"passes": 1, "memory_bytes": 8192}
 PASSPHRASE = "root of the desk"  # noqa: S105  of a desk that lives for one test
 TEXT = "Алаңда атыс естілді. Видео кейін келеді."
-NO_HOLD = {"hold_s_max": 0.0, "flash_hold_s_max": 0.0, "reply_receipt_hold_s_max": 0.0}
+QUICK = Settings(
+    hold_s_max=0.0,
+    flash_hold_s_max=0.0,
+    reply_receipt_hold_s_max=0.0,
+    batch_s=5.0,
+    flash_batch_s=5.0,
+)
 
 
 @dataclass
@@ -34,8 +40,7 @@ class Newsroom:
         entropy = SeededEntropy(f"{self.world.seed} {name}".encode())
         with carry.transaction():
             create_home(carry, vault, role=role, endpoint=endpoint, entropy=entropy)
-        settings = Settings(batch_s=5.0, flash_batch_s=5.0, **NO_HOLD)
-        machine = self.world.add(Machine(name, carry, vault, entropy, settings))
+        machine = self.world.add(Machine(name, carry, vault, entropy, QUICK))
         self.world.boot(machine)
         identity = load_identity(carry)
         if identity.relay is not None:
@@ -72,9 +77,7 @@ class Newsroom:
                 for name, static in sorted(self.names.items())
                 if name != machine.name
             )
-            machine.settings = Settings(
-                neighbours=neighbours, batch_s=5.0, flash_batch_s=5.0, **NO_HOLD
-            )
+            machine.settings = replace(QUICK, neighbours=neighbours)
             self.world.crash(machine)
             self.world.restart(machine)
 

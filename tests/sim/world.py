@@ -10,6 +10,7 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from meshnews.crypto.entropy import SeededEntropy, between
@@ -203,7 +204,7 @@ class World:
                 case Send(link, data):
                     self._send(machine, link, data)
                 case Close(link, after_s):
-                    self._later(after_s, lambda link=link: self._close_link(link))
+                    self._later(after_s, partial(self._close_link, link))
                 case Dial():
                     self._dial(machine, effect)
                 case Wake(after_s):
@@ -230,7 +231,7 @@ class World:
             called = self.machines.get(name)
             near = frozenset((caller.name, name)) in self._near
             if called is not None and called.node is not None and near:
-                self._later(self.delay_s, lambda c=called: self._open(caller, c, dial.attempt))
+                self._later(self.delay_s, partial(self._open, caller, called, dial.attempt))
                 return
         self._later(
             1.0,

@@ -36,9 +36,7 @@ def _shorts(count: int, start: int = 0) -> tuple[bytes, ...]:
 
 
 _PER_GROUP = WANTS_PER_MESSAGE_MAX // GROUPS_PER_MESSAGE_MAX
-_GROUPS = tuple(
-    [Group(BULK, day, _shorts(_PER_GROUP)) for day in DAYS[:GROUPS_PER_MESSAGE_MAX]]
-)
+_GROUPS = tuple([Group(BULK, day, _shorts(_PER_GROUP)) for day in DAYS[:GROUPS_PER_MESSAGE_MAX]])
 _NAMES = NAMES_PER_MESSAGE_MAX // GROUPS_PER_MESSAGE_MAX
 
 LARGEST: list[Message] = [
@@ -65,9 +63,7 @@ LARGEST: list[Message] = [
     Acked(
         confirm=False,
         full=(bytes(272),) * RECEIPTS_PER_MESSAGE_MAX,
-        short=tuple(
-            [(BULK, DAYS[at], bytes(64)) for at in range(SHORT_RECEIPTS_PER_MESSAGE_MAX)]
-        ),
+        short=tuple([(BULK, DAYS[at], bytes(64)) for at in range(SHORT_RECEIPTS_PER_MESSAGE_MAX)]),
     ),
     Data(BULK, DAYS[0], bytes(8), 1 << 31, 66000, bytes(BLOCK_BYTES_LAN)),
 ]

@@ -3,14 +3,14 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from meshnews.crypto.entropy import SeededEntropy, below
-from meshnews.errors import LocalMisuse
-from meshnews.store.port import WITH_BODY, Entry, State
+from meshnews.store.port import WITH_BODY, State
 from meshnews.sync.machine import Arrived, Carried, InSync, Receipted
 from tests.sync.world import LAN, SMALL, Contact, Node, Press, Sample
 
@@ -43,9 +43,7 @@ def seeded(seed: int, *, count: int = 60, desk: bool = False) -> tuple[Node, Nod
     return left, right, samples
 
 
-def expected(
-    mine: State | None, theirs: State | None, *, desk: bool
-) -> tuple[bool, bool]:
+def expected(mine: State | None, theirs: State | None, *, desk: bool) -> tuple[bool, bool]:
     """Return whether one side must end with the body, and whether as acked."""
     acked = mine in ACKED or theirs in ACKED
     had = mine in WITH_BODY
@@ -55,7 +53,9 @@ def expected(
     return had or comes, acked
 
 
-def check(seed: int, contact: Contact, samples: list[Sample], before: list[tuple[State | None, ...]]) -> None:
+def check(
+    seed: int, contact: Contact, samples: list[Sample], before: Sequence[tuple[State | None, ...]]
+) -> None:
     for sample, states in zip(samples, before, strict=True):
         for side, node in enumerate((contact.left, contact.right)):
             body, acked = expected(states[side], states[1 - side], desk=node.desk)

@@ -35,7 +35,7 @@ GOLDEN = {
 """First 16 hexadecimal digits of the SHA-256 of each encoding."""
 
 values = st.recursive(
-    st.one_of(st.integers(-(2**63), 2**64 - 1), st.binary(max_size=70), st.text(max_size=5)),
+    st.one_of(st.integers(-(2**63), 2**64 - 1), st.binary(max_size=70), st.text("ab\u00e9", max_size=5)),
     lambda inner: st.lists(inner, max_size=6),
     max_leaves=20,
 )
@@ -145,7 +145,10 @@ def _list_of(ids: bytes, states: bytes, *, bits: int = 0, prefix: int = 0) -> by
         (encode([12, 2, [b"r"], []]), "not within"),
         (encode([13, [[2, DAY, b""]]]), "length or number"),
         (encode([15, [[2, DAY, b"1" * 32, b"\x08"]]]), "unknown bit"),
-        (encode([15, [[2, DAY, b"1" * 32 * (NAMES_PER_MESSAGE_MAX + 1), b""]]]), "length or number"),
+        (
+            encode([15, [[2, DAY, b"1" * 32 * (NAMES_PER_MESSAGE_MAX + 1), b""]]]),
+            "length or number",
+        ),
         (encode([16, 2]), "not within"),
         (encode([4, 2]), "no known type"),
         (encode([]), "without a type"),

@@ -39,9 +39,12 @@ def _make_request(access: Access, path: Path) -> None:
         made = conversation.connection.ask(EnrolRequest(), RequestMade)
         fill(made.request)
     if access.as_json:
-        click.echo(to_json({"file": str(path), "role": made.role, "words": made.words}))
+        fields = {"file": str(path), "role": made.role, "words": made.words}
+        click.echo(to_json({**fields, "key": made.key} if made.key else fields))
         return
     row(f"The request: {path}")
+    if made.key:
+        row(f"Its key begins with: {made.key}")
     note("Get it to your desk by any way there is.")
     note()
     note("The desk will see these words. Compare them over a call or in person:")

@@ -5,7 +5,7 @@ turns a request into calls of the node and facts into a reply; it decides
 nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,10 +13,11 @@ from meshnews.control import codec
 from meshnews.control.fact import Role
 from meshnews.control.reply import Welcome
 from meshnews.control.request import Hello
-from meshnews.store.age import Clock
 from meshnews.node.node import Node
+from meshnews.store.age import Clock
 
 if TYPE_CHECKING:
+    from meshnewsd.control.server import Emit
     from meshnewsd.host import Host
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class Asker:
 
         return await self.host.call(work)
 
-    async def welcome(self, _: Hello) -> Welcome:
+    async def welcome(self, _: Hello, __: Sequence[int], ___: "Emit") -> Welcome:
         """Answer `Hello` for a home that is open."""
 
         def who(node: Node) -> Welcome:

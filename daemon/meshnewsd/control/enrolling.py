@@ -1,0 +1,173 @@
+"""Handlers of joining: requests, cards, desks and editors."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from meshnews.control.fact import Role, SafetyWord
+from meshnews.control.reply import (
+    CardMade,
+    CardWords,
+    DeskMade,
+    EditorCardMade,
+    EditorPrepared,
+    Enrolled,
+    ManifestSigned,
+    RequestMade,
+)
+from meshnews.control.request import (
+    DeskCard,
+    DeskCreate,
+    DeskEditor,
+    DeskEditorSigned,
+    DeskSign,
+    EnrolCard,
+    EnrolRequest,
+)
+from meshnews.crypto import words as library
+from meshnews.desk.request import Joiner, role_of
+from meshnews.errors import Refusal
+from meshnews.node.enrolment import desk_words, request_words
+from meshnews.node.node import Node
+from meshnews.node.office import sign_offline
+from meshnewsd.control.table import Asker
+from meshnewsd.control.times import date_of
+
+if TYPE_CHECKING:
+    from meshnewsd.control.server import Emit
+
+ROLES = {Joiner.REPORTER: Role.REPORTER, Joiner.RELAY: Role.RELAY, Joiner.EDITOR: Role.EDITOR}
+
+KEY_SHOWN_BYTES = 8
+
+
+def _words(found: Sequence[library.SafetyWord]) -> tuple[SafetyWord, ...]:
+    return tuple(SafetyWord(one.number, one.word) for one in found)
+
+
+class EnrolmentDesk:
+    """The handlers, with the way to the node."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+
+    # The joiner -------------------------------------------------------------
+
+    async def request(self, _: EnrolRequest, __: Sequence[int], ___: "Emit") -> RequestMade:
+        """Make the request file of this home."""
+
+        def act(node: Node) -> RequestMade:
+            file = node.enrolment.request()
+            role = Role(node.home.identity.role.value)
+            own = node.home.identity.relay
+            key = "" if own is None else own.static.public[:KEY_SHOWN_BYTES].hex()
+            return RequestMade(file, _words(request_words(file)), role, key)
+
+        return await self._asker.ask(act)
+
+    async def card(self, request: EnrolCard, _: Sequence[int], __: "Emit") -> Enrolled:
+        """Take in a card."""
+
+        def act(node: Node) -> Enrolled:
+            taken = node.enrolment.take_card(request.card)
+            node.know_relays()
+            return Enrolled(
+                desk=taken.desk.hex(),
+                desk_name=taken.desk_name,
+                words=_words(desk_words(taken.desk)),
+                role=Role(node.home.identity.role.value),
+                name=taken.name,
+                valid_until=None if taken.expiry_day is None else date_of(taken.expiry_day),
+            )
+
+        return await self._asker.ask(act)
+
+    # The desk ---------------------------------------------------------------
+
+    async def create(self, request: DeskCreate, _: Sequence[int], __: "Emit") -> DeskMade:
+        """Make a desk."""
+
+        def act(node: Node) -> DeskMade:
+            root = node.office.create_desk(request.name, request.root_passphrase)
+            desk = node.home.identity.desk
+            assert desk is not None, "a desk was just made"
+            return DeskMade(
+                desk=desk.hex(),
+                name=request.name,
+                words=_words(desk_words(desk)),
+                root_keys=(root,),
+            )
+
+        return await self._asker.ask(act)
+
+    async def make_card(
+        self, request: DeskCard, _: Sequence[int], __: "Emit"
+    ) -> CardWords | CardMade:
+        """Show the words of a request, or make the card for it."""
+        name = request.byline or request.relay
+
+        def act(node: Node) -> CardWords | CardMade:
+            asked = node.office.read_request(request.request)
+            role = ROLES[role_of(asked)]
+            wished = Role.REPORTER if request.byline else Role.RELAY
+            if role is not wished or name is None:
+                raise _other_role(role)
+            if not request.confirmed:
+                return CardWords(_words(request_words(request.request)), role)
+            made = node.office.card(request.request, name=name, near=request.near)
+            node.know_relays()
+            until = None if made.expiry_day is None else date_of(made.expiry_day)
+            return CardMade(card=made.card, role=role, name=name, valid_until=until)
+
+        return await self._asker.ask(act)
+
+    async def prepare_editor(
+        self, request: DeskEditor, _: Sequence[int], __: "Emit"
+    ) -> EditorPrepared:
+        """Prepare the manifest that adds an editor."""
+
+        def act(node: Node) -> EditorPrepared:
+            unsigned, manifest = node.office.prepare_editor(request.request)
+            return EditorPrepared(
+                manifest=unsigned,
+                words=_words(request_words(request.request)),
+                version=manifest.version,
+                editors=len(manifest.editors),
+            )
+
+        return await self._asker.ask(act)
+
+    async def admit_editor(
+        self, request: DeskEditorSigned, _: Sequence[int], __: "Emit"
+    ) -> EditorCardMade:
+        """Take in a signed manifest, and make the new editor's card."""
+        return EditorCardMade(
+            await self._asker.ask(
+                lambda node: node.office.admit_editor(request.signed, request.request)
+            )
+        )
+
+
+async def sign(request: DeskSign, _: Sequence[int], __: "Emit") -> ManifestSigned:
+    """Sign a prepared manifest with a root key; asks no node."""
+    signed = sign_offline(request.manifest, request.root_key, request.root_passphrase)
+    manifest = signed.manifest
+    return ManifestSigned(
+        signed=signed.signed,
+        desk=manifest.desk.hex(),
+        version=manifest.version,
+        editors=len(manifest.editors),
+        valid_until=date_of(manifest.not_after),
+    )
+
+
+def _other_role(role: Role) -> Refusal:
+    option = "--byline" if role is Role.REPORTER else "--relay"
+    remedy = (
+        "Use `meshnews desk editor REQUEST`." if role is Role.EDITOR else f"Use {option} instead."
+    )
+    return Refusal(
+        "request-of-other-role",
+        what=f"This request was made for the role {role.value}.",
+        meaning="No card was made.",
+        remedy=remedy,
+    )

@@ -1,0 +1,37 @@
+"""The table of everything that an open home answers."""
+
+from pathlib import Path
+
+from meshnews.control import request as ask
+from meshnewsd.control import enrolling
+from meshnewsd.control.enrolling import EnrolmentDesk
+from meshnewsd.control.filing import FilingDesk
+from meshnewsd.control.reading import ReadingDesk
+from meshnewsd.control.server import Handlers
+from meshnewsd.control.table import Asker
+from meshnewsd.control.watching import LookoutDesk
+
+
+def home_handlers(asker: Asker, home: Path) -> Handlers:
+    """Return what a daemon whose home is open answers."""
+    filing, reading = FilingDesk(asker), ReadingDesk(asker)
+    enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, home)
+    return {
+        ask.Hello: asker.welcome,
+        ask.DeskCreate: enrolment.create,
+        ask.EnrolRequest: enrolment.request,
+        ask.EnrolCard: enrolment.card,
+        ask.DeskCard: enrolment.make_card,
+        ask.DeskEditor: enrolment.prepare_editor,
+        ask.DeskEditorSigned: enrolment.admit_editor,
+        ask.DeskSign: enrolling.sign,
+        ask.File: filing.file,
+        ask.StatusRequest: filing.status,
+        ask.Watch: filing.watch,
+        ask.Inbox: reading.inbox,
+        ask.Open: reading.open,
+        ask.SaveAttachment: reading.save,
+        ask.SendReply: reading.reply,
+        ask.Neighbours: lookout.neighbours,
+        ask.Doctor: lookout.doctor,
+    }

@@ -1,0 +1,108 @@
+"""A dispatch reaches the desk through a relay that cannot read it: real daemons, real networks."""
+
+import hashlib
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.newsroom import small_desk
+from tests.e2e.world import Machine, Time, open_world, wait_until
+
+pytestmark = pytest.mark.e2e
+
+TEXT = ("Алматыда интернет өшірілді. Алаңда адамдар жиналып жатыр, атыс дауысы естілді. " * 60)[:3000]
+PICTURE_BYTES = 8 * 1024 * 1024
+
+
+def jpeg(path: Path, size: int) -> bytes:
+    """Write a file that begins and ends as a JPEG does, with noise between."""
+    body = random.Random(7).randbytes(size - 22)
+    data = bytes.fromhex("ffd8ffe000104a46494600010100000100010000") + body + b"\xff\xd9"
+    path.write_bytes(data)
+    return data
+
+
+def state_of(reporter: Machine, identifier: str) -> str:
+    (found,) = reporter.ask("status", identifier)["dispatches"]
+    return str(found["state"])
+
+
+def test_there_and_back(tmp_path: Path) -> None:
+    with open_world(tmp_path) as world:
+        _, machines = small_desk(world)
+        editor, collector = machines["editor-1"], machines["collector-1"]
+        relay, reporter = machines["relay-1"], machines["reporter-1"]
+        picture = jpeg(tmp_path / "square.jpg", PICTURE_BYTES)
+        (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+        for machine in (reporter, relay, collector, editor):
+            machine.start()
+
+        filed = reporter.ask("file", str(tmp_path / "text.txt"), "--slug", "алаң", "--now",
+                             "--attach", str(tmp_path / "square.jpg"))  # fmt: skip
+        identifier = filed["id"]
+        world.meet(reporter, relay)
+        wait_until(lambda: state_of(reporter, identifier) == "carried", within_s=60, what="carried")
+        wait_until(lambda: settled(relay), within_s=60, what="the picture is at the relay")
+        world.part(reporter, relay)
+        relay.reboot(at=Time("@1970-01-01 00:10:00", trusted=False))
+        world.meet(relay, collector)
+        wait_until(lambda: neighbours(collector), within_s=60, what="relay meets collector")
+        wait_until(lambda: settled(collector), within_s=60, what="the picture is at the collector")
+        world.part(relay, collector)
+        world.meet(collector, editor)
+        item = wait_until(lambda: complete(editor), within_s=90, what="all is at the desk")
+        assert (item["byline"], item["slug"], item["priority"]) == ("reporter-1", "алаң", "routine")
+        assert item["verdict"] == "verified"
+        saved = tmp_path / "saved"
+        saved.mkdir()
+        opened = editor.ask("open", item["id"], "--save", str(saved))
+        assert opened["text"] == TEXT.strip() or opened["text"] == TEXT
+        (file,) = saved.glob("*.jpg")
+        assert hashlib.sha256(file.read_bytes()).digest() == hashlib.sha256(picture).digest()
+        editor.cli("reply", item["id"], "Received. Stay safe.")
+        world.part(collector, editor)
+        world.meet(collector, editor)
+        wait_until(lambda: neighbours(collector), within_s=60, what="the editor is back")
+        wait_until(lambda: settled(editor, collector), within_s=60, what="the answer is across")
+        world.part(collector, editor)
+        world.meet(collector, relay)
+        wait_until(lambda: neighbours(relay), within_s=60, what="relay and collector are linked")
+        wait_until(lambda: settled(relay, collector), within_s=60, what="the receipt is across")
+        world.part(collector, relay)
+        world.meet(relay, reporter)
+        wait_until(
+            lambda: state_of(reporter, identifier) in {"received", "read"},
+            within_s=60,
+            what="the receipt",
+        )
+        (answer,) = wait_until(
+            lambda: reporter.ask("inbox")["items"], within_s=60, what="the answer"
+        )
+        assert reporter.ask("open", answer["id"])["text"] == "Received. Stay safe."
+        for machine in (editor, collector, relay, reporter):
+            assert machine.stop() < 2.0
+
+
+def complete(editor: Machine) -> dict[str, object] | None:
+    for item in editor.ask("inbox")["items"]:
+        if item["attachments"] == item["attachments_complete"]:
+            return dict(item)
+    return None
+
+
+def neighbours(machine: Machine) -> int:
+    return len(machine.ask("neighbours")["neighbours"])
+
+
+def settled(*machines: Machine) -> bool:
+    """Tell whether nothing has crossed their links for some seconds."""
+    before = [crossed(machine) for machine in machines]
+    time.sleep(3)
+    return before == [crossed(machine) for machine in machines]
+
+
+def crossed(machine: Machine) -> int:
+    links = machine.ask("neighbours")["neighbours"]
+    return sum(link["bytes_sent"] + link["bytes_received"] for link in links)
