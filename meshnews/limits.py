@@ -223,7 +223,7 @@ STAMPS_KNOWN_MAX: Final = 16384
 SWEEP_ENTRIES_MAX: Final = 256
 """Entries of one kind that a sweep deals with at once; it comes back for the rest."""
 
-SWEEP_S_MAX: Final = 900.0
+SWEEP_S_MAX: Final = 600.0
 """Longest time between two sweeps."""
 
 CLASS_FREE_SHARE: Final = 0.10
@@ -298,7 +298,7 @@ REFRESH_BYTES_MAX: Final = 64 * 1024
 # Control
 
 CONTROL_FRAME_BYTES_MAX: Final = EDITOR_CARD_BYTES_MAX + 64 * 1024
-"""Largest message between a daemon and its command line: an editor's card and what is said of it."""
+"""Largest message between a daemon and its command line: an editor's card and a little more."""
 
 CONTROL_CONNECTIONS_MAX: Final = 32
 """Connections to one daemon's socket; a newcomer replaces the one idle for longest."""

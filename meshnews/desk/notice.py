@@ -3,8 +3,8 @@
     notice = pack['manifest' | 'bulletin' | 'recall' | 'editor', signed object]
 
 The signed object is that of `meshnews.desk.manifest`, `.bulletin`, `.recall` or
-`.request` (an editor's), to the byte, and is judged there.  Marks travel under the member notice key and
-are no notices of this kind.  See docs/protocol/keys.md.
+`.request` (an editor's), to the byte, and is judged there.  Marks travel under
+the member notice key and are no notices of this kind.  See docs/protocol/keys.md.
 """
 
 import enum

@@ -1,10 +1,13 @@
 """Time without trusting a clock: how long this node has lived, and how early it cannot be.
 
     life    seconds this node has lived: uptime by the boot clock, kept across
-            restarts; a pause between two boots counts only when the wall clock
-            was trusted before and after it
+            restarts; of a pause between two boots what the wall clock says when
+            it was trusted before and after, else only the uptime since
     floor   a time before which it is not now: moved by root-signed objects, at
-            most FLOOR_STEP_S_MAX each, and by life as it passes
+            most FLOOR_STEP_S_MAX each, and by uptime as it passes
+
+Whoever sets a wall clock falsely can make bundles age, which does no lasting
+harm; the floor, by which bundles are refused, he cannot move.
 
 The wall clock is believed when the machine vouches for it and it is neither
 below the floor nor more than CLOCK_AHEAD_S_MAX above it.  See
@@ -16,14 +19,16 @@ from typing import Final
 
 from meshnews.ids import Day
 from meshnews.limits import CLOCK_AHEAD_S_MAX, FLOOR_JUMP_GRACE_S, FLOOR_STEP_S_MAX
-from meshnews.store.port import Carry
+from meshnews.store.port import Shelves
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
 SHELF: Final = "clock"
 DAY_S: Final = 86400
-DAY_NONE: Final = Day(0)
 DAY_ZERO_S: Final = 18262 * DAY_S
 """2020-01-01 UTC in seconds since 1970."""
+
+SAVE_S: Final = 300.0
+"""Life is written down this often: what a power cut may cost of it, against wear of the disk."""
 
 _LIFE: Final = b"life"
 _FLOOR: Final = b"floor"
@@ -58,99 +63,141 @@ class Moment:
         lived_s: seconds this node has lived.
         floor_day: the day of the floor; it is not earlier than this.
         today: the day of the wall clock when that is believed, else `floor_day`.
-        sweep_day: bodies that expired before it are dropped; behind `floor_day`
-            for a while after the floor has jumped.
+        settled_day: the floor as it would be without the jumps whose grace still
+            runs; None: it has not jumped.
     """
 
     lived_s: float
     floor_day: Day
     today: Day
-    sweep_day: Day = DAY_NONE
+    settled_day: Day | None = None
+
+    @property
+    def sweep_day(self) -> Day:
+        """Bodies that expired before this day are dropped though there is room."""
+        return self.floor_day if self.settled_day is None else self.settled_day
 
 
 def day_at(seconds: float) -> Day:
-    """Return the day of a time in seconds since 1970 UTC; 0 for any before 2020."""
+    """Return the day of a time in seconds since 1970 UTC; 0 for any before 2020.
+
+    Raises:
+        Nothing.
+    """
     return Day(max(0, int(seconds - DAY_ZERO_S) // DAY_S))
 
 
 @dataclass(frozen=True, slots=True)
 class _Life:
-    """The last reading that was kept: a life, and the clocks at that moment."""
+    """A life, the uptime in it, and the clocks at that moment."""
 
     lived_s: float
+    up_s: float
     clock: Clock
+
+    def at(self, clock: Clock) -> "_Life":
+        """Return the life at a later reading of the clocks."""
+        if clock.boot_id != self.clock.boot_id:
+            # All of the present uptime came after the last reading.
+            up_s = max(0.0, clock.boot_s)
+            pause_s = max(up_s, _pause_s(self.clock, clock))
+            return _Life(self.lived_s + pause_s, self.up_s + up_s, clock)
+        passed_s = max(0.0, clock.boot_s - self.clock.boot_s)
+        return _Life(self.lived_s + passed_s, self.up_s + passed_s, clock)
 
 
 class Timekeeper:
     """Keeps life and floor on a shelf of carry."""
 
-    def __init__(self, carry: Carry) -> None:
+    def __init__(self, carry: Shelves) -> None:
         self._carry = carry
-        self._life = self._load_life()
+        self._kept = self._load_life()
+        self._latest = self._kept
         self._floor = self._load_pair(_FLOOR)
         self._grace = self._load_pair(_GRACE)
-        self._latest: _Life | None = None
 
     def moment(self, clock: Clock) -> Moment:
-        """Return the moment that these clocks show."""
-        if self._life is None:
-            self._life = _Life(0.0, clock)
-            self._save(self._life)
-        if clock.boot_id != self._life.clock.boot_id:
-            self._life = _Life(self._life.lived_s + _pause_s(self._life.clock, clock), clock)
-            self._save(self._life)
-        passed_s = max(0.0, clock.boot_s - self._life.clock.boot_s)
-        lived_s = self._life.lived_s + passed_s
-        self._latest = _Life(lived_s, clock)
-        floor = day_at(self._floor_s(lived_s))
-        today = day_at(clock.wall_s) if self.believes_wall(clock) else floor
-        return Moment(lived_s, floor, today, self._sweep_day(lived_s, floor))
+        """Return the moment that these clocks show.
+
+        Raises:
+            StoreFull: what has to be written down at the first moment of a boot cannot be.
+        """
+        before = self._latest
+        # Each reading counts from the last one that was kept, so a restarted
+        # daemon goes on where another left off and rounding does not add up.
+        life = _Life(0.0, 0.0, clock) if self._kept is None else self._kept.at(clock)
+        self._latest = life
+        if before is None or clock.boot_id != before.clock.boot_id:
+            self._keep(life)
+        floor_day = day_at(self._floor_s(life.up_s))
+        today = day_at(clock.wall_s) if self.believes_wall(clock) else floor_day
+        return Moment(life.lived_s, floor_day, today, self._settled_day(life.up_s, floor_day))
 
     def believes_wall(self, clock: Clock) -> bool:
-        """Tell whether the wall clock is believed."""
+        """Tell whether the wall clock is believed.
+
+        Raises:
+            Nothing.
+        """
         if not clock.wall_is_trusted:
             return False
         if self._floor is None:
             return True
-        floor_s = self._floor_s(self._latest.lived_s if self._latest else 0.0)
+        floor_s = self._floor_s(self._up_s)
         return floor_s <= clock.wall_s <= floor_s + CLOCK_AHEAD_S_MAX
 
     def raise_floor(self, floor_s: int) -> None:
         """Let a root-signed object say that it is not before `floor_s`, seconds since 1970.
 
-        The first one is believed whole: it came with the card.  Each later one
-        moves the floor by at most FLOOR_STEP_S_MAX.
+        To be called once for each object.  The first one is believed whole: it
+        came with the card.  Each later one moves the floor by at most FLOOR_STEP_S_MAX.
+
+        Raises:
+            StoreFull: it cannot be written down.
         """
-        lived_s = self._latest.lived_s if self._latest else 0.0
-        now_s = self._floor_s(lived_s)
+        up_s = self._up_s
+        now_s = self._floor_s(up_s)
         if self._floor is not None:
             floor_s = min(floor_s, int(now_s) + FLOOR_STEP_S_MAX)
             if floor_s <= now_s:
                 return
-            self._grace = (now_s, lived_s)
+            # While the grace of an earlier jump runs, the bodies it spared stay spared.
+            settled_s = self._settled_s(up_s)
+            self._grace = (now_s if settled_s is None else settled_s, up_s)
             self._put_pair(_GRACE, self._grace)
-        self._floor = (float(floor_s), lived_s)
+        self._floor = (float(floor_s), up_s)
         self._put_pair(_FLOOR, self._floor)
 
     def save(self) -> None:
-        """Keep the latest life, so that a power cut costs little of it."""
-        if self._latest is not None and self._latest != self._life:
-            self._life = self._latest
-            self._save(self._life)
+        """Write the latest life down if SAVE_S have passed since that was done.
 
-    def _floor_s(self, lived_s: float) -> float:
+        Raises:
+            StoreFull: it cannot be written down.
+        """
+        latest, kept = self._latest, self._kept
+        if latest is not None and (kept is None or latest.lived_s - kept.lived_s >= SAVE_S):
+            self._keep(latest)
+
+    @property
+    def _up_s(self) -> float:
+        return 0.0 if self._latest is None else self._latest.up_s
+
+    def _floor_s(self, up_s: float) -> float:
         if self._floor is None:
             return float(DAY_ZERO_S)
         floor_s, at_s = self._floor
-        return floor_s + max(0.0, lived_s - at_s)
+        return floor_s + max(0.0, up_s - at_s)
 
-    def _sweep_day(self, lived_s: float, floor: Day) -> Day:
-        if self._grace is None:
-            return floor
+    def _settled_s(self, up_s: float) -> float | None:
+        """Return where the floor would be without its last jumps; None when their grace is over."""
+        if self._grace is None or up_s - self._grace[1] >= FLOOR_JUMP_GRACE_S:
+            return None
         floor_s, at_s = self._grace
-        if lived_s - at_s >= FLOOR_JUMP_GRACE_S:
-            return floor
-        return min(floor, day_at(floor_s + lived_s - at_s))
+        return floor_s + max(0.0, up_s - at_s)
+
+    def _settled_day(self, up_s: float, floor_day: Day) -> Day | None:
+        settled_s = self._settled_s(up_s)
+        return None if settled_s is None else min(floor_day, day_at(settled_s))
 
     # On the shelf -----------------------------------------------------------
 
@@ -158,8 +205,8 @@ class Timekeeper:
         stored = self._carry.get(SHELF, _LIFE)
         if stored is None:
             return None
-        lived, boot_id, boot, wall, trusted = as_list(
-            decode(stored, bytes_max=_RECORD_BYTES_MAX), size=5
+        lived, up, boot_id, boot, wall, trusted = as_list(
+            decode(stored, bytes_max=_RECORD_BYTES_MAX), size=6
         )
         clock = Clock(
             boot_s=as_int(boot, 0, _MS_MAX) / 1000,
@@ -167,33 +214,34 @@ class Timekeeper:
             wall_s=float(as_int(wall, -_MS_MAX, _MS_MAX)),
             wall_is_trusted=bool(as_int(trusted, 0, 1)),
         )
-        return _Life(as_int(lived, 0, _MS_MAX) / 1000, clock)
+        return _Life(as_int(lived, 0, _MS_MAX) / 1000, as_int(up, 0, _MS_MAX) / 1000, clock)
 
-    def _save(self, life: _Life) -> None:
+    def _keep(self, life: _Life) -> None:
         clock = life.clock
         record: list[Value] = [
             int(life.lived_s * 1000),
+            int(life.up_s * 1000),
             clock.boot_id,
             int(clock.boot_s * 1000),
             int(clock.wall_s),
             int(clock.wall_is_trusted),
         ]
         self._carry.put(SHELF, _LIFE, encode(record))
+        self._kept = life
 
     def _load_pair(self, key: bytes) -> tuple[float, float] | None:
         stored = self._carry.get(SHELF, key)
         if stored is None:
             return None
-        floor, lived = as_list(decode(stored, bytes_max=_RECORD_BYTES_MAX), size=2)
-        return as_int(floor, 0, _MS_MAX) / 1000, as_int(lived, 0, _MS_MAX) / 1000
+        floor, at = as_list(decode(stored, bytes_max=_RECORD_BYTES_MAX), size=2)
+        return as_int(floor, 0, _MS_MAX) / 1000, as_int(at, 0, _MS_MAX) / 1000
 
     def _put_pair(self, key: bytes, pair: tuple[float, float]) -> None:
         self._carry.put(SHELF, key, encode([int(pair[0] * 1000), int(pair[1] * 1000)]))
 
 
 def _pause_s(before: Clock, after: Clock) -> float:
-    """Return how long a machine was off, as far as its clocks can be believed, plus its uptime."""
-    if before.wall_is_trusted and after.wall_is_trusted:
-        pause_s = after.wall_s - before.wall_s
-        return min(max(pause_s, 0.0), float(CLOCK_AHEAD_S_MAX))
-    return after.boot_s
+    """Return how long a machine was off, as far as its wall clock can be believed."""
+    if not (before.wall_is_trusted and after.wall_is_trusted):
+        return 0.0
+    return min(max(after.wall_s - before.wall_s, 0.0), float(CLOCK_AHEAD_S_MAX))

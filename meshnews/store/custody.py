@@ -2,41 +2,36 @@ r"""Custody: which bundles a node takes, keeps, gives and lets go, and why.
 
     absent --verified, room--> HELD --receipt--> ACKED_WITH_BODY --6 h, pressure--> ACKED
        |                        |  \--age >= life--> AGED --pressure--> absent
-       |                        \--pressure--> LACKING --asked for again--> HELD
+       |                        \--pressure, expiry--> LACKING --room again--> HELD
        \--verified, no room--> LACKING
+    own --held back--> WITHHELD --random hold over--> HELD
 
-Nothing a peer can falsify (bad postage, great age, wrong bytes) leaves a mark
-against an identifier: that copy is refused, and another may be taken.
-Everything here happens inside the transaction of the port.  See
-docs/protocol/custody.md.
+Everything here happens inside the transaction of the port.  The parts:
+`admission` takes in, `room` makes room, `receipts` acks, `sweep` lets time
+pass.  See docs/protocol/custody.md.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
 
 from meshnews.bundle.format import Bundle, Offer, parse
-from meshnews.bundle.postage import (
-    CertificateMemo,
-    Franked,
-    Issuers,
-    Postage,
-    check_bundle,
-    decode_auth,
-)
+from meshnews.bundle.postage import Issuers, Postage, decode_auth
 from meshnews.bundle.receipt import (
     Receipt,
     ShortReceipt,
     decode_receipt,
     decode_short_receipt,
 )
-from meshnews.bundle.shape import HEAD_AT
-from meshnews.crypto.entropy import Entropy, between
+from meshnews.crypto.digest import Label, b2
+from meshnews.crypto.entropy import Entropy
 from meshnews.errors import Exceeded, Forged, LocalMisuse, PeerError
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, TrafficClass
-from meshnews.limits import AGE_ROUND_S, RECEIPTS_UNKNOWN_MAX
+from meshnews.limits import AGE_LEAST_S_MAX, AGE_ROUND_S, STAMPS_KNOWN_MAX
+from meshnews.store.admission import Admission, entry_of, life_of
 from meshnews.store.age import DAY_S, Moment
-from meshnews.store.port import WITH_BODY, Carry, Entry, State
+from meshnews.store.franking import Franking, franked_as_said
+from meshnews.store.port import Carry, Entry, State
+from meshnews.store.receipts import Receipts
 from meshnews.store.room import Room
 from meshnews.store.sweep import Sweeper
 from meshnews.store.terms import (
@@ -58,44 +53,38 @@ __all__ = [
     "Terms",
 ]
 
-AGE_HIDDEN_S_MAX: Final = 3600.0
-"""An age is never said to be less than a random time up to this."""
+_STAMP_ISSUER = b""
+"""Under this, receipts of stamped bundles never held are counted."""
 
-UNKNOWN: Final = "unknown"
-"""Shelf: issuer -> how many receipts of bundles never held are kept of it (u32)."""
-
-LIFE_DAYS_MAX: Final = 16
-"""The longest life, and the two days of its filing day."""
-
-_FULL_RECEIPT_BYTES_MIN: Final = 65
-_LIFE_AFTER_HEAD: Final = 3
+_SHORT_RECEIPT_BYTES = 64
 
 
 class Custody:
     """The bundles of one node, under its terms.
 
-    Attributes:
-        is_news: tells whether a notice whose postage cannot be judged carries
-            something validly signed and new; set by the node.
+    Whatever writes may raise `StoreFull`.
     """
 
-    def __init__(
-        self,
-        carry: Carry,
-        terms: Terms,
-        entropy: Entropy,
-        issuers: Issuers,
-    ) -> None:
+    def __init__(self, carry: Carry, terms: Terms, entropy: Entropy, issuers: Issuers) -> None:
         self._carry = carry
         self._terms = terms
-        self._entropy = entropy
-        self._issuers = issuers
-        self._memo = CertificateMemo()
-        self._room = Room(carry, terms.quota_bytes)
-        self._sweeper = Sweeper(carry, terms, entropy, self._room)
-        self.is_news: Callable[[Bundle], bool] = lambda _: False
+        self._age_key = entropy.draw(32)
+        self._room = Room(carry, terms)
+        self._franking = Franking(carry, issuers)
+        self._receipts = Receipts(carry, terms, entropy)
+        self._admission = Admission(carry, terms, self._room, self._franking, self._receipts)
+        self._sweeper = Sweeper(carry, terms, self._receipts, self._room)
 
-    # What is known --------------------------------------------------------
+    @property
+    def is_news(self) -> Callable[[Bundle], bool]:
+        """Tells whether a notice bears something validly signed and new; the node sets it."""
+        return self._admission.is_news
+
+    @is_news.setter
+    def is_news(self, judge: Callable[[Bundle], bool]) -> None:
+        self._admission.is_news = judge
+
+    # What is known ----------------------------------------------------------
 
     def entry(self, ref: BundleRef) -> Entry | None:
         """Return what is known of a bundle."""
@@ -104,6 +93,11 @@ class Custody:
     def body(self, ref: BundleRef) -> bytes | None:
         """Return the wire form of a bundle that is held, for this machine's own use."""
         return self._carry.body(ref)
+
+    def offer(self, ref: BundleRef) -> Offer | None:
+        """Return the offer of a bundle that is held."""
+        wire = self._carry.body(ref)
+        return None if wire is None else parse(wire).offer
 
     def days(self, traffic: TrafficClass) -> list[Day]:
         """Return the days that have elements, ascending."""
@@ -131,246 +125,105 @@ class Custody:
         """Take note of what the disk has left."""
         self._room.free_space(bytes_free)
 
-    # Taking in ------------------------------------------------------------
+    # Taking in --------------------------------------------------------------
 
     def wants(self, ref: BundleRef, their_state: State, moment: Moment) -> bool:
         """Tell whether the body of a bundle that a peer lists is wanted."""
-        if their_state not in WITH_BODY:
-            return False
-        known = self._carry.entry(ref)
-        if known is None:
-            if their_state is State.ACKED_WITH_BODY and not self._terms.desk:
-                return False
-            return self._may_live(ref, moment)
-        if known.state is State.LACKING:
-            return self._room.could_take(ref, known.size)
-        return self._terms.desk and known.state is State.ACKED and not known.had_body
+        return self._admission.wants(ref, their_state, moment)
 
-    def _may_live(self, ref: BundleRef, moment: Moment) -> bool:
-        if ref.traffic is TrafficClass.NOTICE or self._terms.desk:
-            return True
-        return ref.day + LIFE_DAYS_MAX >= moment.floor_day
+    def missing(self, traffic: TrafficClass, moment: Moment, *, at_most: int) -> Sequence[Entry]:
+        """Return what this node lacks and now has room for: newest first.
 
-    def judge(self, offer: Offer, moment: Moment) -> Judgement:
+        A desk's machine also lacks what was acked before it saw the body.
+        """
+        return self._admission.missing(traffic, moment, at_most=at_most)
+
+    def judge(self, offer: Offer, moment: Moment, *, age_s: int | None = None) -> Judgement:
         """Judge a bundle by what its identifier commits to, before its body moves.
+
+        With the age that came with the offer, a bundle that is held may become
+        younger by it, and one too old for us is refused before it moves.
 
         Raises:
             Malformed, Forged, Exceeded: this copy's postage is bad; no mark is left.
         """
-        known = self._carry.entry(offer.ref)
-        if known is not None and not self._lacks_body(known):
-            return Judgement.KNOWN
-        refusal = self._refusal(offer, moment)
-        if refusal is not None:
-            return refusal
-        franked = self._franked(offer)
-        if known is None and not self._among_lowest(offer, franked):
-            return Judgement.REFUSED
-        if self._room.could_take(offer.ref, offer.size):
-            return Judgement.WANTED
-        if known is None:
-            self._note_lacking(offer, franked, moment)
-        return Judgement.NO_ROOM
+        return self._admission.judge(offer, moment, age_s)
 
     def accept(
         self, wire: bytes, *, age_s: int, moment: Moment, judged: Offer | None = None
     ) -> Accepted:
         """Verify a bundle that was brought, and keep it if it is wanted.
 
+        The postage of one that is exactly as it was `judged` is not verified again.
+
         Raises:
             Malformed, Forged, Exceeded: it is no bundle, or this copy's postage is
                 bad; nothing is kept and no mark is left.
         """
-        bundle = parse(wire)
-        known = self._carry.entry(bundle.ref)
-        if known is not None and not self._lacks_body(known):
-            self._take_younger(known, bundle, age_s, moment)
-            return Accepted(bundle, Judgement.KNOWN)
-        refusal = self._refusal(bundle, moment)
-        if refusal is not None:
-            return self._accept_stranger(bundle, refusal, age_s, moment)
-        is_judged = judged is not None and judged.ref == bundle.ref and judged.auth == bundle.auth
-        franked = self._named(bundle) if is_judged else self._franked(bundle)
-        if known is None and not self._make_lowest(bundle, franked):
-            return Accepted(bundle, Judgement.REFUSED)
-        if not self._room.make(bundle.ref, bundle.size, franked.kind):
-            if known is None:
-                self._note_lacking(bundle, franked, moment)
-            return Accepted(bundle, Judgement.NO_ROOM)
-        self._keep(bundle, franked, age_s, moment, known)
-        return Accepted(bundle, Judgement.WANTED)
+        return self._admission.accept(wire, age_s=age_s, moment=moment, judged=judged)
 
-    def _accept_stranger(
-        self, bundle: Bundle, refusal: Judgement, age_s: int, moment: Moment
-    ) -> Accepted:
-        """Keep a notice that is news whatever its postage: its issuer may be in it."""
-        if bundle.traffic is not TrafficClass.NOTICE or not self.is_news(bundle):
-            return Accepted(bundle, refusal)
-        franked = Franked(AuthKind.POSTAGE, b"", 0)
-        self._keep(bundle, franked, age_s, moment, None)
-        return Accepted(bundle, Judgement.WANTED)
-
-    def _lacks_body(self, known: Entry) -> bool:
-        if known.state is State.LACKING:
-            return True
-        return self._terms.desk and known.state is State.ACKED and not known.had_body
-
-    def _refusal(self, bundle: Bundle | Offer, moment: Moment) -> Judgement | None:
-        """Say why a bundle is not for us through nobody's fault; None: go on and verify it."""
-        if bundle.expiry_day < moment.floor_day and not self._terms.desk:
-            return Judgement.REFUSED
-        auth = decode_auth(bundle.auth)
-        if isinstance(auth, Postage) and not self._issuers(auth.issuer):
-            return Judgement.REFUSED
-        return None
-
-    def _franked(self, bundle: Bundle | Offer) -> Franked:
-        return check_bundle(bundle, issuers=self._issuers, memo=self._memo)
-
-    @staticmethod
-    def _named(bundle: Bundle) -> Franked:
-        auth = decode_auth(bundle.auth)
-        if isinstance(auth, Postage):
-            return Franked(AuthKind.POSTAGE, auth.key, auth.n)
-        return Franked(AuthKind.STAMP, b"", 0)
-
-    # At most n + 1 under one postage key, the lowest: then all nodes agree which.
-
-    def _others(self, franked: Franked) -> list[BundleRef]:
-        if not franked.postage_key:
-            return []
-        refs = self._carry.under_postage(franked.postage_key)
-        return sorted(refs, key=lambda ref: ref.id)
-
-    def _among_lowest(self, bundle: Bundle | Offer, franked: Franked) -> bool:
-        others = self._others(franked)
-        return len(others) <= franked.n or bundle.id < others[franked.n].id
-
-    def _make_lowest(self, bundle: Bundle, franked: Franked) -> bool:
-        others = self._others(franked)
-        if len(others) <= franked.n:
-            return True
-        if bundle.id >= others[franked.n].id:
-            return False
-        for ref in others[franked.n :]:
-            other = self._carry.entry(ref)
-            acked = other is not None and other.state in {State.ACKED, State.ACKED_WITH_BODY}
-            if other is not None and not acked and not other.pinned:
-                self._carry.forget(ref)
-        return True
-
-    def _keep(
-        self,
-        bundle: Bundle,
-        franked: Franked,
-        age_s: int,
-        moment: Moment,
-        known: Entry | None,
-    ) -> None:
-        dies_at_s = _dies_at_s(bundle.life, age_s, moment)
-        state = State.HELD
-        if known is not None and known.state is State.ACKED:
-            state = State.ACKED_WITH_BODY
-        elif dies_at_s <= moment.lived_s and not self._keeps_aged(bundle.ref):
-            state = State.AGED
-        self._carry.add(
-            Entry(
-                ref=bundle.ref,
-                state=state,
-                size=bundle.size,
-                auth=franked.kind,
-                postage_key=franked.postage_key,
-                expiry_day=bundle.expiry_day,
-                dies_at_s=dies_at_s,
-                acked_at_s=0.0 if known is None else known.acked_at_s,
-                copies=0 if known is None else known.copies,
-                had_body=True,
-            ),
-            bundle.wire,
-        )
-
-    def _keeps_aged(self, ref: BundleRef) -> bool:
-        return self._terms.collector or self._terms.desk or ref.traffic is TrafficClass.NOTICE
-
-    def _note_lacking(self, bundle: Bundle | Offer, franked: Franked, moment: Moment) -> None:
-        self._carry.add(
-            Entry(
-                ref=bundle.ref,
-                state=State.LACKING,
-                size=bundle.size,
-                auth=franked.kind,
-                postage_key=franked.postage_key,
-                expiry_day=bundle.expiry_day,
-                dies_at_s=_dies_at_s(bundle.life, 0, moment),
-            ),
-            b"",
-        )
-
-    def _take_younger(self, known: Entry, bundle: Bundle, age_s: int, moment: Moment) -> None:
-        """Of several copies the smallest age counts, also later."""
-        dies_at_s = _dies_at_s(bundle.life, age_s, moment)
-        if known.state not in {State.HELD, State.AGED} or dies_at_s <= known.dies_at_s:
-            return
-        alive = dies_at_s > moment.lived_s
-        state = State.HELD if alive else known.state
-        self._carry.change(replace(known, state=state, dies_at_s=dies_at_s))
-
-    def missing(self, traffic: TrafficClass, moment: Moment, *, at_most: int) -> Sequence[Entry]:
-        """Return what this node lacks and now has room for: most urgent and newest first.
-
-        A desk also lacks what was acked before it saw the body.
-        """
-        refs: list[BundleRef] = []
-        if self._terms.desk:
-            refs += self._carry.unseen(traffic, at_most=at_most)
-        if self._room.is_easy and len(refs) < at_most:
-            refs += self._carry.lacking(traffic, at_most=at_most - len(refs))
-        found = (self._carry.entry(ref) for ref in refs if self._may_live(ref, moment))
-        return [entry for entry in found if entry is not None]
-
-    # Giving out -----------------------------------------------------------
+    # Giving out -------------------------------------------------------------
 
     def give(self, ref: BundleRef, moment: Moment) -> Given | None:
         """Return a body to be given to a peer, or None when it may not be or is not held."""
         entry = self._carry.entry(ref)
-        if entry is None or entry.state not in {State.HELD, State.ACKED_WITH_BODY}:
+        if entry is None or not self._may_give(entry, moment):
             return None
-        alive = entry.dies_at_s > moment.lived_s or self._keeps_aged(ref)
-        wire = self._carry.body(ref) if alive else None
-        if wire is None:
-            return None
-        return Given(wire, self._age_to_say(_life_of(wire), entry, moment))
+        wire = self._carry.body(ref)
+        return None if wire is None else Given(wire, self._age_to_say(entry, moment))
 
-    def _age_to_say(self, life: int, entry: Entry, moment: Moment) -> int:
-        age_s = life * DAY_S - (entry.dies_at_s - moment.lived_s)
-        least_s = between(self._entropy, 0.0, AGE_HIDDEN_S_MAX)
-        rounded = -int(-max(age_s, least_s, 0.0) // AGE_ROUND_S) * AGE_ROUND_S
-        return min(rounded, life * DAY_S)
+    def _may_give(self, entry: Entry, moment: Moment) -> bool:
+        if entry.state not in {State.HELD, State.ACKED_WITH_BODY}:
+            return False
+        if entry.ref.traffic is TrafficClass.NOTICE and entry.pinned:
+            return True
+        if self._terms.is_over(entry.expiry_day, moment):
+            return False
+        return self._terms.gathers or entry.dies_at_s > moment.lived_s
+
+    def _age_to_say(self, entry: Entry, moment: Moment) -> int:
+        """Round up, and never say less than a number that is random but stays the same.
+
+        If it were drawn for each transfer, asking often would show the least.
+        """
+        life_s = life_of(entry) * DAY_S
+        draw = int.from_bytes(b2(Label.AGE_FLOOR, entry.ref.id, key=self._age_key, size=4), "big")
+        least_s = AGE_LEAST_S_MAX * draw / (1 << 32)
+        age_s = life_s - (entry.dies_at_s - moment.lived_s)
+        return min(life_s, -int(-max(age_s, least_s) // AGE_ROUND_S) * AGE_ROUND_S)
 
     def stored_by_peer(self, ref: BundleRef) -> None:
         """Count another machine that holds a bundle of ours."""
         self._carry.count_copy(ref)
 
-    # Receipts -------------------------------------------------------------
+    # Receipts ---------------------------------------------------------------
 
     def acknowledge(self, receipt: Receipt, moment: Moment) -> Acknowledged:
         """Take in a receipt: a collector keeps it back until its batch.
 
         Raises:
-            Malformed, Forged: it is for a bundle never held and its postage is bad.
+            Malformed, Forged, Exceeded: it is for a bundle never held and its postage is bad.
             Exceeded: of such receipts there are too many by its issuer.
         """
         known = self._carry.entry(receipt.ref)
-        if known is None:
-            auth = decode_auth(receipt.auth)
-            if not isinstance(auth, Postage) or not self._issuers(auth.issuer):
-                return Acknowledged.REFUSED
-            franked = self._franked(receipt.offer)
-            if self._terms.collector:
-                return self._sweeper.hold_back(receipt.ref, receipt.encode(), moment)
-            self._count_unknown(auth.issuer)
-            return self._ack_unknown(receipt, franked, moment)
-        return self._acknowledge_known(known, receipt.encode(), moment)
+        if known is not None:
+            return self._acknowledge_known(known, receipt.encode(), moment)
+        offer = receipt.offer
+        if self._terms.is_over(offer.expiry_day, moment):
+            return Acknowledged.REFUSED
+        franked = self._franking.check(offer, moment)
+        if franked is None or not self._franking.is_among_lowest(offer, franked):
+            return Acknowledged.REFUSED
+        entry = entry_of(offer, franked, State.ACKED, 0, moment)
+        return self._receipts.take_unknown(receipt, entry, self._issuer_of(receipt), moment)
+
+    def _issuer_of(self, receipt: Receipt) -> bytes:
+        auth = decode_auth(receipt.auth)
+        if isinstance(auth, Postage):
+            return auth.issuer
+        if self._carry.usage().stamps >= STAMPS_KNOWN_MAX:
+            raise Exceeded("too many stamped bundles")
+        return _STAMP_ISSUER
 
     def acknowledge_short(
         self, ref: BundleRef, short: ShortReceipt, moment: Moment
@@ -379,6 +232,7 @@ class Custody:
 
         Raises:
             Forged: it is a receipt for another bundle.
+            Exceeded: it is for a notice.
         """
         if short.id != ref.id:
             raise Forged("a receipt for another bundle")
@@ -397,47 +251,21 @@ class Custody:
             raise Exceeded("a receipt for a notice")
         if known.state in {State.ACKED, State.ACKED_WITH_BODY}:
             return Acknowledged.KNOWN
-        if self._terms.collector:
-            return self._sweeper.hold_back(known.ref, receipt, moment)
-        self._sweeper.ack(known, receipt, moment)
-        return Acknowledged.NEW
-
-    def _ack_unknown(self, receipt: Receipt, franked: Franked, moment: Moment) -> Acknowledged:
-        offer = receipt.offer
-        entry = Entry(
-            ref=offer.ref,
-            state=State.ACKED,
-            size=offer.size,
-            auth=franked.kind,
-            postage_key=franked.postage_key,
-            expiry_day=offer.expiry_day,
-            dies_at_s=_dies_at_s(offer.life, 0, moment),
-            acked_at_s=moment.lived_s,
-        )
-        self._carry.add(entry, b"")
-        self._carry.set_receipt(offer.ref, receipt.encode())
-        return Acknowledged.NEW
-
-    def _count_unknown(self, issuer: bytes) -> None:
-        stored = self._carry.get(UNKNOWN, issuer)
-        count = 0 if stored is None else int.from_bytes(stored, "big")
-        if count >= RECEIPTS_UNKNOWN_MAX:
-            raise Exceeded("too many receipts of bundles never held")
-        self._carry.put(UNKNOWN, issuer, (count + 1).to_bytes(4, "big"))
+        return self._receipts.take(known, receipt, moment)
 
     def receipt_for(self, ref: BundleRef) -> Receipt | ShortReceipt | None:
-        """Return the receipt of an acked bundle, to be passed on."""
+        """Return the receipt of an acked bundle, to be passed on; full where it can be."""
         stored = self._carry.receipt(ref)
         if stored is None:
             return None
         try:
-            if len(stored) < _FULL_RECEIPT_BYTES_MIN:
+            if len(stored) == _SHORT_RECEIPT_BYTES:
                 return decode_short_receipt(stored)
             return decode_receipt(stored)
         except PeerError as exc:
             raise LocalMisuse("a receipt was kept that is none") from exc
 
-    # Own bundles and archives ---------------------------------------------
+    # Own bundles and archives -----------------------------------------------
 
     def keep_own(
         self,
@@ -449,26 +277,25 @@ class Custody:
     ) -> None:
         """Keep a bundle that this machine made; it enters the set after a hold.
 
+        Own work finds room though the quota is full.  A bundle that is held
+        already stays as it is.
+
         Raises:
             StoreFull: the disk has no room.
         """
-        franked = self._named(bundle)
-        held = release_after_s > 0
-        self._carry.add(
-            Entry(
-                ref=bundle.ref,
-                state=State.WITHHELD if held else State.HELD,
-                size=bundle.size,
-                auth=franked.kind,
-                postage_key=franked.postage_key,
-                expiry_day=bundle.expiry_day,
-                dies_at_s=_dies_at_s(bundle.life, 0, moment),
-                release_at_s=moment.lived_s + release_after_s if held else 0.0,
-                pinned=pinned,
-                had_body=True,
-            ),
-            bundle.wire,
+        if self._carry.body(bundle.ref) is not None:
+            return
+        franked = franked_as_said(bundle)
+        self._room.make(bundle, AuthKind.POSTAGE, moment)
+        held_back = release_after_s > 0
+        state = State.WITHHELD if held_back else State.HELD
+        entry = replace(
+            entry_of(bundle, franked, state, 0, moment),
+            release_at_s=moment.lived_s + release_after_s if held_back else 0.0,
+            had_body=True,
         )
+        self._carry.add(_pinned(entry) if pinned else entry, bundle.wire)
+        self._receipts.body_came(bundle.ref, moment)
 
     def release_own(self, ref: BundleRef, moment: Moment, *, release_after_s: float) -> None:
         """Let a withheld bundle enter the set, now or after a hold."""
@@ -482,23 +309,25 @@ class Custody:
             self._carry.change(replace(entry, state=State.HELD, release_at_s=0.0))
 
     def pin(self, ref: BundleRef) -> None:
-        """Keep a bundle whatever presses."""
-        self._set_pinned(ref, pinned=True)
-
-    def unpin(self, ref: BundleRef) -> None:
-        """Let a bundle go by the ordinary rules again."""
-        self._set_pinned(ref, pinned=False)
-
-    def _set_pinned(self, ref: BundleRef, *, pinned: bool) -> None:
+        """Keep a bundle whatever presses; a notice besides stays young."""
         entry = self._carry.entry(ref)
-        if entry is not None and entry.pinned != pinned:
-            self._carry.change(replace(entry, pinned=pinned))
+        if entry is not None and not entry.pinned:
+            self._carry.change(_pinned(entry))
+
+    def unpin(self, ref: BundleRef, moment: Moment) -> None:
+        """Let a bundle go by the ordinary rules again."""
+        entry = self._carry.entry(ref)
+        if entry is None or not entry.pinned:
+            return
+        latest_s = moment.lived_s + life_of(entry) * DAY_S
+        dies_at_s = min(entry.dies_at_s, latest_s)
+        self._carry.change(replace(entry, pinned=False, dies_at_s=dies_at_s))
 
     def forget(self, ref: BundleRef) -> None:
         """Drop all that is known of a bundle."""
-        self._carry.forget(ref)
+        self._sweeper.forget(ref)
 
-    # Time -----------------------------------------------------------------
+    # Time -------------------------------------------------------------------
 
     def sweep(self, moment: Moment) -> Swept:
         """Do what time demands, a bounded piece of it; return what the node must tell others."""
@@ -509,10 +338,9 @@ class Custody:
         return self._sweeper.next_s(moment)
 
 
-def _life_of(wire: bytes) -> int:
-    """Return the life in days of a bundle that was verified when it was kept."""
-    return wire[HEAD_AT[len(wire)] + _LIFE_AFTER_HEAD]
-
-
-def _dies_at_s(life: int, age_s: float, moment: Moment) -> float:
-    return moment.lived_s + life * DAY_S - min(max(age_s, 0), life * DAY_S)
+def _pinned(entry: Entry) -> Entry:
+    """Return an entry that stays; a notice in force does not age, or has not."""
+    if entry.ref.traffic is not TrafficClass.NOTICE:
+        return replace(entry, pinned=True)
+    state = State.HELD if entry.state is State.AGED else entry.state
+    return replace(entry, pinned=True, state=state, dies_at_s=float("inf"))

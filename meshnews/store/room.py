@@ -1,110 +1,169 @@
 """Room for bodies: the quota, its partitions, and who goes first.
 
-Order of eviction: acked; stamped; aged; then class 3, 2, 1, in each the lowest
-day and the most copied first.  A newcomer displaces only what goes before it.
-Stamped bundles have at most STAMP_SHARE_MAX of the quota; notices may use all.
+Order of eviction: expired; acked; stamped; aged; then class 3, 2, 1, in each the
+lowest day and the most copied first.  A newcomer displaces only what goes before
+it, and either finds all the room it needs or displaces nothing.  Stamped bundles
+have at most STAMP_SHARE_MAX of the quota; notices are never displaced.
+See docs/protocol/custody.md, "Room".
 """
 
 from dataclasses import replace
 from typing import Final
 
-from meshnews.ids import AuthKind, BundleRef, TrafficClass
-from meshnews.limits import STAMP_SHARE_MAX
+from meshnews.bundle.format import Bundle, Offer
+from meshnews.ids import AuthKind, BundleRef, Day, TrafficClass
+from meshnews.limits import CLASS_FREE_SHARE, STAMP_SHARE_MAX, WIRE_BYTES
+from meshnews.store.age import Moment
 from meshnews.store.port import Carry, Entry, State
+from meshnews.store.terms import Terms
 
 RESERVE_BYTES: Final = 64 * 1024 * 1024
 """Left free on the disk for everything else that the machine does."""
 
 _LOOK_AT: Final = 64
+"""Bodies looked at to place a stamped one in its own partition."""
 
 
 class Room:
     """How much the store may hold, and making room in it."""
 
-    def __init__(self, carry: Carry, quota_bytes: int) -> None:
+    def __init__(self, carry: Carry, terms: Terms) -> None:
         self._carry = carry
-        self._quota = quota_bytes
-        self._disk_free: int | None = None
+        self._terms = terms
+        self._bearable: int | None = None
 
     def free_space(self, bytes_free: int) -> None:
-        """Take note of what the disk has left."""
-        self._disk_free = bytes_free
+        """Take note of what the disk has left.
+
+        Raises:
+            Nothing.
+        """
+        self._bearable = max(0, self._carry.usage().total + bytes_free - RESERVE_BYTES)
 
     @property
     def allowed_bytes(self) -> int:
         """What bodies may take now: the quota, or what the disk still bears."""
-        if self._disk_free is None:
-            return self._quota
-        bearable = self._carry.usage().total + self._disk_free - RESERVE_BYTES
-        return max(0, min(self._quota, bearable))
+        quota = self._terms.quota_bytes
+        return quota if self._bearable is None else min(quota, self._bearable)
 
     @property
     def free_bytes(self) -> int:
         """What is left without displacing anything."""
         return max(0, self.allowed_bytes - self._carry.usage().total)
 
-    @property
-    def is_easy(self) -> bool:
-        """A tenth is free: what was turned away may be asked for again."""
-        return self.free_bytes * 10 >= self.allowed_bytes
+    def is_easy(self, traffic: TrafficClass) -> bool:
+        """Tell whether a class has a tenth of the quota free: what was turned away may come.
 
-    def could_take(self, ref: BundleRef, size: int) -> bool:
+        What less urgent classes take counts as free, for they would make way.
+        """
+        urgent = sum(self._carry.usage().by_class[: traffic + 1])
+        return self.allowed_bytes - urgent >= self.allowed_bytes * CLASS_FREE_SHARE
+
+    def could_take(self, bundle: Bundle | Offer | Entry, auth: AuthKind, moment: Moment) -> bool:
         """Tell whether a bundle would find room, without making it."""
-        if self.free_bytes >= size:
-            return True
-        first = self._carry.first_to_go(at_most=1)
-        return bool(first) and _goes_before(first[0], ref, AuthKind.POSTAGE)
+        return self._who_goes(bundle.ref, bundle.size, auth, moment) is not None
 
-    def make(self, ref: BundleRef, size: int, auth: AuthKind) -> bool:
-        """Displace what goes before a bundle until it has room; tell whether it has."""
-        if auth is AuthKind.STAMP:
-            allowed = int(self.allowed_bytes * STAMP_SHARE_MAX)
-            if self._carry.usage().stamped + size > allowed:
-                return False
-        while self.free_bytes < size:
-            candidates = self._carry.first_to_go(at_most=_LOOK_AT)
-            if not candidates:
-                return False
-            for entry in candidates:
-                if not _goes_before(entry, ref, auth):
-                    return False
-                self.evict(entry)
-                if self.free_bytes >= size:
-                    return True
+    def make(self, bundle: Bundle | Offer, auth: AuthKind, moment: Moment) -> bool:
+        """Displace what goes before a bundle so that it has room; tell whether it has."""
+        leaving = self._who_goes(bundle.ref, bundle.size, auth, moment)
+        if leaving is None:
+            return False
+        for entry in leaving:
+            self.evict(entry, moment)
         return True
 
-    def shrink(self, *, at_most: int) -> int:
+    def shrink(self, moment: Moment, *, at_most: int) -> int:
         """Displace bodies above what is allowed; return how many went."""
+        excess = self._carry.usage().total - self.allowed_bytes
         gone = 0
-        while gone < at_most and self._carry.usage().total > self.allowed_bytes:
-            candidates = self._carry.first_to_go(at_most=min(_LOOK_AT, at_most - gone))
-            if not candidates:
+        if excess <= 0:
+            return gone
+        for entry in self._carry.first_to_go(at_most=at_most):
+            if excess <= 0:
                 break
-            for entry in candidates:
-                if self._carry.usage().total <= self.allowed_bytes:
-                    break
-                self.evict(entry)
-                gone += 1
+            self.evict(entry, moment)
+            excess -= entry.size
+            gone += 1
         return gone
 
-    def evict(self, entry: Entry) -> None:
+    def evict(self, entry: Entry, moment: Moment) -> None:
         """Drop a body; keep the mark that its state leaves, if any."""
         match entry.state:
             case State.ACKED_WITH_BODY:
                 self._carry.change(replace(entry, state=State.ACKED))
-            case State.AGED:
+            case State.AGED if not self._terms.is_over(entry.expiry_day, moment):
                 # Age is what a peer said: it leaves no mark.
                 self._carry.forget(entry.ref)
+            case State.WITHHELD:
+                self._carry.forget(entry.ref)
+            case _ if entry.ref.traffic is TrafficClass.NOTICE:
+                # A mark would keep us from taking it when what it bears is known.
+                self._carry.forget(entry.ref)
+            case _ if self._terms.is_over(entry.expiry_day, moment):
+                # Nobody can bring it any more in earnest, whatever its age was.
+                never = float("inf")
+                self._carry.change(replace(entry, state=State.LACKING, dies_at_s=never))
             case _:
                 self._carry.change(replace(entry, state=State.LACKING))
+
+    def _who_goes(
+        self, ref: BundleRef, size: int, auth: AuthKind, moment: Moment
+    ) -> list[Entry] | None:
+        """Return what has to go for a new bundle; None when it finds no room."""
+        usage = self._carry.usage()
+        allowed = self.allowed_bytes
+        needed = usage.total + size - allowed
+        if auth is AuthKind.STAMP:
+            over_share = usage.stamped + size - int(allowed * STAMP_SHARE_MAX)
+            if over_share > 0:
+                return self._stamped_to_go(ref, max(over_share, needed))
+        if needed <= 0:
+            return []
+        leaving: list[Entry] = []
+        # Were they all of the smallest size, so many would do.
+        at_most = -(-needed // WIRE_BYTES[0])
+        for entry in self._candidates(moment, at_most):
+            if not _goes_before(entry, ref, auth) and not self._is_over(entry, moment):
+                return None
+            leaving.append(entry)
+            needed -= entry.size
+            if needed <= 0:
+                return leaving
+        return None
+
+    def _stamped_to_go(self, ref: BundleRef, needed: int) -> list[Entry] | None:
+        """Return the stamped bodies that have to go for a new one in their full partition."""
+        leaving: list[Entry] = []
+        for entry in self._carry.first_to_go(at_most=_LOOK_AT):
+            if entry.auth is AuthKind.STAMP and _goes_before(entry, ref, AuthKind.STAMP):
+                leaving.append(entry)
+                needed -= entry.size
+                if needed <= 0:
+                    return leaving
+        return None
+
+    def _candidates(self, moment: Moment, at_most: int) -> list[Entry]:
+        """Return the first bodies to go, what the floor has left behind before all others."""
+        day = Day(max(0, moment.floor_day - self._terms.keep_days))
+        expired = [
+            entry
+            for entry in self._carry.expired(day, at_most=at_most)
+            if entry.state is not State.WITHHELD
+        ]
+        seen = {entry.ref for entry in expired}
+        others = self._carry.first_to_go(at_most=at_most)
+        return [*expired, *(entry for entry in others if entry.ref not in seen)]
+
+    def _is_over(self, entry: Entry, moment: Moment) -> bool:
+        return self._terms.is_over(entry.expiry_day, moment)
 
 
 def _goes_before(entry: Entry, ref: BundleRef, auth: AuthKind) -> bool:
     """Tell whether `entry` is displaced for a new bundle `ref`."""
-    if ref.traffic is TrafficClass.NOTICE or entry.state in {State.ACKED_WITH_BODY, State.AGED}:
+    if ref.traffic is TrafficClass.NOTICE or entry.state is State.ACKED_WITH_BODY:
         return True
-    if entry.auth is AuthKind.STAMP and auth is AuthKind.POSTAGE:
+    if (entry.auth is AuthKind.STAMP) is not (auth is AuthKind.STAMP):
+        return entry.auth is AuthKind.STAMP
+    if entry.state is State.AGED:
         return True
-    if auth is AuthKind.STAMP and entry.auth is AuthKind.POSTAGE:
-        return False
     return (entry.ref.traffic, -entry.ref.day) > (ref.traffic, -ref.day)

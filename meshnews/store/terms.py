@@ -5,11 +5,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from meshnews.bundle.format import Bundle
-from meshnews.ids import BundleRef
-from meshnews.limits import ACKED_KEEP_S
+from meshnews.ids import BundleRef, Day, TrafficClass
+from meshnews.limits import ACKED_KEEP_S, COLLECTOR_KEEP_DAYS, LIVES_DAYS
+from meshnews.store.age import Moment
 
 BATCH_S_DEFAULT: Final = 1800.0
 FLASH_BATCH_S_DEFAULT: Final = 120.0
+
+FILING_DAYS: Final = 2
+"""A bundle's day is even, so it may have been filed as late as the day after."""
+
+EXPIRY_DAYS_MAX: Final = FILING_DAYS + max(LIVES_DAYS)
+"""From a bundle's day to the latest expiry day it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,29 @@ class Terms:
     flash_batch_s: float = FLASH_BATCH_S_DEFAULT
     acked_keep_s: float = ACKED_KEEP_S
 
+    @property
+    def gathers(self) -> bool:
+        """This is one of a desk's machines, each of which wants every body once."""
+        return self.collector or self.desk
+
+    @property
+    def keep_days(self) -> int:
+        """How many days beyond its expiry a bundle is taken and kept here."""
+        return COLLECTOR_KEEP_DAYS if self.gathers else 0
+
+    def is_over(self, expiry_day: Day, moment: Moment) -> bool:
+        """Tell whether a bundle with this expiry day is neither taken nor given any more."""
+        return expiry_day + self.keep_days < moment.floor_day
+
+    def may_live(self, ref: BundleRef, moment: Moment) -> bool:
+        """Tell whether a bundle of which only the reference is known may still be taken.
+
+        A notice may: it does not expire while what it bears is in force.
+        """
+        if ref.traffic is TrafficClass.NOTICE:
+            return True
+        return not self.is_over(Day(ref.day + EXPIRY_DAYS_MAX), moment)
+
 
 class Judgement(enum.Enum):
     """What becomes of a bundle that is offered or brought."""
@@ -39,10 +69,10 @@ class Judgement(enum.Enum):
     """Offered: its body is wanted.  Brought: it was kept."""
     KNOWN = "known"
     NO_ROOM = "no room"
-    """Verified, and noted as lacking."""
+    """Verified, and noted as lacking; nothing was kept."""
     REFUSED = "refused"
-    """Not for us, and nobody's fault: expired, an issuer not known here, or too
-    many under its postage.  No mark is left."""
+    """Not for us, and nobody's fault: expired, aged, an issuer not known here, or too
+    many under its postage.  Nothing was kept, and no mark is left."""
 
 
 class Acknowledged(enum.Enum):
@@ -54,7 +84,7 @@ class Acknowledged(enum.Enum):
     PENDING = "pending"
     """A collector holds it back until its batch."""
     REFUSED = "refused"
-    """Of a bundle never held, by an issuer not known here."""
+    """Of a bundle never held, by an issuer not known here, or long expired."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Giver:
         self._orders: Schedule[_Order] = UrgentFirst()
         self._queued: dict[bytes, _Order] = {}
         self._current: _Order | None = None
+        self._halted: list[_Order] = []
         self._sent: dict[bytes, tuple[BundleRef, bool]] = {}
         self._missing: list[tuple[TrafficClass, Day, bytes]] = []
 
@@ -73,7 +74,8 @@ class Giver:
     @property
     def waiting_bytes(self) -> int:
         """About how much is asked for and not yet sent."""
-        return self._orders.waiting_bytes + (self._current.size if self._current else 0)
+        begun = [self._current, *self._halted] if self._current else self._halted
+        return self._orders.waiting_bytes + sum(order.size for order in begun if order)
 
     def name(self, name: Name) -> None:
         """Remember a bundle that is being named to the peer."""
@@ -143,19 +145,20 @@ class Giver:
         return None
 
     def _next_order(self) -> _Order | None:
-        current, top = self._current, self._orders.peek()
-        if current is not None and not current.cancelled:
-            if top is None or top.cancelled or top.ref.traffic >= current.ref.traffic:
-                return current
+        while (top := self._orders.peek()) is not None and top.cancelled:
+            self._orders.pop()
+        begun, self._current = self._current, None
+        while (begun is None or begun.cancelled) and self._halted:
+            begun = self._halted.pop()
+        if begun is not None and not begun.cancelled:
+            if top is None or top.ref.traffic >= begun.ref.traffic:
+                self._current = begun
+                return begun
             # Something more urgent came: the rest of this body waits on disk.
-            current.given = None
-            self._orders.put(current.ref, current.size, current)
-        self._current = None
-        while (order := self._orders.pop()) is not None:
-            if not order.cancelled:
-                self._current = order
-                return order
-        return None
+            begun.given = None
+            self._halted.append(begun)
+        self._current = self._orders.pop()
+        return self._current
 
     def _next_block(self, order: _Order, given: Given) -> bytes:
         wire, start = given.wire, order.offset

@@ -106,7 +106,8 @@ class SyncMachine:
 
     Attributes are for logs and tests.  `session` is the handshake hash of the
     link, the same on both sides; `instance` is random for each start of a node;
-    `desk` makes us take bundles that were received already, and further back.
+    `desk` is true at each of a desk's machines, its collectors too: they take bundles
+    that were received already, and compare further back.
     """
 
     def __init__(

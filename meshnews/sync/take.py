@@ -96,6 +96,7 @@ class Taker:
         self._requests: dict[bytes, _Request] = {}
         self._late: dict[bytes, None] = {}
         self._due_bytes = 0
+        self._urgent_bytes = 0
         self._offers_open = 0
         self._offers_max = max(4, 2 * window_bytes // WIRE_BYTES[-1])
         self._progress_s = 0.0
@@ -133,7 +134,7 @@ class Taker:
             return False
         if top.name.size > SMALL_OFFER_BYTES_MAX:
             return self._offers_open < self._offers_max
-        return self._due_bytes <= self._reach(top) // 2
+        return self._due_before(top) <= self._window // 2
 
     @property
     def deadline_s(self) -> float | None:
@@ -168,7 +169,7 @@ class Taker:
             if request.how is How.OFFER:
                 self._offers_open += 1
             else:
-                self._due_bytes += wish.name.size
+                self._note_due(wish, wish.name.size)
             bucket = ref.traffic, ref.day, request.how, wish.unlisted
             groups.setdefault(bucket, []).append(ref.id if wish.unlisted else short)
             asked += 1
@@ -201,12 +202,16 @@ class Taker:
     def _has_room_for(self, wish: Wish) -> bool:
         if wish.name.size > SMALL_OFFER_BYTES_MAX:
             return self._offers_open < self._offers_max
-        return self._due_bytes < self._reach(wish)
+        return self._due_before(wish) < self._window
 
-    def _reach(self, wish: Wish) -> int:
+    def _due_before(self, wish: Wish) -> int:
         # What is urgent is asked for although the window is full of other things.
-        urgent = wish.name.ref.traffic <= TrafficClass.FLASH
-        return 2 * self._window if urgent else self._window
+        return self._urgent_bytes if _is_urgent(wish) else self._due_bytes
+
+    def _note_due(self, wish: Wish, more_bytes: int) -> None:
+        self._due_bytes += more_bytes
+        if _is_urgent(wish):
+            self._urgent_bytes += more_bytes
 
     def _is_worth(self, name: Name, moment: Moment) -> bool:
         if not self._custody.wants(name.ref, _state(name), moment):
@@ -233,7 +238,7 @@ class Taker:
             raise OutOfTurn("OfferMessage that was not asked for")
         if offer.ref != request.wish.name.ref or offer.size != request.wish.name.size:
             raise Malformed("an offer of another size than its name said")
-        judgement = self._custody.judge(offer, moment)
+        judgement = self._custody.judge(offer, moment, age_s=message.age_s)
         self._end(short, request)
         self._progress(moment)
         if judgement is Judgement.WANTED:
@@ -274,6 +279,7 @@ class Taker:
                 raise Malformed("a block too small to be worth its message")
             request.blocks.append(data.block)
             request.received = end
+            self._note_due(request.wish, -len(data.block))
             return None
         wire = data.block if not request.blocks else b"".join((*request.blocks, data.block))
         self._end(short, request)
@@ -330,7 +336,11 @@ class Taker:
             if len(self._late) >= _LATE_MAX:
                 del self._late[next(iter(self._late))]
             self._late[short] = None
-        for _, request in late:
+        given_up = [request for _, request in late]
+        if stalled:
+            given_up += self._judged
+            self._judged.clear()
+        for request in given_up:
             self._inflight.release(request.wish.name.ref.id, self._fetcher)
         return [Group(*bucket, tuple(shorts)) for bucket, shorts in groups.items()]
 
@@ -352,11 +362,15 @@ class Taker:
         if request.how is How.OFFER:
             self._offers_open -= 1
         else:
-            self._due_bytes -= request.wish.name.size
+            self._note_due(request.wish, request.received - request.wish.name.size)
 
     def _progress(self, moment: Moment) -> None:
         self._progress_s = moment.lived_s
         self._resting = False
+
+
+def _is_urgent(wish: Wish) -> bool:
+    return wish.name.ref.traffic <= TrafficClass.FLASH
 
 
 def _state(name: Name) -> State:

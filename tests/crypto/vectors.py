@@ -7,7 +7,7 @@ from typing import Any
 HERE = Path(__file__).parents[1] / "vectors"
 
 
-def load(name: str) -> Any:  # noqa: ANN401  # a vector file holds what it holds
+def load(name: str) -> Any:  # a vector file holds what it holds
     """Return what the vector file of that name holds."""
     return json.loads((HERE / name).read_text())
 

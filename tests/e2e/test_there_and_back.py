@@ -12,7 +12,9 @@ from tests.e2e.world import Machine, Time, open_world, wait_until
 
 pytestmark = pytest.mark.e2e
 
-TEXT = ("Алматыда интернет өшірілді. Алаңда адамдар жиналып жатыр, атыс дауысы естілді. " * 60)[:3000]
+TEXT = ("Алматыда интернет өшірілді. Алаңда адамдар жиналып жатыр, атыс дауысы естілді. " * 60)[
+    :3000
+]
 PICTURE_BYTES = 8 * 1024 * 1024
 
 

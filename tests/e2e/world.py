@@ -219,6 +219,8 @@ class Machine:
 class World:
     """A hub, its machines, and a folder for everything they write."""
 
+    machine_type: type[Machine] = Machine
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.prefix = f"mn{secrets.token_hex(2)}-"
@@ -226,16 +228,24 @@ class World:
         self._numbers = itertools.count(1)
         self._bridges: dict[str, list[str]] = {}
         self._hub = f"{self.prefix}hub"
-        run("ip", "netns", "add", self._hub)
-        run("ip", "-n", self._hub, "link", "set", "lo", "up")
+        self._raise_hub()
         (folder / "passphrase").write_text(PASSPHRASE, encoding="utf-8")
         (folder / "passphrase").chmod(0o600)
 
+    def _raise_hub(self) -> None:
+        run("ip", "netns", "add", self._hub)
+        run("ip", "-n", self._hub, "link", "set", "lo", "up")
+
     def machine(self, name: str, **settings: str) -> Machine:
-        """Add a machine with its cable plugged into the hub but joined to nobody."""
-        machine = Machine(name, next(self._numbers), self, self.folder / name / "home")
+        """Add a machine, joined to nobody."""
+        machine = self.machine_type(name, next(self._numbers), self, self.folder / name / "home")
         machine.settings = {"port": str(PORT), **settings}
         self.machines[name] = machine
+        self._plug_in(machine)
+        return machine
+
+    def _plug_in(self, machine: Machine) -> None:
+        """Give a machine its namespace, with a cable into the hub."""
         namespace, cable = machine.namespace, f"c{machine.number}"
         run("ip", "netns", "add", namespace)
         run("ip", "-n", namespace, "link", "set", "lo", "up")
@@ -247,7 +257,6 @@ class World:
         run("ip", "-n", namespace, "link", "set", "eth0", "up")
         # A default route for multicast, which finders need.
         run("ip", "-n", namespace, "route", "add", "224.0.0.0/4", "dev", "eth0")
-        return machine
 
     def meet(self, *machines: Machine) -> None:
         """Put machines on one network."""
@@ -301,6 +310,9 @@ class World:
         for machine in self.machines.values():
             with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 machine.kill()
+        self._remove_namespaces()
+
+    def _remove_namespaces(self) -> None:
         for machine in self.machines.values():
             run("ip", "netns", "delete", machine.namespace, check=False)
         run("ip", "netns", "delete", self._hub, check=False)

@@ -15,7 +15,7 @@ from meshnews.store.memory import MemoryCarry, MemoryVault
 from tests.sim.world import PORT, Machine, World
 
 CHEAP = {"passes": 1, "memory_bytes": 8192}
-PASSPHRASE = "root of the desk"  # noqa: S105  of a desk that lives for one test
+PASSPHRASE = "root of the desk"
 TEXT = "Алаңда атыс естілді. Видео кейін келеді."
 QUICK = Settings(
     hold_s_max=0.0,

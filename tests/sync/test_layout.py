@@ -35,7 +35,9 @@ GOLDEN = {
 """First 16 hexadecimal digits of the SHA-256 of each encoding."""
 
 values = st.recursive(
-    st.one_of(st.integers(-(2**63), 2**64 - 1), st.binary(max_size=70), st.text("ab\u00e9", max_size=5)),
+    st.one_of(
+        st.integers(-(2**63), 2**64 - 1), st.binary(max_size=70), st.text("ab\u00e9", max_size=5)
+    ),
     lambda inner: st.lists(inner, max_size=6),
     max_leaves=20,
 )

@@ -198,7 +198,8 @@ class Contact:
         while True:
             before = moved
             for side in (0, 1):
-                self.pull(side)
+                if not self.wires[side]:
+                    self.pull(side)
                 moved += self.deliver(side, at_most=messages_max - moved)
                 if moved >= messages_max:
                     return False

@@ -12,7 +12,7 @@ GOLDEN: dict[str, list[dict[str, Any]]] = json.loads(
 )
 
 
-def value_of(written: Any) -> Value:  # noqa: ANN401  # JSON has no bytes: {"bin": hex} stands in
+def value_of(written: Any) -> Value:  # JSON has no bytes: {"bin": hex} stands in
     if isinstance(written, dict):
         return bytes.fromhex(written["bin"])
     if isinstance(written, list):

@@ -1,0 +1,394 @@
+"""Peers that lie, flood, stall or send what nobody asked for."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshnews.errors import Exceeded, Forged, Malformed, OutOfTurn, PeerError
+from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
+from meshnews.limits import (
+    BLOCK_BYTES_MIN,
+    LISTS_OPEN_MAX,
+    RECONCILE_BYTES_BASE,
+    WANTS_QUEUED_MAX,
+)
+from meshnews.store.port import State
+from meshnews.sync.layout import decode_message, encode_message
+from meshnews.sync.machine import Arrived, SyncMachine, SyncState
+from meshnews.sync.messages import (
+    Acked,
+    Cancel,
+    Data,
+    Done,
+    Group,
+    Have,
+    Hello,
+    How,
+    List,
+    Message,
+    Name,
+    NotHeld,
+    OfferMessage,
+    Spans,
+    Stored,
+    Want,
+    WantGroup,
+)
+from meshnews.sync.salt import Salt
+from tests.sync.sample import HELLO, MESSAGES
+from tests.sync.world import MOMENT, TODAY, Contact, Node, Press, Sample
+
+ROUTINE = TrafficClass.ROUTINE
+SESSION = b"s" * 64
+
+
+class Stranger:
+    """A peer that a test speaks for, message by message."""
+
+    def __init__(self, node: Node, *, dialler: bool = False) -> None:
+        """Greet `node`, which is the answerer unless `dialler`."""
+        self.node = node
+        self.machine: SyncMachine = node.machine(dialler=dialler, session=SESSION)
+        self.machine.start(MOMENT)
+        hello = self.heard()[0]
+        assert isinstance(hello, Hello)
+        self.say(HELLO)
+        nonces = (hello.nonce, HELLO.nonce) if dialler else (HELLO.nonce, hello.nonce)
+        self.salt = Salt(session=SESSION, dialler_nonce=nonces[0], acceptor_nonce=nonces[1])
+
+    def say(self, message: Message) -> list[object]:
+        return list(self.machine.receive(encode_message(message), MOMENT))
+
+    def heard(self) -> list[Message]:
+        return [decode_message(body) for body in self.machine.pull(1 << 30, MOMENT)]
+
+    def name(self, sample: Sample, *, size: int | None = None) -> list[Message]:
+        """Name a bundle and return what the node says to it."""
+        self.say(Have((Name(sample.ref, size or sample.bundle.size, acked=False),)))
+        return self.heard()
+
+    def data(self, sample: Sample, *, offset: int = 0, block: bytes | None = None) -> Data:
+        ref = sample.ref
+        body = sample.bundle.wire if block is None else block
+        return Data(ref.traffic, ref.day, self.salt.position(ref.id), 900, offset, body)
+
+    def group(self, *samples: Sample) -> tuple[Group, ...]:
+        shorts = tuple([self.salt.position(sample.ref.id) for sample in samples])
+        return (Group(samples[0].ref.traffic, samples[0].ref.day, shorts),)
+
+    def refused(self, message: Message, why: type[PeerError]) -> None:
+        with pytest.raises(why):
+            self.say(message)
+        assert self.machine.state is SyncState.ENDED
+        assert not len(self.node.inflight)
+
+
+SAMPLES = [Press(1).make() for _ in range(2)] + [Press(2).make(size=66560)]
+ONE, _, LARGE = SAMPLES
+
+
+def test_a_bundle_that_was_asked_for_is_taken() -> None:
+    peer = Stranger(Node("node"))
+    peer.name(ONE)
+    assert peer.say(peer.data(ONE)) == [Arrived(ONE.bundle)]
+    assert peer.heard() == [Stored(peer.group(ONE))]
+
+
+def test_a_bundle_nobody_asked_for_is_refused() -> None:
+    peer = Stranger(Node("node"))
+    peer.refused(peer.data(ONE), OutOfTurn)
+    assert peer.node.state(ONE) is None
+
+
+def test_a_bundle_sent_twice_is_refused() -> None:
+    peer = Stranger(Node("node"))
+    peer.name(ONE)
+    peer.say(peer.data(ONE))
+    peer.refused(peer.data(ONE), OutOfTurn)
+
+
+def test_wrong_bytes_cost_the_peer_its_link_and_the_bundle_nothing() -> None:
+    node = Node("node")
+    liar = Stranger(node)
+    liar.name(ONE)
+    wire = bytearray(ONE.bundle.wire)
+    wire[1000] ^= 1
+    liar.refused(liar.data(ONE, block=bytes(wire)), Forged)
+    assert not node.contents()
+    honest = Stranger(node)
+    assert honest.name(ONE)
+    assert honest.say(honest.data(ONE)) == [Arrived(ONE.bundle)]
+
+
+def test_another_bundle_than_the_named_one_is_refused() -> None:
+    press = Press(3)
+    named, sent = press.make(), press.make()
+    peer = Stranger(Node("node"))
+    peer.name(named)
+    peer.refused(peer.data(named, block=sent.bundle.wire), Forged)
+
+
+@pytest.mark.parametrize(
+    ("offset", "length"), [(0, 2049), (1, 2047), (0, BLOCK_BYTES_MIN - 1), (2047, 2)]
+)
+def test_a_block_that_does_not_fit_is_refused(offset: int, length: int) -> None:
+    peer = Stranger(Node("node"))
+    peer.name(ONE)
+    peer.refused(peer.data(ONE, offset=offset, block=bytes(length)), PeerError)
+
+
+def test_blocks_out_of_order_are_refused() -> None:
+    press = Press(4)
+    sample = press.make(size=8192)
+    peer = Stranger(Node("node"))
+    peer.name(sample)
+    wire = sample.bundle.wire
+    assert peer.say(peer.data(sample, block=wire[:1024])) == []
+    peer.refused(peer.data(sample, offset=2048, block=wire[2048:3072]), OutOfTurn)
+
+
+def test_a_large_bundle_is_judged_by_its_offer_first() -> None:
+    peer = Stranger(Node("node"))
+    (want,) = peer.name(LARGE)
+    assert isinstance(want, Want)
+    assert want.groups[0].how is How.OFFER
+    peer.say(OfferMessage(900, LARGE.bundle.offer.encode()))
+    (want,) = peer.heard()
+    assert isinstance(want, Want)
+    assert want.groups[0].how is How.DATA
+    wire = LARGE.bundle.wire
+    for offset in range(0, len(wire), 32768):
+        peer.say(peer.data(LARGE, offset=offset, block=wire[offset : offset + 32768]))
+    assert peer.heard() == [Stored(peer.group(LARGE))]
+
+
+def test_bytes_in_place_of_the_offer_are_refused() -> None:
+    peer = Stranger(Node("node"))
+    peer.name(LARGE)
+    peer.refused(peer.data(LARGE, block=LARGE.bundle.wire[:32768]), OutOfTurn)
+
+
+def test_an_offer_that_was_not_asked_for_is_refused() -> None:
+    peer = Stranger(Node("node"))
+    peer.refused(OfferMessage(0, LARGE.bundle.offer.encode()), OutOfTurn)
+
+
+def test_an_offer_of_another_size_than_its_name_is_refused() -> None:
+    peer = Stranger(Node("node"))
+    peer.name(LARGE, size=32768)
+    peer.refused(OfferMessage(0, LARGE.bundle.offer.encode()), Malformed)
+
+
+def test_an_offer_with_bad_postage_is_refused() -> None:
+    peer = Stranger(Node("node"))
+    peer.name(LARGE)
+    offer = bytearray(LARGE.bundle.offer.encode())
+    offer[-10] ^= 1
+    peer.refused(OfferMessage(0, bytes(offer)), PeerError)
+
+
+def test_an_offer_of_what_came_meanwhile_is_cancelled() -> None:
+    peer = Stranger(Node("node"))
+    peer.name(LARGE)
+    peer.node.keep(LARGE)
+    peer.say(OfferMessage(0, LARGE.bundle.offer.encode()))
+    assert peer.heard() == [Cancel(peer.group(LARGE))]
+    assert not len(peer.node.inflight)
+
+
+def test_stored_of_what_was_not_given_is_refused() -> None:
+    peer = Stranger(Node("node"))
+    peer.refused(Stored(peer.group(ONE)), OutOfTurn)
+
+
+def test_stored_of_a_receipt_that_was_not_handed_over_is_refused() -> None:
+    peer = Stranger(Node("node"))
+    peer.refused(Stored((), peer.group(ONE)), OutOfTurn)
+
+
+def test_not_held_of_what_was_not_asked_for_is_refused() -> None:
+    peer = Stranger(Node("node"))
+    peer.refused(NotHeld(peer.group(ONE)), OutOfTurn)
+
+
+def test_what_is_named_and_never_held_is_charged() -> None:
+    peer = Stranger(Node("node"))
+    with pytest.raises(Exceeded):
+        for turn in range(RECONCILE_BYTES_BASE // 64 // 256 + 1):
+            ids = [BundleId((turn * 256 + n).to_bytes(32, "big")) for n in range(256)]
+            refs = [BundleRef(ROUTINE, TODAY, identifier) for identifier in ids]
+            peer.say(Have(tuple([Name(ref, 2048, acked=False) for ref in refs])))
+            asked = [message for message in peer.heard() if isinstance(message, Want)]
+            for want in asked:
+                shorts = want.groups[0].ids
+                peer.say(NotHeld((Group(ROUTINE, TODAY, shorts),)))
+    assert peer.machine.state is SyncState.ENDED
+
+
+def test_a_want_for_what_is_not_held_is_answered_so() -> None:
+    peer = Stranger(Node("node"))
+    peer.say(Want((WantGroup(ROUTINE, TODAY, (ONE.ref.id,), How.DATA),)))
+    assert peer.heard() == [NotHeld(peer.group(ONE))]
+
+
+def test_asking_twice_for_the_same_is_refused() -> None:
+    node = Node("node")
+    node.keep(ONE)
+    peer = Stranger(node)
+    want = Want((WantGroup(ROUTINE, TODAY, (ONE.ref.id,), How.DATA),))
+    peer.say(want)
+    peer.refused(want, OutOfTurn)
+
+
+def test_more_requests_than_may_wait_are_refused() -> None:
+    peer = Stranger(Node("node"))
+    with pytest.raises(Exceeded):
+        for turn in range(WANTS_QUEUED_MAX // 1024 + 1):
+            shorts = tuple([(turn * 1024 + n).to_bytes(8, "big") for n in range(1024)])
+            peer.say(Want((WantGroup(ROUTINE, TODAY, shorts, How.DATA),)))
+
+
+def test_a_request_beyond_the_end_is_not_held() -> None:
+    node = Node("node")
+    node.keep(ONE)
+    peer = Stranger(node)
+    peer.say(Want((WantGroup(ROUTINE, TODAY, (ONE.ref.id,), How.DATA, (5000,)),)))
+    assert peer.heard() == [NotHeld(peer.group(ONE))]
+
+
+def test_a_request_may_begin_in_the_middle() -> None:
+    node = Node("node")
+    node.keep(LARGE)
+    peer = Stranger(node)
+    peer.say(Want((WantGroup(ROUTINE, TODAY, (LARGE.ref.id,), How.DATA, (40000,)),)))
+    (data,) = peer.heard()
+    assert isinstance(data, Data)
+    assert (data.offset, data.block) == (40000, LARGE.bundle.wire[40000:])
+
+
+def _spans(traffic: TrafficClass = ROUTINE) -> Spans:
+    return Spans(traffic, TODAY, Day(0), bytes(80))
+
+
+def test_endless_lists_are_refused() -> None:
+    peer = Stranger(Node("node"))
+    peer.say(_spans())
+    shorts = [n << 40 for n in range(2048)]
+    with pytest.raises(Exceeded):
+        for turn in range(40):
+            listed = tuple([(short + turn).to_bytes(8, "big") for short in shorts])
+            states = (State.LACKING,) * 2048
+            peer.say(List(ROUTINE, Day(TODAY - 2 * turn), 0, 0, listed, states))
+            peer.heard()
+    assert 10 < turn < 20
+
+
+def test_a_peer_that_asks_and_does_not_read_is_cut() -> None:
+    press = Press(6)
+    node = Node("node")
+    node.keep(*[press.make() for _ in range(300)])
+    peer = Stranger(node)
+    peer.say(_spans())
+    with pytest.raises(PeerError):
+        for _ in range(1000):
+            peer.say(List(ROUTINE, TODAY, 0, 0, (), ()))
+
+
+def test_more_questions_than_may_be_open_are_refused() -> None:
+    # The node has so much to fetch that it answers nothing yet.
+    peer = Stranger(Node("node"))
+    names = [
+        Name(BundleRef(ROUTINE, TODAY, BundleId(n.to_bytes(32, "big"))), 2048, acked=False)
+        for n in range(6000)
+    ]
+    for start in range(0, 6000, 1000):
+        peer.say(Have(tuple(names[start : start + 1000])))
+    for traffic in (TrafficClass.NOTICE, TrafficClass.FLASH, ROUTINE, TrafficClass.BULK):
+        peer.say(_spans(traffic))
+    assert LISTS_OPEN_MAX == 4
+    peer.refused(_spans(), OutOfTurn)
+
+
+def test_done_before_the_last_answer_is_refused() -> None:
+    peer = Stranger(Node("node"))
+    names = [
+        Name(BundleRef(ROUTINE, TODAY, BundleId(n.to_bytes(32, "big"))), 2048, acked=False)
+        for n in range(1000)
+    ]
+    peer.say(Have(tuple(names)))
+    peer.say(_spans())
+    peer.refused(Done(), OutOfTurn)
+
+
+def test_a_forged_receipt_ends_the_link() -> None:
+    node = Node("node")
+    assert ONE.receipt is not None
+    forged = bytearray(ONE.receipt.encode())
+    forged[-20] ^= 1
+    Stranger(node).refused(Acked(confirm=False, full=(bytes(forged),)), PeerError)
+    assert not node.contents()
+
+
+def test_a_short_receipt_for_another_bundle_does_nothing() -> None:
+    node = Node("node")
+    node.keep(ONE)
+    peer = Stranger(node)
+    peer.say(Acked(confirm=False, full=(), short=((ROUTINE, TODAY, b"x" * 64),)))
+    assert node.state(ONE) is State.HELD
+
+
+def test_a_short_receipt_for_a_notice_is_refused() -> None:
+    peer = Stranger(Node("node"))
+    short = ((TrafficClass.NOTICE, TODAY, b"x" * 64),)
+    peer.refused(Acked(confirm=False, full=(), short=short), Malformed)
+
+
+def test_a_smaller_frame_limit_than_the_protocol_has_is_refused() -> None:
+    machine = Node("node").machine(dialler=False, session=SESSION)
+    machine.start(MOMENT)
+    body = encode_message(HELLO).replace(b"\xce\x00\x01\x00\x00\x01", b"\xcd\x04\x00\x01")
+    with pytest.raises(Malformed):
+        machine.receive(body, MOMENT)
+
+
+@settings(max_examples=60)
+@given(st.data(), st.booleans())
+def test_whatever_a_peer_says_only_a_peer_error_comes_of_it(
+    draw: st.DataObject, dialler: bool
+) -> None:
+    node = Node("node")
+    node.keep(*SAMPLES[:2])
+    peer = Stranger(node, dialler=dialler)
+    said = st.sampled_from(
+        [*MESSAGES.values(), _spans(), peer.data(ONE), Have((Name(LARGE.ref, 66560, acked=False),))]
+    )
+    try:
+        for message in draw.draw(st.lists(said, max_size=12)):
+            peer.say(message)
+            peer.heard()
+    except PeerError:
+        assert peer.machine.state is SyncState.ENDED
+    assert node.state(ONE) is State.HELD
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 200), st.binary(min_size=1, max_size=60), st.integers(0, 5000))
+def test_a_wire_that_garbles_one_message_ends_in_a_peer_error_or_not_at_all(
+    which: int, noise: bytes, at: int
+) -> None:
+    left, right = Node("left"), Node("right")
+    left.keep(*SAMPLES)
+    contact = Contact(left, right, room_bytes=4096)
+    done = contact.run(messages_max=which % 15)
+    for wire in contact.wires:
+        if wire:
+            body = bytearray(wire[0])
+            start = at % len(body)
+            body[start : start + len(noise)] = noise
+            wire[0] = bytes(body)
+    try:
+        done = contact.run(messages_max=2000)
+    except PeerError:
+        contact.end()
+    assert set(right.contents()) <= {sample.ref for sample in SAMPLES}
+    assert done or not len(right.inflight)

@@ -1,0 +1,403 @@
+"""Several links of one node, news while in contact, peers that stall, receipts handed over."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from meshnews.ids import TrafficClass
+from meshnews.limits import REQUEST_S_MAX, STALL_S
+from meshnews.store.custody import Custody, Terms
+from meshnews.store.port import State
+from meshnews.sync.layout import decode_message
+from meshnews.sync.machine import Arrived, Carried, HandedOver, InSync, Receipted
+from meshnews.sync.messages import Acked, Cancel, Data, Have, Name, Want
+from meshnews.sync.schedule import InFlight, UrgentFirst
+from tests.sync.world import (
+    MOMENT,
+    SMALL,
+    TODAY,
+    Contact,
+    Node,
+    Press,
+    Sample,
+    issuers,
+)
+
+
+def said(contact: Contact, kind: type) -> list[object]:
+    return [m for m in map(decode_message, contact.trace) if isinstance(m, kind)]
+
+
+def arrived(contact: Contact, side: int) -> list[object]:
+    return [e.bundle.ref for e in contact.events[side] if isinstance(e, Arrived)]
+
+
+# Several links
+
+
+def pair_of_givers(count: int = 40) -> tuple[Contact, Contact, list[Sample]]:
+    """Return two contacts of one empty node, with peers that hold the same."""
+    taker, one, two = Node("taker"), Node("one"), Node("two")
+    samples = Press(1).some(count)
+    one.keep(*samples)
+    two.keep(*samples)
+    first = Contact(taker, one, pace=SMALL, room_bytes=4096)
+    second = Contact(taker, two, pace=SMALL, room_bytes=4096, session=b"t" * 64)
+    return first, second, samples
+
+
+def alternate(*contacts: Contact) -> None:
+    done = False
+    while not done:
+        # Each has its turn, also when another is done.
+        turns = [contact.run(messages_max=7) for contact in contacts]
+        done = all(turns)
+
+
+def test_nothing_is_fetched_from_two_peers_at_once() -> None:
+    first, second, samples = pair_of_givers()
+    alternate(first, second)
+    came = Counter(arrived(first, 0) + arrived(second, 0))
+    assert came == Counter({sample.ref: 1 for sample in samples})
+    assert sum(first.given.values()) + sum(second.given.values()) == len(samples)
+    assert arrived(first, 0)
+    assert arrived(second, 0)
+
+
+@pytest.mark.parametrize("cut_after", [5, 20, 60])
+def test_what_one_link_was_fetching_when_it_ended_comes_by_the_other(cut_after: int) -> None:
+    first, second, samples = pair_of_givers()
+    first.run(messages_max=cut_after)
+    second.run(messages_max=5)
+    first.end()
+    second.run()
+    assert len(first.left.contents()) == len(samples)
+    assert not len(first.left.inflight)
+    assert all(machine.is_idle for machine in second.machines)
+
+
+def test_a_peer_that_lost_what_it_named_is_not_the_last_to_be_asked() -> None:
+    first, second, samples = pair_of_givers()
+    first.run(messages_max=8)
+    for sample in samples:
+        first.right.custody.forget(sample.ref)
+    alternate(first, second)
+    assert len(first.left.contents()) == len(samples)
+
+
+# Peers that stall
+
+
+def later(contact: Contact, seconds: float) -> None:
+    contact.moment = replace(contact.moment, lived_s=contact.moment.lived_s + seconds)
+
+
+def stalled() -> tuple[Contact, Sample]:
+    """Return a contact in which a bundle was asked for and the peer says nothing."""
+    taker, giver = Node("taker"), Node("giver")
+    sample = Press(2).make()
+    giver.keep(sample)
+    contact = Contact(taker, giver)
+    while not said(contact, Want):
+        for side in (0, 1):
+            contact.pull(side)
+            if not said(contact, Want):
+                contact.deliver(side)
+    return contact, sample
+
+
+def test_a_request_that_stalls_is_given_up_in_time() -> None:
+    contact, _ = stalled()
+    machine = contact.machines[0]
+    assert machine.deadline_s == MOMENT.lived_s + STALL_S
+    assert len(contact.left.inflight) == 1
+    later(contact, STALL_S - 1)
+    machine.tick(contact.moment)
+    assert len(contact.left.inflight) == 1
+    later(contact, 1)
+    machine.tick(contact.moment)
+    assert not len(contact.left.inflight)
+    assert machine.deadline_s is None
+    contact.pull(0)
+    assert said(contact, Cancel)
+
+
+def test_a_bundle_that_comes_after_it_was_given_up_is_ignored() -> None:
+    contact, sample = stalled()
+    contact.deliver(0)
+    contact.pull(1)
+    later(contact, STALL_S)
+    contact.machines[0].tick(contact.moment)
+    contact.run()
+    assert contact.left.state(sample) is None
+    assert all(machine.is_idle for machine in contact.machines)
+
+
+def test_what_a_peer_stalls_is_asked_from_another() -> None:
+    contact, sample = stalled()
+    other = Node("other")
+    other.keep(sample)
+    second = Contact(contact.left, other, session=b"t" * 64)
+    second.run()
+    assert contact.left.state(sample) is None
+    later(contact, STALL_S)
+    contact.machines[0].tick(contact.moment)
+    assert second.machines[0].queued
+    second.run()
+    assert contact.left.state(sample) is State.HELD
+
+
+def test_a_request_grows_too_old_although_others_move() -> None:
+    contact, _ = stalled()
+    taker = contact.machines[0]
+    step, passed = STALL_S / 2, 0.0
+    while passed < REQUEST_S_MAX:
+        fresh = Press(int(100 + passed)).make(TrafficClass.FLASH)
+        contact.right.keep(fresh)
+        contact.machines[1].announce(fresh.ref, contact.moment)
+        kept = list(contact.wires[0])
+        contact.wires[0].clear()
+        contact.run()
+        assert contact.left.state(fresh) is State.HELD
+        contact.wires[0].extend(kept)
+        later(contact, step)
+        passed += step
+        taker.tick(contact.moment)
+    assert not len(contact.left.inflight)
+
+
+# News
+
+
+def open_contact() -> Contact:
+    contact = Contact(Node("left"), Node("right"))
+    contact.run()
+    assert all(machine.is_idle for machine in contact.machines)
+    return contact
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_new_bundle_goes_to_a_peer_in_contact(side: int) -> None:
+    contact = open_contact()
+    nodes = contact.left, contact.right
+    for sample in (Press(3).make(), Press(4).make(TrafficClass.BULK, size=66560)):
+        nodes[side].keep(sample)
+        contact.machines[side].announce(sample.ref, MOMENT)
+        contact.run()
+        assert nodes[1 - side].state(sample) is State.HELD
+        assert Carried(sample.ref) in contact.events[side]
+
+
+def test_news_is_not_told_back_to_where_it_came_from() -> None:
+    contact = open_contact()
+    sample = Press(3).make()
+    contact.left.keep(sample)
+    contact.machines[0].announce(sample.ref, MOMENT)
+    contact.run()
+    contact.machines[1].announce(sample.ref, MOMENT)
+    contact.run()
+    assert len(said(contact, Have)) == 1
+
+
+def test_what_arrives_between_the_hellos_is_not_forgotten() -> None:
+    contact = Contact(Node("left"), Node("right"))
+    sample = Press(3).make()
+    contact.left.keep(sample)
+    contact.machines[0].announce(sample.ref, MOMENT)
+    contact.run()
+    assert contact.right.state(sample) is State.HELD
+
+
+def test_a_new_receipt_goes_to_a_peer_in_contact() -> None:
+    left, right = Node("left"), Node("right")
+    known, unknown = Press(3).make(), Press(4).make()
+    for node in (left, right):
+        node.keep(known)
+    contact = Contact(left, right)
+    contact.run()
+    left.acknowledge(known, unknown)
+    for sample in (known, unknown):
+        contact.machines[0].announce_receipt(sample.ref)
+    contact.run()
+    assert right.state(known) is State.ACKED_WITH_BODY
+    assert right.state(unknown) is State.ACKED
+    assert Receipted(known.ref) in contact.events[1]
+    for sample in (known, unknown):
+        contact.machines[1].announce_receipt(sample.ref)
+    before = len(contact.trace)
+    contact.run()
+    assert len(contact.trace) == before
+
+
+def test_a_receipt_for_a_bundle_known_to_be_there_is_short() -> None:
+    contact = open_contact()
+    sample = Press(3).make()
+    contact.left.keep(sample)
+    contact.machines[0].announce(sample.ref, MOMENT)
+    contact.run()
+    contact.left.acknowledge(sample)
+    contact.machines[0].announce_receipt(sample.ref)
+    contact.run()
+    (message,) = said(contact, Acked)
+    assert isinstance(message, Acked)
+    assert (len(message.full), len(message.short)) == (0, 1)
+    assert contact.right.state(sample) is State.ACKED_WITH_BODY
+
+
+# Receipts handed over
+
+
+def test_a_collector_confirms_what_is_handed_over_and_keeps_it_back() -> None:
+    editor, collector = Node("editor", desk=True), Node("collector")
+    collector.custody = Custody(
+        collector.carry,
+        Terms(quota_bytes=1 << 30, collector=True, desk=False),
+        Press(0).entropy,
+        issuers,
+    )
+    samples = [Press(seed).make() for seed in range(3)]
+    editor.keep(*samples)
+    collector.keep(*samples)
+    contact = Contact(editor, collector)
+    contact.run()
+    contact.machines[0].hand_over([sample.receipt for sample in samples if sample.receipt])
+    contact.run()
+    handed = [event for event in contact.events[0] if isinstance(event, HandedOver)]
+    assert {event.ref for event in handed} == {sample.ref for sample in samples}
+    assert not [event for event in contact.events[1] if isinstance(event, Receipted)]
+    assert {collector.state(sample) for sample in samples} == {State.HELD}
+
+
+# Order and room
+
+
+def test_control_takes_at_most_a_quarter_while_data_waits() -> None:
+    left, right = Node("left"), Node("right")
+    press = Press(7)
+    left.keep(*[press.make(size=66560) for _ in range(10)])
+    contact = Contact(left, right, room_bytes=4096)
+    contact.run(messages_max=60)
+    names = [press.make() for _ in range(3000)]
+    left.keep(*names)
+    for sample in names:
+        contact.machines[0].announce(sample.ref, MOMENT)
+    control = data = 0
+    while contact.machines[0]._talk is not None and contact.machines[0]._talk.giver.has_data:
+        for body in contact.machines[0].pull(4096, MOMENT):
+            if isinstance(decode_message(body), Data):
+                data += len(body)
+            else:
+                control += len(body)
+    assert data > 300_000
+    assert control < data / 3 + 64 * 1024 / 3 + 32 * 1024
+
+
+def test_a_flash_steps_in_front_of_a_bulk_bundle() -> None:
+    left, right = Node("left"), Node("right")
+    bulk = Press(8).make(TrafficClass.BULK, size=66560)
+    flash = Press(9).make(TrafficClass.FLASH)
+    left.keep(bulk)
+    contact = Contact(left, right, pace=SMALL, room_bytes=2048)
+    while len(said(contact, Data)) < 10:
+        contact.run(messages_max=1)
+    left.keep(flash)
+    contact.machines[0].announce(flash.ref, MOMENT)
+    contact.run()
+    assert arrived(contact, 1) == [flash.ref, bulk.ref]
+    assert all(times == 1 for times in contact.given.values())
+
+
+def test_a_pull_stays_near_its_room() -> None:
+    left, right = Node("left"), Node("right")
+    left.keep(*Press(10).some(60))
+    contact = Contact(left, right, pace=SMALL, room_bytes=8192)
+    while not contact.run(messages_max=1):
+        for side in (0, 1):
+            bodies = contact.machines[side].pull(2048, MOMENT)
+            assert sum(map(len, bodies)) < 2048 + 9000
+            contact.wires[side].extend(bodies)
+
+
+def test_bulk_is_not_compared_while_much_else_waits() -> None:
+    left, right = Node("left"), Node("right")
+    press = Press(11)
+    left.keep(*[press.make() for _ in range(200)])
+    left.keep(press.make(TrafficClass.BULK))
+    contact = Contact(left, right, pace=SMALL, room_bytes=2048)
+    while not said(contact, Data):
+        contact.run(messages_max=1)
+    assert not [e for e in contact.events[1] if isinstance(e, InSync)]
+    contact.run()
+    classes = [ref.traffic for ref in arrived(contact, 1)]  # type: ignore[attr-defined]  # references
+    assert classes == [TrafficClass.ROUTINE] * 200 + [TrafficClass.BULK]
+
+
+def test_a_full_node_takes_nothing_and_ends_idle() -> None:
+    left, right = Node("left"), Node("right", quota_bytes=20 * 2048)
+    press = Press(12)
+    left.keep(*[press.make() for _ in range(60)])
+    contact = Contact(left, right)
+    contact.run()
+    held = [state for state in right.contents().values() if state is State.HELD]
+    assert len(held) == 20
+    assert all(machine.is_idle for machine in contact.machines)
+
+
+# The tables themselves
+
+
+class Fetching:
+    """A link that notes what it is told to wish for again."""
+
+    def __init__(self) -> None:
+        self.again: list[Name] = []
+
+    def wish_again(self, name: Name) -> None:
+        self.again.append(name)
+
+
+NAME = Name(Press(13).make().ref, 2048, acked=False)
+
+
+def test_a_claim_holds_until_it_is_released_and_then_the_next_is_told() -> None:
+    table, one, two, three = InFlight(), Fetching(), Fetching(), Fetching()
+    assert table.claim(NAME, one)
+    assert not table.claim(NAME, two)
+    assert not table.claim(NAME, two)
+    assert not table.claim(NAME, three)
+    table.release(NAME.ref.id, two)
+    assert not two.again
+    table.release(NAME.ref.id, one)
+    assert (two.again, three.again) == ([NAME], [])
+    assert table.claim(NAME, two)
+    table.release(NAME.ref.id, two)
+    assert (len(two.again), three.again) == (1, [NAME])
+
+
+def test_what_is_finished_or_withdrawn_is_forgotten() -> None:
+    table, one, two = InFlight(), Fetching(), Fetching()
+    table.claim(NAME, one)
+    table.claim(NAME, two)
+    table.withdraw(two)
+    table.release(NAME.ref.id, one)
+    assert not two.again
+    table.claim(NAME, one)
+    table.claim(NAME, two)
+    table.finish(NAME.ref.id)
+    assert not len(table)
+    assert table.claim(NAME, two)
+
+
+def test_what_goes_next_is_class_then_day_then_size_then_arrival() -> None:
+    order: UrgentFirst[int] = UrgentFirst()
+    press = Press(14)
+    flash = press.make(TrafficClass.FLASH, day=TODAY - 4).ref
+    today, before = press.make().ref, press.make(day=TODAY - 2).ref
+    for number, (ref, size) in enumerate(
+        [(before, 2048), (today, 8192), (today, 2048), (today, 2048), (flash, 2048)]
+    ):
+        order.put(ref, size, number)
+    assert order.waiting_bytes == 8192 + 4 * 2048
+    assert [order.pop() for _ in range(6)] == [4, 2, 3, 1, 0, None]
+    assert order.waiting_bytes == 0
