@@ -3,6 +3,7 @@
     scan    first day u32 -> secret                   90 days handed out, 400 kept
     epoch   ref8 -> [first day, days, secret]         deleted 14 days after a day, 30 after a week
     prekey  ref8 -> [secret, psk, byline, used at]    deleted 72 hours after its use
+    used    when u64 ‖ ref8 -> nothing                which prekeys wait to be deleted, and since when
     burnt   ref8 -> byline                            to whom a deleted prekey had been given
 
 See docs/protocol/keys.md.
@@ -31,6 +32,7 @@ WEEK: Final = 7
 _ENTRY_BYTES_MAX: Final = 512
 _REF_BYTES: Final = 8
 _S_MAX: Final = 1 << 40
+_USED_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,9 @@ class DeskKeys:
     def use(self, given: GivenPrekey, now_s: float) -> None:
         """Take note that a prekey has opened its bundle: it is burnt 72 hours later."""
         if not given.used_at_s:
-            self._put(GivenPrekey(given.secret, given.byline, max(1, int(now_s))))
+            used_at_s = max(1, int(now_s))
+            self._put(GivenPrekey(given.secret, given.byline, used_at_s))
+            self._vault.put(shelf.USED, _used_key(used_at_s, given.secret.ref), b"")
 
     def burnt(self, ref: KeyRef) -> bytes | None:
         """Return to whom a prekey that is burnt had been given."""
@@ -159,11 +163,16 @@ class DeskKeys:
 
     def burn(self, now_s: float) -> None:
         """Delete the prekeys that were used more than 72 hours ago."""
-        for ref, value in self._vault.scan(shelf.PREKEY):
-            given = _given(KeyRef(ref), value)
-            if given.used_at_s and given.used_at_s + USED_KEPT_S < now_s:
+        # A desk has given out tens of thousands: only those used are looked at.
+        for key, _ in self._vault.scan(shelf.USED):
+            used_at_s, ref = int.from_bytes(key[:_USED_BYTES], "big"), KeyRef(key[_USED_BYTES:])
+            if used_at_s + USED_KEPT_S >= now_s:
+                return
+            given = self.prekey(ref)
+            if given is not None:
                 self._vault.delete(shelf.PREKEY, ref)
                 self._vault.put(shelf.BURNT, ref, given.byline)
+            self._vault.delete(shelf.USED, key)
 
     def _put(self, given: GivenPrekey) -> None:
         secret = given.secret
@@ -175,3 +184,7 @@ def _given(ref: KeyRef, value: bytes) -> GivenPrekey:
     raw, psk, byline, used_at = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=4)
     secret = PrekeySecret(ref, X25519Secret(as_bytes(raw, 32)), as_bytes(psk, 32))
     return GivenPrekey(secret, as_bytes(byline, 32), as_int(used_at, 0, _S_MAX))
+
+
+def _used_key(used_at_s: int, ref: KeyRef) -> bytes:
+    return used_at_s.to_bytes(_USED_BYTES, "big") + ref

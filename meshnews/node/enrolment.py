@@ -5,11 +5,11 @@ A card is taken in wholly or not at all: everything is verified first, and all
 writes are in the caller's transaction.  See docs/protocol/enrolment.md.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from meshnews.crypto.digest import Label, b2
 from meshnews.crypto.keys import SymmetricKey, X25519Secret
 from meshnews.crypto.words import SafetyWord, safety_words
 from meshnews.desk.bulletin import RelayEntry, RelayFlags
@@ -76,7 +76,7 @@ class Enrolment:
         """Return the request file of this home, the same until a card has answered it.
 
         Raises:
-            Refusal: it belongs to a desk already, and is no reporter asking for a new card.
+            Refusal: it is an editor's that belongs to a desk already, or is a whole desk.
         """
         home = self._home
         stored = self._get(_REQUEST)
@@ -84,6 +84,8 @@ class Enrolment:
             return stored
         if home.identity.role is Role.EDITOR and home.identity.desk is not None:
             raise _has_desk()
+        if home.identity.role is Role.EDITOR and home.identity.endpoint:
+            raise _whole_desk()
         card_key = X25519Secret(home.entropy.draw(32))
         request = self._make(card_key)
         self._put(_CARD_KEY, card_key.raw)
@@ -221,7 +223,10 @@ class Enrolment:
         home.become(replace(home.identity, desk=manifest.desk, notice_key=notice_key))
         home.book.take(Notice(NoticeKind.MANIFEST, signed))
         for bulletin in bulletins:
-            home.book.take(Notice(NoticeKind.BULLETIN, bulletin))
+            # Each held under the card's manifest; this home may know a newer
+            # one, in which its editor is no longer.
+            with contextlib.suppress(PeerError):
+                home.book.take(Notice(NoticeKind.BULLETIN, bulletin))
         home.raise_floor(manifest.floor_time)
         for keys in relays:
             save_relay(home.carry, keys)
@@ -256,7 +261,7 @@ def request_words(request: bytes) -> list[SafetyWord]:
 
 def desk_words(desk: DeskId) -> list[SafetyWord]:
     """Return the eight words that stand for a desk, shown to everybody who joins it."""
-    return safety_words(b2(Label.DESK, desk))
+    return safety_words(desk)
 
 
 def _has_desk() -> Refusal:
@@ -265,4 +270,14 @@ def _has_desk() -> Refusal:
         what="This home belongs to a desk already.",
         meaning="An editor belongs to one desk; its keys are known there.",
         remedy="Make another home with --home to join another desk.",
+    )
+
+
+def _whole_desk() -> Refusal:
+    return Refusal(
+        "whole-desk",
+        what="This home is a whole desk on one machine.",
+        meaning="It is called by others, and no card can bring what they would need for that.",
+        remedy="Make a desk here with `meshnews desk create`, or make a home without --endpoint "
+        "to join one.",
     )

@@ -6,16 +6,21 @@ away for a year publishes what is due when back.  See docs/protocol/keys.md.
 
 from typing import Final
 
+from meshnews.bundle.envelope import even_day
 from meshnews.crypto.keys import Ed25519Secret
 from meshnews.desk.bulletin import Bulletin, RelayEntry, RelayFlags, sign_bulletin
 from meshnews.desk.notice import Notice, NoticeKind
+from meshnews.desk.recall import revocation_id
 from meshnews.ids import Day
+from meshnews.link.rendezvous import mesh_key_on
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.home import Home
 from meshnews.node.identity import Role
-from meshnews.node.notices import Notices
+from meshnews.node.notices import LIFE_DAYS, Notices
 from meshnews.node.person import Person
+from meshnews.node.posting import FILING_DAYS
 from meshnews.node.roster import Roster
+from meshnews.store.port import Vault
 
 TURN_S: Final = 3600.0
 RENEW_DAYS: Final = 7
@@ -30,19 +35,41 @@ class Rotation:
         self._notices = notices
         self._turned_s: float | None = None
         self._day: Day | None = None
+        self._version: int | None = None
 
     def turn(self, *, now: bool = False) -> None:
-        """Publish what is due, once an hour and at a new day; with `now`, at once."""
+        """Publish what is due, once an hour, at a new day or manifest; with `now`, at once."""
         home = self._home
-        due = self._turned_s is None or home.moment.lived_s >= self._turned_s + TURN_S
-        if home.vault is None or not (now or due or self._day != home.moment.today):
+        if home.vault is None or not (now or self._is_due()):
             return
         self._turned_s, self._day = home.moment.lived_s, home.moment.today
+        self._version = self._manifest_version()
+        self._ratchet(home.vault)
         signer = Person(home.vault).sign_key()
         if home.identity.role is not Role.EDITOR or signer is None:
             return
         if home.book.manifest is not None and home.book.manifest.is_editor(signer.public):
             self._publish(signer)
+
+    def _is_due(self) -> bool:
+        moment = self._home.moment
+        if self._turned_s is None or moment.lived_s >= self._turned_s + TURN_S:
+            return True
+        return (self._day, self._version) != (moment.today, self._manifest_version())
+
+    def _manifest_version(self) -> int | None:
+        manifest = self._home.book.manifest
+        return None if manifest is None else manifest.version
+
+    def _ratchet(self, vault: Vault) -> None:
+        """Forget the mesh keys of days that are over, as far as the time floor knows."""
+        person = Person(vault)
+        stored = person.mesh_key()
+        # The day before is kept: a colleague's clock may be a day behind.
+        day = Day(self._home.moment.floor_day - 1)
+        if stored is not None and stored[1] < day:
+            key, day_from = stored
+            person.set_mesh_key(mesh_key_on(key, day_from=day_from, day_to=day), day)
 
     def _publish(self, signer: Ed25519Secret) -> None:
         home = self._home
@@ -61,10 +88,16 @@ class Rotation:
             borne = self._known(NoticeKind.BULLETIN, signer)
             self._notices.publish(borne, issuer, issuer_ends=ends)
         manifest = self._known(NoticeKind.MANIFEST, signer)
-        bearer = home.book.bearer(manifest)
-        if not self._is_borne(manifest) or (
-            bearer is not None and bearer.day + RENEW_DAYS <= home.moment.today
-        ):
+        if not self._is_borne(manifest) or self._is_stale(manifest, ends):
+            self._notices.publish(manifest, issuer, issuer_ends=ends)
+
+    def announce_manifest(self) -> None:
+        """Publish the manifest at once: a root has signed a new one."""
+        home = self._home
+        issuer, ends = DeskKeys(home.open_vault, home.entropy).issuer(), self.issuer_ends()
+        signer = Person(home.open_vault).sign_key()
+        if issuer is not None and ends is not None and signer is not None:
+            manifest = self._known(NoticeKind.MANIFEST, signer)
             self._notices.publish(manifest, issuer, issuer_ends=ends)
 
     def introduce(self, request: bytes) -> None:
@@ -76,8 +109,10 @@ class Rotation:
             self._notices.publish(notice, issuer, issuer_ends=ends)
 
     def _has_changed(self, known: Bulletin, keys: DeskKeys) -> bool:
+        # Version 0 is what its request said of an editor: it has published nothing yet.
         return (
-            known.scan != keys.scan(self._home.moment.today).public
+            known.version == 0
+            or known.scan != keys.scan(self._home.moment.today).public
             or known.relays != self._relays()
         )
 
@@ -86,10 +121,18 @@ class Rotation:
         first = min((epoch.first_day for epoch in known.epochs if epoch.days == 1), default=0)
         return first + RENEW_DAYS <= self._home.moment.today
 
+    def _is_stale(self, notice: Notice, ends: Day) -> bool:
+        """Tell whether its envelope is a week old, and a fresh one would have a later day."""
+        bearer, today = self._home.book.bearer(notice), self._home.moment.today
+        # An issuer at its end certifies the same last day again and again.
+        latest = even_day(Day(min(today, ends - FILING_DAYS - LIFE_DAYS)))
+        return bearer is not None and bearer.day < latest and bearer.day + RENEW_DAYS <= today
+
     def _relays(self) -> tuple[RelayEntry, ...]:
-        records = Roster(self._home.open_vault).relays()
-        own = self._home.identity.relay
-        entries = [record.entry for record in records]
+        home = self._home
+        known = [record.entry for record in Roster(home.open_vault).relays()]
+        entries = [one for one in known if not home.book.is_recalled(revocation_id(one.static))]
+        own = home.identity.relay
         if own is not None:
             flags = RelayFlags.COLLECTOR
             entries.append(RelayEntry(own.static.public, own.notice.public, own.sign.public, flags))

@@ -85,6 +85,9 @@ EPOCH: Final = "epoch"
 PREKEY: Final = "prekey"
 """desk_keys: reference -> [secret, psk, byline key, used at]: private halves of packs given out."""
 
+USED: Final = "used"
+"""desk_keys: when used, u64 s of life ‖ reference -> empty: prekeys that wait to be deleted."""
+
 BURNT: Final = "burnt"
 """desk_keys: reference of a deleted prekey -> byline key it was given to."""
 

@@ -74,8 +74,10 @@ class Giver:
     @property
     def waiting_bytes(self) -> int:
         """About how much is asked for and not yet sent."""
-        begun = [self._current, *self._halted] if self._current else self._halted
-        return self._orders.waiting_bytes + sum(order.size for order in begun if order)
+        begun_bytes = sum(order.size for order in self._halted)
+        if self._current is not None:
+            begun_bytes += self._current.size
+        return self._orders.waiting_bytes + begun_bytes
 
     def name(self, name: Name) -> None:
         """Remember a bundle that is being named to the peer."""

@@ -19,7 +19,7 @@ from meshnews.bundle.receipt import Receipt
 from meshnews.crypto.entropy import Entropy
 from meshnews.errors import OutOfTurn, PeerError
 from meshnews.ids import BundleRef, Day
-from meshnews.limits import FRAME_BYTES_MAX
+from meshnews.limits import FRAME_BYTES_MAX, STALL_S
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
 from meshnews.sync.compare import Sides
@@ -133,6 +133,7 @@ class SyncMachine:
         self._desk = desk
         self._state = SyncState.GREETING
         self._hello: Hello | None = None
+        self._greet_by_s: float | None = None
         self._talk: Talk | None = None
         self._first: list[bytes] = []
         self._reports: list[SyncEvent] = []
@@ -168,10 +169,12 @@ class SyncMachine:
 
     @property
     def deadline_s(self) -> float | None:
-        """When to call `tick`, in seconds of the node's life."""
-        if self._reports:
+        """When to call `tick`, in seconds of the node's life; 0 for at once."""
+        if self._talk is None:
+            return self._greet_by_s if self._state is SyncState.GREETING else None
+        if self._reports or self._talk.taker.is_weighing:
             return 0.0
-        return self._talk.taker.deadline_s if self._talk is not None else None
+        return self._talk.taker.deadline_s
 
     # Starting and ending
 
@@ -179,6 +182,7 @@ class SyncMachine:
         """Begin: both sides say HELLO."""
         assert self._hello is None, "a conversation starts once"
         self._hello = self._greeting(moment)
+        self._greet_by_s = moment.lived_s + STALL_S
         self._first.append(encode_message(self._hello))
 
     def leave(self) -> None:
@@ -288,9 +292,16 @@ class SyncMachine:
         """Do what time demands: give up what the peer is too late with.
 
         Raises:
-            PeerError: a question of the peer that had to wait contradicts itself.
+            PeerError: the peer never said HELLO, or a question of it that had to
+                wait contradicts itself.
         """
         events, self._reports = self._reports, []
+        greet_by_s = self._greet_by_s
+        if self._state is SyncState.GREETING and greet_by_s is not None:
+            if moment.lived_s >= greet_by_s:
+                self.ended()
+                raise OutOfTurn("no HELLO in time")
+            return events
         talk = self._talk
         if talk is not None:
             talk.outbox.cancel(talk.taker.give_up_late(moment))
@@ -332,12 +343,13 @@ class SyncMachine:
                 if data_waits:
                     self._credit = max(self._credit - 3 * len(body), -_CREDIT_BYTES)
                 return body
-        if data_waits:
-            body = talk.giver.next(moment)
-            if body is not None:
-                self._credit = min(self._credit + len(body), _CREDIT_BYTES)
-                return body
-        return talk.next_control(moment)
+        if not data_waits:
+            return None
+        body = talk.giver.next(moment)
+        if body is None:
+            return talk.next_control(moment)
+        self._credit = min(self._credit + len(body), _CREDIT_BYTES)
+        return body
 
     # News, and what other links give up
 

@@ -101,6 +101,7 @@ class Taker:
         self._offers_max = max(4, 2 * window_bytes // WIRE_BYTES[-1])
         self._progress_s = 0.0
         self._resting = False
+        self._weighing = False
 
     # What there is to do
 
@@ -135,6 +136,11 @@ class Taker:
         if top.name.size > SMALL_OFFER_BYTES_MAX:
             return self._offers_open < self._offers_max
         return self._due_before(top) <= self._window // 2
+
+    @property
+    def is_weighing(self) -> bool:
+        """The last `next_want` stopped at its bound: there is more to look at."""
+        return self._weighing
 
     @property
     def deadline_s(self) -> float | None:
@@ -185,6 +191,7 @@ class Taker:
         )
 
     def _next_request(self, moment: Moment) -> _Request | None:
+        self._weighing = False
         if len(self._requests) >= ASKED_MAX:
             return None
         if self._judged and self._due_bytes < self._window:
@@ -197,6 +204,7 @@ class Taker:
             if self._is_worth(wish.name, moment):
                 large = wish.name.size > SMALL_OFFER_BYTES_MAX
                 return _Request(wish, How.OFFER if large else How.DATA)
+        self._weighing = True
         return None
 
     def _has_room_for(self, wish: Wish) -> bool:

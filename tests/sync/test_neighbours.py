@@ -5,14 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from meshnews.errors import OutOfTurn
 from meshnews.ids import TrafficClass
 from meshnews.limits import REQUEST_S_MAX, STALL_S
 from meshnews.store.custody import Custody, Terms
 from meshnews.store.port import State
 from meshnews.sync.layout import decode_message
-from meshnews.sync.machine import Arrived, Carried, HandedOver, InSync, Receipted
+from meshnews.sync.machine import Arrived, Carried, HandedOver, InSync, Receipted, SyncState
 from meshnews.sync.messages import Acked, Cancel, Data, Have, Name, Want
 from meshnews.sync.schedule import InFlight, UrgentFirst
+from meshnews.sync.take import Wish
 from tests.sync.world import (
     MOMENT,
     SMALL,
@@ -167,6 +169,16 @@ def test_a_request_grows_too_old_although_others_move() -> None:
     assert not len(contact.left.inflight)
 
 
+def test_a_peer_that_never_says_hello_is_cut_in_time() -> None:
+    machine = Node("one").machine(dialler=True, session=b"s" * 64)
+    machine.start(MOMENT)
+    assert machine.deadline_s == MOMENT.lived_s + STALL_S
+    machine.tick(MOMENT)
+    with pytest.raises(OutOfTurn):
+        machine.tick(replace(MOMENT, lived_s=MOMENT.lived_s + STALL_S))
+    assert machine.state is SyncState.ENDED
+
+
 # News
 
 
@@ -275,9 +287,10 @@ def test_a_collector_confirms_what_is_handed_over_and_keeps_it_back() -> None:
 def test_control_takes_at_most_a_quarter_while_data_waits() -> None:
     left, right = Node("left"), Node("right")
     press = Press(7)
-    left.keep(*[press.make(size=66560) for _ in range(10)])
+    left.keep(*[press.make(size=8192) for _ in range(100)])
     contact = Contact(left, right, room_bytes=4096)
-    contact.run(messages_max=60)
+    while not said(contact, Data):
+        contact.run(messages_max=1)
     names = [press.make() for _ in range(3000)]
     left.keep(*names)
     for sample in names:
@@ -401,3 +414,22 @@ def test_what_goes_next_is_class_then_day_then_size_then_arrival() -> None:
     assert order.waiting_bytes == 8192 + 4 * 2048
     assert [order.pop() for _ in range(6)] == [4, 2, 3, 1, 0, None]
     assert order.waiting_bytes == 0
+
+
+def test_many_names_of_what_is_held_are_weighed_piece_by_piece() -> None:
+    node, other = Node("node"), Node("other")
+    samples = [Press(15).make(), Press(16).make()]
+    node.keep(samples[0])
+    other.keep(samples[1])
+    contact = Contact(node, other)
+    contact.run()
+    talk = contact.machines[0]._talk
+    assert talk is not None
+    contact.left.custody.forget(samples[1].ref)
+    for _ in range(5000):
+        talk.taker.wish(Wish(Name(samples[0].ref, 2048, acked=False)))
+    talk.taker.wish(Wish(Name(samples[1].ref, 2048, acked=False)))
+    assert contact.machines[0].pull(1 << 20, MOMENT) == []
+    assert contact.machines[0].deadline_s == 0.0
+    assert contact.machines[0].pull(1 << 20, MOMENT)
+    assert contact.machines[0].deadline_s != 0.0
