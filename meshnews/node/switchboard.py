@@ -157,7 +157,7 @@ class Switchboard:
             instance=self._instance,
             entropy=home.entropy,
             pace=pace,
-            desk=home.identity.is_desk,
+            desk=home.identity.is_desk or home.identity.is_collector,
         )
         talk.talking_since_s = home.moment.lived_s
         talk.machine.start(home.moment)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.ids import Day
+from meshnews.node import shelf
 from meshnews.node.birth import create_home
 from meshnews.node.enrolment import Enrolled
 from meshnews.node.home import DAY_ZERO_S
@@ -80,23 +81,16 @@ class Machine:
         self.ask(lambda node: node.work.sweep())
 
     @property
-    def contents(self) -> tuple[object, ...]:
-        """All that its stores hold on shelves, to be compared."""
+    def contents(self) -> list[tuple[str, bytes, bytes]]:
+        """Every record on the shelves of both stores, to be compared."""
         stores = [self.carry] if self.vault is None else [self.carry, self.vault]
-        return tuple(sorted(shelf_contents(store)) for store in stores)
-
-
-def shelf_contents(store: MemoryCarry | MemoryVault) -> list[tuple[str, bytes, bytes]]:
-    """Return every record of a store's shelves, but the clock's."""
-    names = [name for name in vars(shelf_names()).values() if isinstance(name, str)]
-    shelves = {name for name in names if name.isascii() and len(name) < 20}
-    return [(name, key, value) for name in sorted(shelves) for key, value in store.scan(name)]
-
-
-def shelf_names() -> object:
-    from meshnews.node import shelf
-
-    return shelf
+        shelves = sorted(value for name, value in vars(shelf).items() if name.isupper())
+        return [
+            (name, key, value)
+            for store in stores
+            for name in shelves
+            for key, value in store.scan(name)
+        ]
 
 
 def make_home(name: str, role: Role, *, endpoint: bool = False, trusted: bool = True) -> Machine:
@@ -132,9 +126,7 @@ def request_of(joiner: Machine) -> bytes:
     return joiner.ask(lambda node: node.enrolment.request())
 
 
-def card_for(
-    editor: Machine, request: bytes, *, name: str, near: tuple[str, ...] = ()
-) -> bytes:
+def card_for(editor: Machine, request: bytes, *, name: str, near: tuple[str, ...] = ()) -> bytes:
     """Return the card file that an editor makes."""
     return editor.ask(lambda node: node.office.card(request, name=name, near=near)).card
 

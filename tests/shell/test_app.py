@@ -156,7 +156,9 @@ def echo(event: Event) -> Sequence[Effect]:
     return [Send(event.link, event.data.upper())] if isinstance(event, Received) else ()
 
 
-async def test_the_node_is_told_of_its_port_and_of_the_room_on_the_disk(running: Running) -> None:
+async def test_the_node_is_told_of_its_port_and_of_the_room_on_the_disk(
+    running: Running, autojump_clock: MockClock
+) -> None:
     async with running() as daemon:
         assert len(daemon.told(Listening)) == 1
         assert daemon.told(FreeSpace)[0].bytes_free > 0
@@ -164,7 +166,7 @@ async def test_the_node_is_told_of_its_port_and_of_the_room_on_the_disk(running:
         assert len(daemon.told(FreeSpace)) == 3
 
 
-async def test_a_guest_is_served_by_the_node(running: Running) -> None:
+async def test_a_guest_is_served_by_the_node(running: Running, autojump_clock: MockClock) -> None:
     async with running(react=echo) as daemon:
         guest = await daemon.network.transport("guest").open(daemon.address.where)
         await guest.send_all(b"hello")
@@ -172,7 +174,7 @@ async def test_a_guest_is_served_by_the_node(running: Running) -> None:
         assert len(daemon.told(Accepted)) == 1
 
 
-async def test_two_daemons_talk_and_part(running: Running) -> None:
+async def test_two_daemons_talk_and_part(running: Running, autojump_clock: MockClock) -> None:
     network = MemoryNetwork(delay_s=0.05)
 
     def caller(event: Event) -> Sequence[Effect]:
@@ -201,7 +203,9 @@ async def test_two_daemons_talk_and_part(running: Running) -> None:
         ]
 
 
-async def test_finders_show_what_the_node_wants_shown(running: Running) -> None:
+async def test_finders_show_what_the_node_wants_shown(
+    running: Running, autojump_clock: MockClock
+) -> None:
     def react(event: Event) -> Sequence[Effect]:
         return [Advertise((BEACON,))] if isinstance(event, Listening) else ()
 
@@ -212,12 +216,16 @@ async def test_finders_show_what_the_node_wants_shown(running: Running) -> None:
         assert finder.shown[-1].listening == tuple(daemon.told(Listening))
 
 
-async def test_the_configuration_comes_before_the_role(running: Running) -> None:
+async def test_the_configuration_comes_before_the_role(
+    running: Running, autojump_clock: MockClock
+) -> None:
     async with running(config=Config(visibility=Visibility.VEILED)) as daemon:
         assert daemon.finders == []
 
 
-async def test_a_failure_of_the_node_ends_streams_and_not_the_daemon(running: Running) -> None:
+async def test_a_failure_of_the_node_ends_streams_and_not_the_daemon(
+    running: Running, autojump_clock: MockClock
+) -> None:
     def react(event: Event) -> Sequence[Effect]:
         if isinstance(event, Received):
             raise ZeroDivisionError
@@ -237,6 +245,7 @@ async def test_a_failure_of_the_node_ends_streams_and_not_the_daemon(running: Ru
 
 async def test_a_node_that_keeps_failing_ends_the_daemon_with_its_status(
     running: Running,
+    autojump_clock: MockClock,
 ) -> None:
     def react(event: Event) -> Sequence[Effect]:
         raise ZeroDivisionError
@@ -247,7 +256,9 @@ async def test_a_node_that_keeps_failing_ends_the_daemon_with_its_status(
         assert not daemon.stores.is_open
 
 
-async def test_a_part_runs_beside_the_node_and_may_end_all(running: Running) -> None:
+async def test_a_part_runs_beside_the_node_and_may_end_all(
+    running: Running, autojump_clock: MockClock
+) -> None:
     ready = trio.Event()
     part = Part("control", ready.wait, ends_all=True)
     async with running(parts=[part], once_fd=3) as daemon:
@@ -257,7 +268,9 @@ async def test_a_part_runs_beside_the_node_and_may_end_all(running: Running) -> 
         assert daemon.status == 0
 
 
-async def test_a_part_that_fails_is_started_again(running: Running) -> None:
+async def test_a_part_that_fails_is_started_again(
+    running: Running, autojump_clock: MockClock
+) -> None:
     starts: list[float] = []
 
     async def fail() -> None:
@@ -270,7 +283,9 @@ async def test_a_part_that_fails_is_started_again(running: Running) -> None:
         assert daemon.status is None
 
 
-async def test_a_run_for_one_caller_has_no_network(running: Running) -> None:
+async def test_a_run_for_one_caller_has_no_network(
+    running: Running, autojump_clock: MockClock
+) -> None:
     dials = [Dial(1, (Address("memory", "anywhere:1"),))]
 
     def react(event: Event) -> Sequence[Effect]:
@@ -284,7 +299,9 @@ async def test_a_run_for_one_caller_has_no_network(running: Running) -> None:
         assert daemon.network.doorways == {}
 
 
-async def test_the_service_manager_hears_of_the_start_and_of_life(running: Running) -> None:
+async def test_the_service_manager_hears_of_the_start_and_of_life(
+    running: Running, autojump_clock: MockClock
+) -> None:
     notifier = FakeNotifier(watchdog_s=20)
     async with running(notifier=notifier):
         assert notifier.said == ["READY=1"]
@@ -307,7 +324,9 @@ async def test_a_home_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
         await serve_on(InlineWorker(), launch, composition, Surroundings())
 
 
-async def test_effects_for_strange_links_do_no_harm(running: Running) -> None:
+async def test_effects_for_strange_links_do_no_harm(
+    running: Running, autojump_clock: MockClock
+) -> None:
     def react(event: Event) -> Sequence[Effect]:
         link = LinkId(4711)
         return [Send(link, b"x"), Close(link, 1.0)] if isinstance(event, Listening) else ()
@@ -317,7 +336,7 @@ async def test_effects_for_strange_links_do_no_harm(running: Running) -> None:
         assert len(daemon.nodes) == 1
 
 
-async def test_calls_reach_the_node(running: Running) -> None:
+async def test_calls_reach_the_node(running: Running, autojump_clock: MockClock) -> None:
     async with running() as daemon:
         ask = functools.partial(daemon.hosts[0].call, lambda node, clock: len(node.seen))
         assert await ask() == len(daemon.node.seen)

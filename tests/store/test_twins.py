@@ -116,6 +116,29 @@ class Twins(RuleBasedStateMachine):
 
         self.both(work, crash=crash)
 
+    @rule(
+        state=st.sampled_from(State),
+        copies=st.lists(st.integers(0, 2), min_size=8, max_size=8),
+        order=st.permutations(NUMBERS),
+    )
+    def fill(self, state: State, copies: list[int], order: list[int]) -> None:
+        """Add all in one state, in some order, so that every order has ties to break."""
+
+        def work(carry: Carry) -> None:
+            for number in order:
+                entry = entry_of(
+                    number,
+                    state,
+                    traffic=CLASSES[number],
+                    day=DAYS[number % 2],
+                    size=(2048, 8192)[number % 2],
+                    copies=copies[number],
+                )
+                carry.forget(entry.ref)
+                carry.add(entry, body_of(entry))
+
+        self.both(work)
+
     @rule(changed=entries(), crash=st.booleans())
     def change(self, changed: Entry, crash: bool) -> None:
         before = self.memory.carry.entry(changed.ref)

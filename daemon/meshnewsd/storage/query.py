@@ -30,7 +30,7 @@ DYING = (
     f"SELECT {FIELDS} FROM bundle WHERE state < 2 AND dies_at <= ? ORDER BY dies_at, seq LIMIT ?"
 )
 ACKED_BEFORE = (
-    f"SELECT {FIELDS} FROM bundle WHERE state = 3 AND acked_at < ?"
+    f"SELECT {FIELDS} FROM bundle WHERE state = 3 AND pinned = 0 AND acked_at < ?"
     " ORDER BY acked_at, seq LIMIT ?"
 )
 EXPIRED = (
