@@ -304,6 +304,7 @@ class World:
         finally:
             recorder.terminate()
             recorder.wait(timeout=10)
+            recorder.stderr.close()
 
     def close(self) -> None:
         """End every daemon and remove every namespace."""

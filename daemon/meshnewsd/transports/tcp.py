@@ -23,6 +23,13 @@ BACKLOG: Final = 64
 NOTSENT_LOWAT_BYTES: Final = 16 * 1024
 """Unsent bytes that the kernel keeps; what is urgent never waits behind more."""
 
+KEEPALIVE_IDLE_S: Final = 10
+KEEPALIVE_EVERY_S: Final = 5
+KEEPALIVE_TRIES: Final = 3
+UNHEARD_S: Final = 20
+"""A neighbour that walked away closes nothing: its stream ends after some 25 s of
+silence, or 20 s in which it took nothing, so that it can be met afresh."""
+
 BIND_ATTEMPTS: Final = 16
 """Free ports tried until one is free in both families."""
 
@@ -230,4 +237,9 @@ def _tune(sock: trio.socket.SocketType) -> trio.SocketStream:
     """Return a stream that sends at once and keeps little waiting (it sets TCP_NODELAY itself)."""
     stream = trio.SocketStream(sock)
     stream.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, NOTSENT_LOWAT_BYTES)
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_EVERY_S)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_TRIES)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_S * 1000)
     return stream
