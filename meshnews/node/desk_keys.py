@@ -3,7 +3,7 @@
     scan    first day u32 -> secret                   90 days handed out, 400 kept
     epoch   ref8 -> [first day, days, secret]         deleted 14 days after a day, 30 after a week
     prekey  ref8 -> [secret, psk, byline, used at]    deleted 72 hours after its use
-    used    when u64 ‖ ref8 -> nothing                which prekeys wait to be deleted, and since when
+    used    when u64 ‖ ref8 -> nothing                prekeys that wait to be deleted
     burnt   ref8 -> byline                            to whom a deleted prekey had been given
 
 See docs/protocol/keys.md.

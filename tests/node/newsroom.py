@@ -7,7 +7,7 @@ daemon does: in one transaction of both stores, at the machine's own moment.
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.ids import Day
@@ -23,6 +23,7 @@ from meshnews.store.age import Clock
 from meshnews.store.memory import MemoryCarry, MemoryVault
 
 T = TypeVar("T")
+Question: TypeAlias = Callable[[Node], object]
 
 TODAY = Day(2500)
 DAY_S = 86400.0

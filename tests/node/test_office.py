@@ -23,6 +23,7 @@ from tests.node.newsroom import (
     ROOT_PASSPHRASE,
     TODAY,
     Machine,
+    Question,
     card_for,
     enrol,
     enrolled,
@@ -33,11 +34,11 @@ from tests.node.newsroom import (
 )
 
 
-def refused(machine: Machine, question: object) -> str:
+def refused(machine: Machine, question: Question) -> str:
     """Return the code of a refusal, after seeing that nothing was written."""
     before = machine.contents
     with pytest.raises(Refusal) as caught:
-        machine.ask(question)  # type: ignore[arg-type]  # any question will do
+        machine.ask(question)
     assert machine.contents == before
     assert all((caught.value.what, caught.value.meaning, caught.value.remedy))
     assert not machine.node.home.announced
@@ -141,7 +142,7 @@ def test_a_name_is_given_once_capitals_or_not() -> None:
         assert refused(editor, asking(request, "two\nlines")) == "bad-name"
 
 
-def asking(request: bytes, name: str, near: tuple[str, ...] = ()) -> object:
+def asking(request: bytes, name: str, near: tuple[str, ...] = ()) -> Question:
     return lambda node: node.office.card(request, name=name, near=near)
 
 
@@ -193,7 +194,7 @@ def test_no_card_is_made_with_postage_that_nobody_would_honour() -> None:
     editor, _ = make_desk()
     request = request_of(make_home("r", Role.REPORTER))
     editor.later(400 - 16)
-    editor.ask(asking(request, "r"))  # type: ignore[arg-type]  # a question
+    editor.ask(asking(request, "r"))
     editor.later(1)
     assert refused(editor, asking(request, "r")) == "issuer-lapsed"
 
