@@ -28,6 +28,7 @@ from meshnews.node.event import (
     Effect,
     FreeSpace,
     Heard,
+    NetworkAppeared,
     Send,
     Wake,
 )
@@ -41,6 +42,7 @@ from meshnewsd.host import Host, NodeFailed, NodeMachine
 from meshnewsd.peers.doors import Doors
 from meshnewsd.peers.peers import Peers
 from meshnewsd.platform.clock import ClockTrust, MachineClock
+from meshnewsd.platform.interfaces import AddressWatch, list_connected
 from meshnewsd.platform.logs import Log
 from meshnewsd.platform.systemd import READY, STOPPING, WATCHDOG, Notifier
 from meshnewsd.platform.worker import ThreadWorker, Worker
@@ -191,9 +193,21 @@ class _App:
         if is_on:
             run_doors = functools.partial(supervise, "doors", doors.run, weather=(OSError,))
             nursery.start_soon(run_doors)
+            watch = functools.partial(self._watch_cables, peers)
+            nursery.start_soon(functools.partial(supervise, "cables", watch, weather=(OSError,)))
         for finder in finders:
             run_finder = functools.partial(supervise, finder.name, finder.run, weather=(OSError,))
             nursery.start_soon(run_finder)
+
+    async def _watch_cables(self, peers: Peers) -> None:
+        """End streams whose interface has lost its carrier; tell the node of one that has it."""
+        watch = AddressWatch(list_connected)
+        while True:
+            before = watch.addresses
+            now = await watch.changed()
+            peers.cut_from({each.address for each in before - now})
+            if now - before:
+                self._host.offer(NetworkAppeared())
 
     def _hear(self, heard: Heard) -> None:
         # What is refused now is said again by its beacon.

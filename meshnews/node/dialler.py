@@ -130,6 +130,12 @@ class Dialler:
                 dials.append(Dial(target.attempt, target.addresses))
         return dials
 
+    def hurry(self, now_s: float) -> None:
+        """Call at once whom we know an address of: the network has changed."""
+        for target in self.targets.values():
+            target.not_before_s = min(target.not_before_s, now_s)
+            target.backoff_s = BACKOFF_S_MIN
+
     def next_s(self) -> float | None:
         """Return when the next call may be due."""
         return min(

@@ -104,6 +104,11 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkAppeared:
+    """A network can be reached that could not before: who was not there may be now."""
+
+
+@dataclass(frozen=True, slots=True)
 class FreeSpace:
     """How many bytes the disk under the stores has free; told once a minute."""
 
@@ -121,6 +126,7 @@ Event = (
     | Listening
     | Tick
     | FreeSpace
+    | NetworkAppeared
 )
 
 

@@ -30,6 +30,7 @@ from meshnews.node.event import (
     Heard,
     Listening,
     Lost,
+    NetworkAppeared,
     Received,
     Tick,
     Wake,
@@ -126,7 +127,7 @@ class Node:
     def settle(self, clock: Clock) -> list[Effect]:
         """Draw the consequences of what was done since `at`; return the effects."""
         home, moment = self.home, self.home.moment
-        if moment.lived_s >= self._sweep_s:
+        if moment.lived_s >= self._sweep_due_s():
             self._sweep()
         self._spread()
         self.switchboard.effects += self.dialler.due(moment.lived_s)
@@ -149,6 +150,8 @@ class Node:
                 self.switchboard.drained(link)
             case Tick():
                 self._happened(self.switchboard.tick())
+            case NetworkAppeared():
+                self.dialler.hurry(self.home.moment.lived_s)
             case Accepted() | Dialled() | DialFailed() | Lost():
                 self._stream(event)
             case Heard():
@@ -214,13 +217,16 @@ class Node:
         self.home.receipted += swept.acked
         self.work.sweep()
         self.time.save()
+        self._sweep_s = self.home.moment.lived_s + TICK_S_MAX
+
+    def _sweep_due_s(self) -> float:
+        """Return when to sweep: what just happened may have set an earlier time."""
         due_s = self.home.custody.next_s(self.home.moment)
-        latest_s = self.home.moment.lived_s + TICK_S_MAX
-        self._sweep_s = latest_s if due_s is None else min(due_s, latest_s)
+        return self._sweep_s if due_s is None else min(due_s, self._sweep_s)
 
     def _wake_after_s(self, clock: Clock) -> float:
         now_s = self.home.moment.lived_s
-        times = [self._sweep_s, now_s + TICK_S_MAX, now_s + self.presence.due_in_s(clock)]
+        times = [self._sweep_due_s(), now_s + TICK_S_MAX, now_s + self.presence.due_in_s(clock)]
         times += [s for s in (self.switchboard.next_s(), self.dialler.next_s()) if s is not None]
         return max(0.05, min(times) - now_s)
 

@@ -152,7 +152,7 @@ class Admission:
         if not self._may_add(franked, known) or not self._room.make(bundle, franked.kind, moment):
             self._note_lacking(bundle, franked, known, moment)
             return Judgement.NO_ROOM
-        self._displace(displaced)
+        self.displace(displaced)
         self.keep(bundle, franked, known, age_s, moment)
         return Judgement.WANTED
 
@@ -171,7 +171,7 @@ class Admission:
             if displaced is None:
                 franked = None
             else:
-                self._displace(displaced)
+                self.displace(displaced)
         if franked is None:
             if not self.is_news(bundle):
                 if fault is not None:
@@ -182,7 +182,8 @@ class Admission:
         self.keep(bundle, franked, known, age_s, moment)
         return Judgement.WANTED
 
-    def _displace(self, refs: Sequence[BundleRef] | None) -> None:
+    def displace(self, refs: Sequence[BundleRef] | None) -> None:
+        """Let go of what stands above a lower id under the same postage key."""
         for ref in refs or ():
             self._receipts.forget(ref)
             self._carry.forget(ref)

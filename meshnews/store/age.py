@@ -28,7 +28,8 @@ DAY_ZERO_S: Final = 18262 * DAY_S
 """2020-01-01 UTC in seconds since 1970."""
 
 SAVE_S: Final = 300.0
-"""Life is written down this often: what a power cut may cost of it, against wear of the disk."""
+"""Life is written down this often: against wear of the disk.  After a power cut it may
+fall back by as much, so what was to happen in it happens that much later."""
 
 _LIFE: Final = b"life"
 _FLOOR: Final = b"floor"

@@ -234,6 +234,8 @@ class Custody:
             Forged: it is a receipt for another bundle.
             Exceeded: it is for a notice.
         """
+        if ref.traffic is TrafficClass.NOTICE:
+            raise Exceeded("a receipt for a notice")
         if short.id != ref.id:
             raise Forged("a receipt for another bundle")
         known = self._carry.entry(ref)
@@ -247,8 +249,6 @@ class Custody:
         return self._acknowledge_known(known, receipt, moment)
 
     def _acknowledge_known(self, known: Entry, receipt: bytes, moment: Moment) -> Acknowledged:
-        if known.ref.traffic is TrafficClass.NOTICE:
-            raise Exceeded("a receipt for a notice")
         if known.state in {State.ACKED, State.ACKED_WITH_BODY}:
             return Acknowledged.KNOWN
         return self._receipts.take(known, receipt, moment)
@@ -286,6 +286,7 @@ class Custody:
         if self._carry.body(bundle.ref) is not None:
             return
         franked = franked_as_said(bundle)
+        self._admission.displace(self._franking.displaced(bundle, franked))
         self._room.make(bundle, AuthKind.POSTAGE, moment)
         held_back = release_after_s > 0
         state = State.WITHHELD if held_back else State.HELD

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import trio
@@ -87,6 +87,16 @@ class Peers:
         scope = trio.CancelScope()
         self._dials.add(scope)
         self._nursery.start_soon(contain, "dial", functools.partial(self._dial, effect, scope))
+
+    def cut_from(self, hosts: Collection[str]) -> None:
+        """End the streams whose own end is at one of these addresses: their cable was pulled.
+
+        A transport that notices nothing for a minute would else hold on to a
+        neighbour that has long been met again.
+        """
+        for peer in tuple(self._streams.values()):
+            if peer.own_host in hosts:
+                peer.cut()
 
     def forget_all(self) -> None:
         """End every stream and dial without a word: the node that knew them is gone."""

@@ -18,6 +18,7 @@ import trio
 from meshnews.ids import LinkId
 from meshnews.node.event import Drained, Event, Lost, Received
 from meshnewsd.platform.logs import Log
+from meshnewsd.transports.tcp import own_host
 
 RECEIVE_BYTES: Final = 64 * 1024
 """One system call's worth."""
@@ -76,6 +77,11 @@ class PeerStream:
     def is_closing(self) -> bool:
         """Whether the node is done with it."""
         return self._close_after_s is not None
+
+    @property
+    def own_host(self) -> str | None:
+        """The address of our end, for a transport that has such."""
+        return own_host(self._stream)
 
     def send(self, data: bytes) -> None:
         """Write `data` after what was asked before; `Drained` follows when all is taken."""

@@ -3,10 +3,13 @@
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import ifaddr
 import trio
+
+SYSTEM_INTERFACES: Final = Path("/sys/class/net")
 
 POLL_S: Final = 2.0
 """How soon a cable that was plugged in is noticed."""
@@ -44,6 +47,26 @@ def list_addresses() -> frozenset[InterfaceAddress]:
             address = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
             found.add(InterfaceAddress(adapter.name, adapter.index or 0, address))
     return frozenset(found)
+
+
+def list_connected() -> frozenset[InterfaceAddress]:
+    """Return the addresses of interfaces that have a carrier: a cable, an access point.
+
+    Raises:
+        OSError: the kernel does not tell.
+    """
+    found = list_addresses()
+    connected = {name for name in {each.interface for each in found} if _has_carrier(name)}
+    return frozenset(each for each in found if each.interface in connected)
+
+
+def _has_carrier(interface: str) -> bool:
+    try:
+        return (SYSTEM_INTERFACES / interface / "carrier").read_text("ascii").strip() != "0"
+    except OSError:
+        # An interface that is switched off does not say; nor is one of its
+        # streams alive.
+        return False
 
 
 class AddressWatch:

@@ -243,3 +243,14 @@ def _tune(sock: trio.socket.SocketType) -> trio.SocketStream:
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_TRIES)
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_S * 1000)
     return stream
+
+
+def own_host(stream: trio.abc.HalfCloseableStream) -> str | None:
+    """Return the address of our end of a TCP stream, without scope; None for other streams."""
+    if not isinstance(stream, trio.SocketStream):
+        return None
+    try:
+        name = stream.socket.getsockname()
+    except OSError:
+        return None
+    return str(name[0]).partition("%")[0] if name else None
