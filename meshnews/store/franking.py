@@ -18,7 +18,7 @@ from meshnews.bundle.postage import (
     check_bundle,
     decode_auth,
 )
-from meshnews.errors import Forged
+from meshnews.errors import Exceeded, Forged
 from meshnews.ids import AuthKind, BundleRef
 from meshnews.limits import CLOCK_AHEAD_S_MAX
 from meshnews.store.age import DAY_S, Moment
@@ -43,8 +43,9 @@ class Franking:
     def check(self, bundle: Bundle | Offer, moment: Moment) -> Franked | None:
         """Return how a bundle is admitted; None when it is not, through nobody's fault.
 
-        That is so of an issuer not known here, and of a stamped bundle from so far
-        in the future that its day can only be a lie: nothing else would bound it.
+        That is so of an issuer not known here, or known with an earlier last day:
+        the peer may have a newer manifest than we.  And of a stamped bundle from so
+        far in the future that its day can only be a lie: nothing else would bound it.
 
         Raises:
             Malformed, Forged, Exceeded: this copy's postage or stamp is bad.
@@ -54,6 +55,12 @@ class Franking:
         except Forged:
             auth = decode_auth(bundle.auth)
             if isinstance(auth, Postage) and not self._issuers(auth.issuer):
+                return None
+            raise
+        except Exceeded:
+            auth = decode_auth(bundle.auth)
+            if isinstance(auth, Postage) and _is_within(bundle, auth):
+                # Then it is the issuer that it outlives.
                 return None
             raise
         if franked.kind is AuthKind.STAMP and bundle.day > moment.floor_day + _AHEAD_DAYS:
@@ -105,6 +112,11 @@ def franked_as_said(bundle: Bundle) -> Franked:
     if isinstance(auth, Postage):
         return Franked(AuthKind.POSTAGE, auth.key, auth.n)
     return Franked(AuthKind.STAMP, b"", 0)
+
+
+def _is_within(bundle: Bundle | Offer, postage: Postage) -> bool:
+    """Tell whether a bundle claims no more than its postage says."""
+    return bundle.traffic >= postage.traffic and bundle.expiry_day <= postage.expiry_day
 
 
 def _id_of(ref: BundleRef) -> bytes:

@@ -291,6 +291,7 @@ class World:
                 "-s",
                 "0",
                 "-U",
+                "--immediate-mode",
                 "-w",
                 str(to),
             ],  # fmt: skip

@@ -161,6 +161,18 @@ def test_an_issuer_not_known_here_is_nobodys_fault(press: Press, keeper: Keeper)
     assert keeper.take(sample) is Judgement.WANTED
 
 
+def test_an_issuer_whose_time_was_prolonged_elsewhere_is_nobodys_fault(
+    press: Press, keeper: Keeper
+) -> None:
+    sample = press.make()
+    keeper.known = lambda kid: [(key, Day(day - 1)) for key, day in issuers(kid)]
+    assert keeper.take(sample) is Judgement.REFUSED
+    urgent = press.make(TrafficClass.FLASH, key=press.key(traffic=BULK))
+    with pytest.raises(Exceeded):
+        keeper.take(urgent)
+    assert keeper.carry.count_elements() == 0
+
+
 def test_a_stamp_without_its_work_is_forged(press: Press, keeper: Keeper) -> None:
     sample = press.stamped(0)
     lazy = b"\x93\x02\xc4\x08" + bytes(8) + b"\x14"
