@@ -109,9 +109,7 @@ def put(home: Path, bundles: Iterator[Bundle]) -> int:
         store = opened.store
         clock = MachineClock(ClockTrust("trusted"))()
         node = opened.transact(
-            lambda: Node(
-                carry=store.carry, vault=None, entropy=OsEntropy(), settings=Settings()
-            )
+            lambda: Node(carry=store.carry, vault=None, entropy=OsEntropy(), settings=Settings())
         )
         opened.transact(lambda: node.at(clock))
         pending: list[Bundle] = []
