@@ -208,9 +208,6 @@ CLOCK_AHEAD_S_MAX: Final = 400 * 86400
 FLOOR_JUMP_GRACE_S: Final = 3 * 86400.0
 """Bodies expired by a jump of the floor stay this much uptime longer."""
 
-FLOOR_JUMPS_PENDING_MAX: Final = 16
-"""Jumps of the floor whose grace is still running; further ones join the newest."""
-
 COLLECTOR_KEEP_DAYS: Final = 30
 """A desk's machines keep bodies this long after expiry, so that each gets its copy."""
 

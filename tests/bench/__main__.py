@@ -38,7 +38,7 @@ CHUNK_WIRE = 66560
 class Pair:
     """A relay that holds something, and a collector that calls nobody; the relay calls it."""
 
-    def __init__(self, newsroom: Newsroom, issuer: Ed25519Secret, name: str) -> None:
+    def __init__(self, newsroom: "BenchRoom", issuer: Ed25519Secret, name: str) -> None:
         self.giver = newsroom.machines[f"{name}-giver"]
         self.taker = newsroom.machines[f"{name}-taker"]
         self.press = Press(issuer, Day(int(time.time() - 18262 * 86400) // 86400))

@@ -57,7 +57,7 @@ from meshnews.control.request import (
 )
 from meshnews.limits import DISPATCH_TEXT_BYTES_MAX
 from meshnews_cli.main import COMMANDS, program
-from meshnewsd.control.server import Emit
+from meshnewsd.control.server import Emit, Handler
 from tests.cli import examples
 from tests.cli.conftest import RunCommand, StartDaemon
 
@@ -66,7 +66,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def saver(content: bytes) -> object:
+def saver(content: bytes) -> Handler:
     async def handle(
         request: SaveAttachment, descriptors: Sequence[int], emit: Emit
     ) -> AttachmentSaved:

@@ -18,6 +18,7 @@ import apsw
 
 from meshnews.errors import LocalMisuse, MeshnewsError, StoreFull
 from meshnewsd.storage.fault import StoreDamaged, in_use, newer, translate, unreadable
+from meshnewsd.storage.home import sync_folder
 from meshnewsd.storage.schema import Schema
 
 CIPHER: Final = "chacha20"
@@ -179,6 +180,7 @@ def _make_private(path: Path) -> None:
     """Make an empty file that only we can read, unless there is one; SQLite would ask the umask."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        sync_folder(path.parent)
     except FileExistsError:
         return
     except OSError as exc:
