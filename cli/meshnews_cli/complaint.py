@@ -178,6 +178,16 @@ def file_too_large(path: Path, most: int) -> Refusal:
     )
 
 
+def file_empty(path: Path) -> Refusal:
+    """A file that should hold something holds nothing."""
+    return Refusal(
+        "file-empty",
+        what=f"The file {path} is empty.",
+        meaning=f"It was probably not copied to its end. {_UNCHANGED}",
+        remedy="Have it copied again.",
+    )
+
+
 def file_exists(path: Path) -> Refusal:
     """Writing would overwrite something."""
     return Refusal(

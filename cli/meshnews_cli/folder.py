@@ -16,11 +16,11 @@ COPIES_MAX: Final = 1000
 _HASH_BLOCK_BYTES: Final = 1 << 20
 
 
-def read_small(path: Path, bytes_max: int) -> bytes:
+def read_small(path: Path, bytes_max: int, *, may_be_empty: bool = False) -> bytes:
     """Return what is in a file of at most `bytes_max` bytes.
 
     Raises:
-        Refusal: it cannot be read or is larger.
+        Refusal: it cannot be read, is empty, or is larger.
     """
     try:
         with path.open("rb") as file:
@@ -29,6 +29,8 @@ def read_small(path: Path, bytes_max: int) -> bytes:
         raise complaint.unreadable(path, exc) from exc
     if len(body) > bytes_max:
         raise complaint.file_too_large(path, bytes_max)
+    if not body and not may_be_empty:
+        raise complaint.file_empty(path)
     return body
 
 

@@ -27,7 +27,9 @@ def read_text(path: Path) -> str:
         Refusal: it cannot be read, is not plain UTF-8, or is too long.
     """
     if path != STDIN:
-        return plain_text(read_small(path, _RAW_BYTES_MAX), where=f"The file {path}")
+        return plain_text(
+            read_small(path, _RAW_BYTES_MAX, may_be_empty=True), where=f"The file {path}"
+        )
     if sys.stdin.isatty():
         note("Type the text. End it with Ctrl-D on a line of its own.")
     raw = sys.stdin.buffer.read(_RAW_BYTES_MAX + 1)

@@ -73,6 +73,8 @@ def session(access: Access, needs: Needs) -> Iterator[Session]:
             raise refusal.no_home()
         if needs in (Needs.VAULT, Needs.DAEMON) and welcome.locked:
             _unlock(connection, welcome, access)
+            # Who the home is, and whether its clock is believed, lay behind the vault.
+            welcome = connection.ask(Hello(codec.VERSION), Welcome)
         yield Session(connection, welcome)
 
 

@@ -1,16 +1,15 @@
-"""What a daemon may refuse, one sentence each for what happened, what it means, what to do.
+"""What the control room itself refuses: what happened, what it means, what to do.
 
-This module and `desk_refusal` hold every refusal that crosses the control
-socket.  A code never changes its meaning: scripts act on it.  The command line
-has a list of its own for what it finds out before it asks
-(`meshnews_cli.complaint`).
+A refusal is written where the fact behind it is known: those of filing,
+enrolment and vaults stand beside the code that finds them out, in the node and
+the stores, and those that the command line finds out before it asks in
+`meshnews_cli.complaint`.  A code never changes its meaning: scripts act on it.
 
 Arguments are facts of the person's own request; nothing here quotes a file or
 a peer.
 """
 
 from meshnews.errors import Refusal
-from meshnews.limits import DISPATCH_TEXT_BYTES_MAX
 
 _UNCHANGED = "Nothing was changed."
 _NOT_SEALED = "Nothing was sealed, and nothing left this machine."
@@ -37,38 +36,6 @@ def home_exists() -> Refusal:
     )
 
 
-def home_busy() -> Refusal:
-    """Another process has the home open."""
-    return Refusal(
-        "home-busy",
-        what="Another command is at work in this home.",
-        meaning=f"Two may not write to it at once. {_UNCHANGED}",
-        remedy="Wait until it has ended, then try again.",
-    )
-
-
-def home_damaged() -> Refusal:
-    """The stores cannot be opened with the keys of the home."""
-    return Refusal(
-        "home-damaged",
-        what="The stores of this home cannot be opened.",
-        meaning="A file is missing or damaged, or it was destroyed on purpose.",
-        remedy="If you have a copy of the home, put it back; otherwise make a new home and ask "
-        "your desk for a new card.",
-    )
-
-
-def wrong_passphrase() -> Refusal:
-    """The passphrase opens no slot."""
-    return Refusal(
-        "wrong-passphrase",
-        what="The passphrase is wrong.",
-        meaning="The vault stays closed. Nobody, your desk included, can open it without the "
-        "passphrase.",
-        remedy="Try again; look out for the keyboard's language and for capital letters.",
-    )
-
-
 def locked() -> Refusal:
     """The vault is closed and the request needs it."""
     return Refusal(
@@ -80,27 +47,6 @@ def locked() -> Refusal:
     )
 
 
-def wrong_role(needed: str) -> Refusal:
-    """The home's role cannot do this; `needed` names who can, in words."""
-    return Refusal(
-        "wrong-role",
-        what=f"This is work for {needed}, and this home is not one.",
-        meaning=_UNCHANGED,
-        remedy="Name the right home with --home; `meshnews doctor` says what a home is for.",
-    )
-
-
-def no_card() -> Refusal:
-    """The home belongs to no desk yet."""
-    return Refusal(
-        "no-card",
-        what="This home does not belong to a desk yet.",
-        meaning="There is nobody to seal for, and nobody would carry or answer.",
-        remedy="Make a request with `meshnews enrol --request FILE`, give FILE to your desk, and "
-        "take in what it sends back with `meshnews enrol --card FILE`.",
-    )
-
-
 def no_such_item(item: str) -> Refusal:
     """No item begins with what was typed."""
     return Refusal(
@@ -108,69 +54,6 @@ def no_such_item(item: str) -> Refusal:
         what=f"Nothing here is called {item}.",
         meaning=_UNCHANGED,
         remedy="`meshnews status` lists what you filed and `meshnews inbox` what came in.",
-    )
-
-
-def ambiguous_item(item: str) -> Refusal:
-    """Several items begin with what was typed."""
-    return Refusal(
-        "ambiguous-item",
-        what=f"More than one item begins with {item}.",
-        meaning="It is not clear which one is meant.",
-        remedy="Type more of its identifier.",
-    )
-
-
-def text_too_long(size: int, room: int) -> Refusal:
-    """The text of a dispatch or answer does not fit; both in bytes."""
-    return Refusal(
-        "text-too-long",
-        what=f"The text has {size} bytes; at this priority, with these attachments, {room} fit.",
-        meaning=_NOT_SEALED,
-        remedy="Shorten it, file it in parts, file it without --flash, or attach the long part "
-        "as a file.",
-    )
-
-
-def text_not_allowed() -> Refusal:
-    """The text or slug holds characters that a dispatch may not."""
-    return Refusal(
-        "text-not-allowed",
-        what="The text or the slug holds characters that a dispatch may not hold.",
-        meaning=_NOT_SEALED,
-        remedy=f"Use plain UTF-8 text of at most {DISPATCH_TEXT_BYTES_MAX} bytes without control "
-        "characters, and a slug of one word.",
-    )
-
-
-def no_postage() -> Refusal:
-    """No postage is left for this priority or a more urgent one."""
-    return Refusal(
-        "no-postage",
-        what="The postage on your card for this priority is used up.",
-        meaning=f"Relays would not carry the dispatch. {_NOT_SEALED}",
-        remedy="File at another priority, or meet the desk or a colleague who has: new postage "
-        "comes by itself after contact.",
-    )
-
-
-def no_keys() -> Refusal:
-    """There is no key at all to seal with."""
-    return Refusal(
-        "no-keys",
-        what="No key is known that this could be sealed for.",
-        meaning=_NOT_SEALED,
-        remedy="Ask your desk for a new card, or wait for contact with it.",
-    )
-
-
-def card_recalled() -> Refusal:
-    """The home's card was recalled."""
-    return Refusal(
-        "card-recalled",
-        what="The desk has recalled the card of this home.",
-        meaning=f"The desk would not accept what is filed with it. {_NOT_SEALED}",
-        remedy="Speak with your desk over another way; if it was a mistake, ask for a new card.",
     )
 
 
@@ -221,16 +104,6 @@ def save_failed(number: int) -> Refusal:
         what=f"Attachment {number} could not be written.",
         meaning="The disk may be full or have been taken out; no half-written file is left.",
         remedy="Make room or choose another folder, and save again.",
-    )
-
-
-def cannot_answer() -> Refusal:
-    """The item's author cannot be written to, or it has none."""
-    return Refusal(
-        "cannot-answer",
-        what="This item cannot be answered.",
-        meaning="Either nobody is known behind it, or its author's card was recalled.",
-        remedy="Reach the author over another way.",
     )
 
 

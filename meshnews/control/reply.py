@@ -53,7 +53,11 @@ class ReplyBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
 
 
 class Welcome(ReplyBase, frozen=True, tag="welcome", kw_only=True):
-    """Who answers: to `Hello`."""
+    """Who answers: to `Hello`.
+
+    Behind a closed vault nothing is known but that there is a home: while
+    `locked`, neither `role`, `endpoint` nor `clock_sure` says anything.
+    """
 
     version: Annotated[int, Meta(ge=0, le=65535)]
     program: Annotated[str, Meta(max_length=32)]

@@ -47,7 +47,7 @@ class RequestBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
 
 
 class Hello(RequestBase, frozen=True, tag="hello"):
-    """The first request of every connection.  Answer: `Welcome`."""
+    """The first request of every connection, and again after `Unlock`.  Answer: `Welcome`."""
 
     version: Annotated[int, Meta(ge=0, le=65535)]
 

@@ -191,7 +191,7 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
     assert terminal.safe_line(text) == text
 
 
-@pytest.mark.parametrize("text", ["می\u200cخواهم", "क्\u200dष", "\u0600\u0661", "👩\u200d🚒"])
+@pytest.mark.parametrize("text", ["می\u200cشود", "क्\u200dष", "\u0600\u0661", "👩\u200d🚒"])
 def test_scripts_that_need_joiners_are_left_alone(text: str) -> None:
     assert terminal.safe_line(text) == text
 

@@ -211,10 +211,10 @@ async def test_hello_comes_first() -> None:
         assert await asker.is_hung_up()
 
 
-async def test_a_second_hello_is_refused() -> None:
-    async with conversation(table()) as asker:
-        assert await asker.ask(Hello(codec.VERSION)) == Refused.of(refusal.not_understood())
-        assert await asker.is_hung_up()
+async def test_hello_may_be_said_again() -> None:
+    async with conversation(table(inbox=done)) as asker:
+        await asker.greet()
+        assert await asker.ask(Inbox()) == Done()
 
 
 async def test_another_version_is_refused() -> None:

@@ -246,7 +246,6 @@ def _prepare_editor(access: Access, request: Path, output: Path, *, words_compar
 
 
 def _finish_editor(access: Access, request: Path, signed: Path, output: Path) -> None:
-    from meshnews.control.desk_refusal import manifest_unreadable
     from meshnews.control.reply import EditorCardMade
     from meshnews.control.request import DeskEditorSigned
     from meshnews.limits import MANIFEST_BYTES_MAX
@@ -255,8 +254,6 @@ def _finish_editor(access: Access, request: Path, signed: Path, output: Path) ->
     from meshnews_cli.terminal import note, row
 
     body, manifest = _read_request(request), read_small(signed, MANIFEST_BYTES_MAX)
-    if not manifest:
-        raise manifest_unreadable()
     with new_file(output) as fill, session(access, Needs.VAULT) as conversation:
         made = conversation.connection.ask(DeskEditorSigned(manifest, body), EditorCardMade)
         fill(made.card)
@@ -294,7 +291,6 @@ def sign(
     """
     import tempfile
 
-    from meshnews.control.desk_refusal import manifest_unreadable, root_unreadable
     from meshnews.control.reply import ManifestSigned
     from meshnews.control.request import DeskSign
     from meshnews.limits import MANIFEST_BYTES_MAX, ROOT_KEY_BYTES_MAX
@@ -306,10 +302,6 @@ def sign(
         raise complaint.root_file_missing(root_folder)
     manifest = read_small(file, MANIFEST_BYTES_MAX)
     key = read_small(key_path, ROOT_KEY_BYTES_MAX)
-    if not manifest:
-        raise manifest_unreadable()
-    if not key:
-        raise root_unreadable()
     target = _out(output, file, ".signed")
     with tempfile.TemporaryDirectory() as folder, new_file(target) as fill:
         # A home that is not there: a running daemon never sees the root.
@@ -340,14 +332,10 @@ def _report_signed(access: Access, made: "ManifestSigned", target: Path) -> None
 
 
 def _read_request(path: Path) -> bytes:
-    from meshnews.control.desk_refusal import request_unreadable
     from meshnews.limits import REQUEST_BYTES_MAX
     from meshnews_cli.folder import read_small
 
-    body = read_small(path, REQUEST_BYTES_MAX)
-    if not body:
-        raise request_unreadable()
-    return body
+    return read_small(path, REQUEST_BYTES_MAX)
 
 
 def _compare(shown: "SafetyWords", *, is_done: bool) -> None:

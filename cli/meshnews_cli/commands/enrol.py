@@ -54,7 +54,6 @@ def _make_request(access: Access, path: Path) -> None:
 
 
 def _take_card(access: Access, path: Path) -> None:
-    from meshnews.control.desk_refusal import card_unreadable
     from meshnews.control.reply import Enrolled
     from meshnews.control.request import CARD_FILE_BYTES_MAX, EnrolCard
     from meshnews_cli import words
@@ -63,8 +62,6 @@ def _take_card(access: Access, path: Path) -> None:
     from meshnews_cli.terminal import note, say
 
     card = read_small(path, CARD_FILE_BYTES_MAX)
-    if not card:
-        raise card_unreadable()
     with session(access, Needs.VAULT) as conversation:
         taken = conversation.connection.ask(EnrolCard(card), Enrolled)
     if access.as_json:

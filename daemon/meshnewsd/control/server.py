@@ -90,7 +90,8 @@ class _Conversation:
             request = codec.decode_request(frame.body)
         except Malformed:
             return Refused.of(refusal.not_understood()), False
-        if isinstance(request, Hello) == greeted or not _fits(request, frame.descriptors):
+        is_hello = isinstance(request, Hello)
+        if not (greeted or is_hello) or not _fits(request, frame.descriptors):
             return Refused.of(refusal.not_understood()), False
         if isinstance(request, Hello) and request.version != codec.VERSION:
             return Refused.of(refusal.other_version(request.version, codec.VERSION)), False
