@@ -18,7 +18,7 @@ from typing import Final
 
 from meshnews.bundle.chunks import TreeWriter
 from meshnews.bundle.envelope import even_day
-from meshnews.bundle.format import Bundle, parse
+from meshnews.bundle.format import Bundle
 from meshnews.bundle.postage import frank
 from meshnews.bundle.seal import Draft as Envelope
 from meshnews.bundle.seal import Reader, draft, seal
@@ -44,21 +44,19 @@ from meshnews.limits import (
     LIVES_DAYS,
     POSTAGE_IDS_MAX,
     SLUG_CHARS_MAX,
-    WIRE_BYTES,
 )
 from meshnews.node import shelf
 from meshnews.node.dispatch import Attached, Dispatch, Dispatches
 from meshnews.node.home import Home
+from meshnews.node.outbox import Outbox
 from meshnews.node.person import Person
 from meshnews.node.wallet import Wallet
-from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode
+from meshnews.store.reference import key_of, ref_of
 
 LIFE_DAYS: Final = LIVES_DAYS[-1]
 REPLY_KEYS: Final = 4
 _NEVER_S: Final = 1e12
 """The release time of a chunk whose dispatch is not finished."""
-OUTBOX_S: Final = 60
-"""How long the sealed text also lies in the vault."""
 
 
 @dataclass
@@ -104,6 +102,7 @@ class Filing:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._outbox = Outbox(home)
 
     def begin(self, priority: Priority, *, today: Day | None = None) -> FilingDraft:
         """Return a new draft.
@@ -210,7 +209,7 @@ class Filing:
     def _keep_chunks(self, filing: FilingDraft, bundles: list[Bundle]) -> None:
         for bundle in bundles:
             self._home.publish(bundle, release_after_s=_NEVER_S)
-            self._home.carry.put(shelf.DRAFT, _key_of(bundle.ref), filing.id)
+            self._home.carry.put(shelf.DRAFT, key_of(bundle.ref), filing.id)
             filing.parts[-1].append(bundle.ref)
 
     def _frank_chunk(
@@ -353,7 +352,7 @@ class Filing:
         urgent = filing.priority in (Priority.FLASH, Priority.URGENT)
         longest = home.settings.flash_hold_s_max if urgent else home.settings.hold_s_max
         hold_s = 0.0 if now else home.hold_s(longest)
-        self._keep_outbox(bundle, filing.id)
+        self._outbox.keep(bundle, filing.id)
         home.publish(bundle, release_after_s=hold_s)
         self._let_go([ref for part in filing.parts for ref in part], hold_s)
 
@@ -363,7 +362,7 @@ class Filing:
             home.custody.release_own(ref, home.moment, release_after_s=hold_s)
             if hold_s <= 0:
                 home.announced.append(ref)
-            home.carry.delete(shelf.DRAFT, _key_of(ref))
+            home.carry.delete(shelf.DRAFT, key_of(ref))
 
     def _record(self, filing: FilingDraft, ref: BundleRef, slug: str) -> None:
         dispatch = Dispatch(
@@ -385,7 +384,7 @@ class Filing:
 
     def _drop(self, ref: BundleRef) -> None:
         self._home.custody.forget(ref)
-        self._home.carry.delete(shelf.DRAFT, _key_of(ref))
+        self._home.carry.delete(shelf.DRAFT, key_of(ref))
 
     # After a crash --------------------------------------------------------
 
@@ -398,59 +397,18 @@ class Filing:
         home = self._home
         if home.vault is None:
             return
-        finished: set[bytes] = set()
-        for key, value in home.vault.scan(shelf.OUTBOX):
-            _, draft_id, wire = _read_outbox(value)
-            finished.add(draft_id)
-            bundle = parse(wire)
-            if home.custody.entry(bundle.ref) is None:
-                home.publish(bundle, release_after_s=0.0)
-                self._keep_outbox(bundle, draft_id)
-            else:
-                home.vault.delete(shelf.OUTBOX, key)
+        finished = self._outbox.restore()
         for key, draft_id in home.carry.scan(shelf.DRAFT):
             if draft_id in finished:
-                self._let_go([_ref_of(key)], 0.0)
+                self._let_go([ref_of(key)], 0.0)
             else:
-                self._drop(_ref_of(key))
-
-    def _keep_outbox(self, bundle: Bundle, draft_id: bytes) -> None:
-        value = encode([int(self._home.moment.lived_s), draft_id, bundle.wire])
-        self._home.open_vault.put(shelf.OUTBOX, _key_of(bundle.ref), value)
-
-    def tidy(self) -> None:
-        """Forget the copies in the vault whose bundles are on carry since long.
-
-        No transaction lasts OUTBOX_S, so what is older was committed by both
-        stores.
-        """
-        home = self._home
-        if home.vault is None:
-            return
-        for key, value in home.vault.scan(shelf.OUTBOX):
-            since_s, _, _ = _read_outbox(value)
-            if since_s + OUTBOX_S < home.moment.lived_s:
-                home.vault.delete(shelf.OUTBOX, key)
+                self._drop(ref_of(key))
 
 
 def _writing(filing: FilingDraft) -> TreeWriter:
     if filing.writer is None:
         raise LocalMisuse("bytes for no attachment")
     return filing.writer
-
-
-def _read_outbox(value: bytes) -> tuple[int, bytes, bytes]:
-    since_s, draft_id, wire = as_list(decode(value, bytes_max=2 * WIRE_BYTES[-1]), size=3)
-    return as_int(since_s, 0, int(_NEVER_S)), as_bytes(draft_id, 16), as_bytes(wire)
-
-
-def _key_of(ref: BundleRef) -> bytes:
-    return bytes([ref.traffic]) + ref.day.to_bytes(4, "big") + ref.id
-
-
-def _ref_of(key: bytes) -> BundleRef:
-    day = Day(int.from_bytes(key[1:5], "big"))
-    return BundleRef(TrafficClass(key[0]), day, BundleId(key[5:]))
 
 
 def _no_card() -> Refusal:

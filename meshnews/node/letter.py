@@ -26,6 +26,7 @@ from meshnews.limits import ATTACHMENTS_MAX, DAY_MAX, TEXT_CHARS_MAX
 from meshnews.node import shelf
 from meshnews.node.event import Topic
 from meshnews.node.home import Home
+from meshnews.store.reference import key_of
 from meshnews.store.terms import Acknowledged
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, as_text, decode, encode
 
@@ -305,7 +306,7 @@ class Letters:
         if home.identity.is_collector:
             home.custody.acknowledge(receipt, home.moment)
             return
-        home.open_vault.put(shelf.DUE, _key_of(bundle.ref), receipt.encode())
+        home.open_vault.put(shelf.DUE, key_of(bundle.ref), receipt.encode())
         home.due.append(receipt)
 
     def due(self) -> list[Receipt]:
@@ -318,7 +319,7 @@ class Letters:
     def handed_over(self, ref: BundleRef) -> None:
         """Take note that a collector has a receipt on its disk."""
         if self._home.vault is not None:
-            self._home.vault.delete(shelf.DUE, _key_of(ref))
+            self._home.vault.delete(shelf.DUE, key_of(ref))
 
     def release_later(self, bundle: Bundle, purge: bytes, hold_s: float) -> None:
         """Make the receipt of an answer known after a hold."""
@@ -348,7 +349,3 @@ class Letters:
 
 def _leaf_key(letter: bytes, index: int, position: int) -> bytes:
     return letter + bytes([index]) + position.to_bytes(8, "big")
-
-
-def _key_of(ref: BundleRef) -> bytes:
-    return bytes([ref.traffic]) + ref.day.to_bytes(4, "big") + ref.id

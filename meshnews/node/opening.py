@@ -19,7 +19,7 @@ from meshnews.bundle.statement import Kind, Letter, Priority, read
 from meshnews.crypto.keys import PrekeySecret, X25519Secret
 from meshnews.desk.certificate import decode_member, verify_certificate
 from meshnews.errors import PeerError
-from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
+from meshnews.ids import TrafficClass
 from meshnews.node import shelf
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.dispatch import Dispatches
@@ -29,6 +29,7 @@ from meshnews.node.letter import Alarm, Item, Letters, Verdict
 from meshnews.node.notices import Notices
 from meshnews.node.roster import Known, Roster
 from meshnews.node.wallet import Wallet
+from meshnews.store.reference import key_of, ref_of
 
 STEP: Final = 256
 """Bundles tried in one go after the vault was opened."""
@@ -69,7 +70,7 @@ class Opening:
         if home.identity.role is Role.RELAY:
             return
         if home.vault is None:
-            home.carry.put(shelf.UNTRIED, _key_of(bundle.ref), b"")
+            home.carry.put(shelf.UNTRIED, key_of(bundle.ref), b"")
             return
         if self._letters.chunk_arrived(bundle):
             return
@@ -83,7 +84,7 @@ class Opening:
             return
         for key, _ in home.carry.scan(shelf.UNTRIED, at_most=STEP):
             home.carry.delete(shelf.UNTRIED, key)
-            wire = home.custody.body(_ref_of(key))
+            wire = home.custody.body(ref_of(key))
             if wire is not None:
                 self.arrived(parse(wire))
 
@@ -284,12 +285,3 @@ class Opening:
         hold_s = home.hold_s(home.settings.reply_receipt_hold_s_max)
         self._letters.release_later(bundle, purge, hold_s)
         Wallet(home.open_vault, home.entropy).burn_reply_key(found.ref)
-
-
-def _key_of(ref: BundleRef) -> bytes:
-    return bytes([ref.traffic]) + ref.day.to_bytes(4, "big") + ref.id
-
-
-def _ref_of(key: bytes) -> BundleRef:
-    day = Day(int.from_bytes(key[1:5], "big"))
-    return BundleRef(TrafficClass(key[0]), day, BundleId(key[5:]))

@@ -13,6 +13,7 @@ from meshnews.node.home import Home
 from meshnews.node.letter import Letters
 from meshnews.node.notices import Notices
 from meshnews.node.opening import Opening
+from meshnews.node.outbox import Outbox
 from meshnews.node.rotation import Rotation
 
 
@@ -21,6 +22,7 @@ class Work:
 
     def __init__(self, home: Home) -> None:
         self.filing = Filing(home)
+        self.outbox = Outbox(home)
         self.dispatches = Dispatches(home)
         self.notices = Notices(home)
         self.letters = Letters(home)
@@ -55,7 +57,7 @@ class Work:
 
     def sweep(self) -> None:
         """Do what time demands."""
-        self.filing.tidy()
+        self.outbox.tidy()
         self.rotation.turn()
         self.opening.catch_up()
         self.opening.sweep()

@@ -18,10 +18,11 @@ from typing import Final
 from meshnews.bundle.receipt import Receipt
 from meshnews.crypto.entropy import Entropy, shuffled
 from meshnews.errors import Exceeded
-from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
+from meshnews.ids import BundleRef, Day, TrafficClass
 from meshnews.limits import ACKED_BODY_BYTES_MAX, RECEIPTS_UNKNOWN_MAX
 from meshnews.store.age import Moment
 from meshnews.store.port import WITH_BODY, Carry, Entry, State
+from meshnews.store.reference import key_of, ref_of
 from meshnews.store.terms import Acknowledged, Terms
 
 PENDING: Final = "pending"
@@ -184,22 +185,3 @@ class Receipts:
     def _unknown_of(self, issuer: bytes) -> int:
         stored = self._carry.get(UNKNOWN, issuer)
         return 0 if stored is None else int.from_bytes(stored, "big")
-
-
-def key_of(ref: BundleRef) -> bytes:
-    """Return the key of a bundle on a shelf: class, day, identifier.
-
-    Raises:
-        Nothing.
-    """
-    return bytes((ref.traffic,)) + ref.day.to_bytes(4, "big") + ref.id
-
-
-def ref_of(key: bytes) -> BundleRef:
-    """Return the reference that `key_of` made a key of.
-
-    Raises:
-        Nothing: keys come from our own shelves.
-    """
-    day = Day(int.from_bytes(key[1:5], "big"))
-    return BundleRef(TrafficClass(key[0]), day, BundleId(key[5:]))

@@ -1,0 +1,64 @@
+"""Sealed texts that also lie in the vault until carry is known to have them.
+
+    outbox    reference key -> [since s of life, draft id 16, wire form]
+
+The vault commits before carry.  A crash between the two would leave a dispatch
+whose keys are burnt and whose bundle is nowhere; the copy here is put back on
+carry when the node starts.
+"""
+
+from typing import Final
+
+from meshnews.bundle.format import Bundle, parse
+from meshnews.limits import WIRE_BYTES
+from meshnews.node import shelf
+from meshnews.node.home import Home
+from meshnews.store.reference import key_of
+from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode
+
+KEPT_S: Final = 60
+"""No transaction lasts this long, so an older copy was committed by both stores."""
+
+_S_MAX: Final = 1 << 40
+
+
+class Outbox:
+    """The copies of one home."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def keep(self, bundle: Bundle, draft_id: bytes) -> None:
+        """Keep a copy of a bundle that this transaction puts on carry."""
+        value = encode([int(self._home.moment.lived_s), draft_id, bundle.wire])
+        self._home.open_vault.put(shelf.OUTBOX, key_of(bundle.ref), value)
+
+    def restore(self) -> set[bytes]:
+        """Put back on carry what a crash kept from it; return the drafts that were finished."""
+        home = self._home
+        finished: set[bytes] = set()
+        for key, value in home.open_vault.scan(shelf.OUTBOX):
+            _, draft_id, wire = _read(value)
+            finished.add(draft_id)
+            bundle = parse(wire)
+            if home.custody.entry(bundle.ref) is None:
+                home.publish(bundle, release_after_s=0.0)
+                self.keep(bundle, draft_id)
+            else:
+                home.open_vault.delete(shelf.OUTBOX, key)
+        return finished
+
+    def tidy(self) -> None:
+        """Drop the copies whose bundles are on carry since long."""
+        home = self._home
+        if home.vault is None:
+            return
+        for key, value in home.vault.scan(shelf.OUTBOX):
+            since_s, _, _ = _read(value)
+            if since_s + KEPT_S < home.moment.lived_s:
+                home.vault.delete(shelf.OUTBOX, key)
+
+
+def _read(value: bytes) -> tuple[int, bytes, bytes]:
+    since_s, draft_id, wire = as_list(decode(value, bytes_max=2 * WIRE_BYTES[-1]), size=3)
+    return as_int(since_s, 0, _S_MAX), as_bytes(draft_id, 16), as_bytes(wire)
