@@ -1,5 +1,6 @@
 """A dispatch reaches the desk through a relay that cannot read it: real daemons, real networks."""
 
+import contextlib
 import hashlib
 import random
 import time
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from meshnews.store.port import Usage
+from meshnewsd.compose import open_home
 from tests.e2e.newsroom import small_desk
 from tests.e2e.world import Machine, Time, open_world, wait_until
 
@@ -16,6 +19,8 @@ TEXT = ("Алматыда интернет өшірілді. Алаңда ада
     :3000
 ]
 PICTURE_BYTES = 8 * 1024 * 1024
+TEXT_WIRE_BYTES = 8192
+"""The bundle that 3,000 characters of Cyrillic take."""
 
 
 def jpeg(path: Path, size: int) -> bytes:
@@ -24,6 +29,12 @@ def jpeg(path: Path, size: int) -> bytes:
     data = bytes.fromhex("ffd8ffe000104a46494600010100000100010000") + body + b"\xff\xd9"
     path.write_bytes(data)
     return data
+
+
+def held(machine: Machine) -> Usage:
+    """Return what a stopped relay's store holds."""
+    with contextlib.closing(open_home(machine.home, passphrase=None)) as opened:
+        return opened.store.carry.usage()
 
 
 def state_of(reporter: Machine, identifier: str) -> str:
@@ -85,6 +96,20 @@ def test_there_and_back(tmp_path: Path) -> None:
         assert reporter.ask("open", answer["id"])["text"] == "Received. Stay safe."
         for machine in (editor, collector, relay, reporter):
             assert machine.stop() < 2.0
+        # The relay dropped the chunks at once and keeps the small body for six
+        # hours; the collector keeps everything.
+        assert held(relay).by_class[3] == 0
+        small = held(relay).by_class[2]
+        assert small > TEXT_WIRE_BYTES
+        for hours in (0, 7):
+            relay.boot += 1
+            relay.time = Time(f"+{hours}h")
+            relay.start()
+            wait_until(lambda: relay.cli("doctor", check=False), within_s=20, what="it answers")
+            relay.stop()
+        # The answer and its kin, whose receipts the reporter still holds back, stay.
+        assert held(relay).by_class[2] == small - TEXT_WIRE_BYTES
+        assert held(collector).total > PICTURE_BYTES
 
 
 def complete(editor: Machine) -> dict[str, object] | None:
