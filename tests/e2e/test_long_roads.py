@@ -9,7 +9,7 @@ from tests.e2e.newsroom import small_desk
 from tests.e2e.test_there_and_back import complete, crossed, jpeg, neighbours, settled, state_of
 from tests.e2e.world import Machine, Time, World, open_world, wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def pass_on(world: World, *machines: Machine) -> None:
@@ -89,7 +89,6 @@ def all_complete(editor: Machine) -> list[dict[str, object]]:
     return [item for item in items if item["attachments"] == item["attachments_complete"]]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("clockless", [False, True], ids=["clock right", "clock at 1970"])
 def test_a_card_300_days_old_files_and_is_answered(tmp_path: Path, clockless: bool) -> None:
     with open_world(tmp_path) as world:

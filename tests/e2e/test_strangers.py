@@ -12,7 +12,7 @@ from tests.e2e.newsroom import Newsroom, small_desk
 from tests.e2e.test_there_and_back import neighbours
 from tests.e2e.world import PORT, Machine, World, open_world, run, wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 LISTEN_S = 8
 """Longer than a handshake's deadline: an answer would have come by then."""
