@@ -116,8 +116,9 @@ FRAME_S_MAX: Final = 60.0
 """A frame that began must be whole within this."""
 
 NEIGHBOURS_MAX: Final = 8
+NEIGHBOURS_MAX_RELAY: Final = 32
 NEIGHBOURS_MAX_COLLECTOR: Final = 256
-"""Links at once."""
+"""Links at once: a person's machine, a relay, a collector (decision 0103)."""
 
 # Sync
 
@@ -291,6 +292,39 @@ RECALL_BYTES_MAX: Final = 2048
 NOTICE_BYTES_MAX: Final = 64 * 1024
 REFRESH_BYTES_MAX: Final = 64 * 1024
 """Files and payloads of a desk."""
+
+# Enrolment over a link
+
+INVITATION_CHARS_MAX: Final = 256
+"""A typed invitation, spaces and dashes included; one has 58 characters that count."""
+
+INVITATIONS_MAX: Final = 16
+"""Invitations open at once: each is a beacon of its own on every network."""
+
+INVITATION_HOURS_MAX: Final = 30 * 24
+"""Longest life of an invitation: it lies in somebody's pocket all that time."""
+
+ENROLMENT_LINKS_MAX: Final = 4
+"""Links under one invitation; it is meant for one machine, which may be calling again."""
+
+ENROLMENT_LINK_S_MAX: Final = 900.0
+"""Two people compare eight words within this, or the machines call again."""
+
+ENROLMENT_FIRST_S_MAX: Final = 10.0
+"""A caller with an invitation says what it wants within this."""
+
+ENROLMENT_KEEP_S: Final = 20.0
+ENROLMENT_SILENT_S_MAX: Final = 60.0
+"""While people compare, each side shows this often that it is there; else the link is over."""
+
+JOIN_REQUEST_BYTES_MAX: Final = 16 * 1024
+"""A request over a link: a reporter's, with 64 reply keys, has 5,000 bytes."""
+
+CARD_PIECE_BYTES_MAX: Final = 32 * 1024
+"""Of a card in one message; half a frame, as for blocks of bundles."""
+
+CALLERS_REMEMBERED_MAX: Final = 8
+"""Keys that called with one invitation; the second is the alarm, more say nothing new."""
 
 # Control
 

@@ -1,9 +1,12 @@
-"""Identifiers as people type them."""
+"""Identifiers and names as people type them."""
 
 import re
+import unicodedata
 from typing import Final
 
 from meshnews.control.refusal import no_such_item
+from meshnews.limits import NAME_CHARS_MAX
+from meshnews_cli import complaint
 from meshnews_cli.terminal import safe_line
 
 _ID: Final = re.compile(r"[0-9a-z-]{1,64}")
@@ -20,3 +23,15 @@ def item_id(typed: str) -> str:
     if not _ID.fullmatch(item):
         raise no_such_item(safe_line(typed[:_SHOWN_CHARS_MAX]))
     return item
+
+
+def name_of(typed: str) -> str:
+    """Return the name of a person, a relay or a desk in NFC.
+
+    Raises:
+        Refusal: it is not one line of 1 to NAME_CHARS_MAX characters.
+    """
+    name = unicodedata.normalize("NFC", typed).strip()
+    if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isprintable():
+        raise complaint.name_bad(NAME_CHARS_MAX)
+    return name

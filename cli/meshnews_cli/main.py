@@ -14,7 +14,7 @@ USAGE: Final = 2
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "init": ("meshnews_cli.commands.init:init", "Make a home."),
-    "enrol": ("meshnews_cli.commands.enrol:enrol", "Join a desk, by files."),
+    "enrol": ("meshnews_cli.commands.enrol:enrol", "Join a desk, by invitation or by files."),
     "file": ("meshnews_cli.commands.file:file", "Seal a dispatch for the desk and queue it."),
     "status": ("meshnews_cli.commands.status:status", "Show how far dispatches have got."),
     "inbox": ("meshnews_cli.commands.inbox:inbox", "List what has come in."),

@@ -25,8 +25,17 @@ def confirm(question: str) -> None:
         Refusal: they are not, or nobody answered.
     """
     try:
-        agreed = click.confirm(question, default=False, err=True)
+        agreed = are_same(question)
     except click.Abort as exc:
         raise complaint.not_confirmed() from exc
     if not agreed:
         raise complaint.not_confirmed()
+
+
+def are_same(question: str) -> bool:
+    """Ask whether the words are the same; Return alone is a no.
+
+    Raises:
+        click.Abort: nobody answered.
+    """
+    return click.confirm(question, default=False, err=True)

@@ -12,7 +12,7 @@ Everything runs in one nursery and ends with it, within two seconds of a signal.
 import functools
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,13 +22,16 @@ import trio
 from meshnews.errors import LocalMisuse
 from meshnews.node.event import (
     Advertise,
+    Beckon,
     Changed,
     Close,
     Dial,
     Effect,
     FreeSpace,
     Heard,
-    NetworkAppeared,
+    Network,
+    Networks,
+    Relisten,
     Send,
     Wake,
 )
@@ -44,6 +47,7 @@ from meshnewsd.peers.peers import Peers
 from meshnewsd.platform.clock import ClockTrust, MachineClock
 from meshnewsd.platform.interfaces import AddressWatch, list_connected
 from meshnewsd.platform.logs import Log
+from meshnewsd.platform.networks import find_networks
 from meshnewsd.platform.systemd import READY, STOPPING, WATCHDOG, Notifier
 from meshnewsd.platform.worker import ThreadWorker, Worker
 from meshnewsd.supervise import TooManyFailures, supervise
@@ -51,6 +55,9 @@ from meshnewsd.transports.interface import Transport
 from meshnewsd.transports.registry import make_transports
 
 DISK_POLL_S: Final = 60.0
+
+NETWORKS_POLL_S: Final = 5.0
+"""How soon a router is noticed that became known after its network had come."""
 
 EXIT_FAILED: Final = 70
 """The node failed again and again (sysexits.h: EX_SOFTWARE)."""
@@ -129,6 +136,7 @@ class _App:
         self._host = host
         self._visibility = visibility
         self._surroundings = surroundings
+        self._networks: tuple[Network, ...] = ()
         self._status = 0
         self._scope = trio.CancelScope()
 
@@ -165,49 +173,40 @@ class _App:
             ports=(config.port, *config.extra_ports),
             peers=peers,
             post=host.post,
-            is_shy=self._visibility is Visibility.SILENT,
         )
         make_finders = self._surroundings.make_finders
         finders = make_finders(config, self._visibility, self._hear) if is_on else []
-
-        def perform(effect: Effect) -> None:
-            match effect:
-                case Send():
-                    peers.send(effect)
-                case Close():
-                    peers.close(effect)
-                case Dial():
-                    peers.dial(effect)
-                case Advertise(beacons):
-                    doors.show(is_shown=bool(beacons))
-                    for finder in finders:
-                        finder.show(Shown(beacons, doors.listening))
-                case Wake() | Changed():
-                    raise LocalMisuse("the host keeps these to itself")
-
+        outside = _Outside(peers, doors, finders)
         host.attach(
-            perform=perform,
+            perform=outside.perform,
             forget_streams=peers.forget_all,
-            standing=lambda: doors.listening,
+            standing=lambda: (Networks(self._networks), *doors.listening),
         )
-        if is_on:
-            run_doors = functools.partial(supervise, "doors", doors.run, weather=(OSError,))
-            nursery.start_soon(run_doors)
-            watch = functools.partial(self._watch_cables, peers)
-            nursery.start_soon(functools.partial(supervise, "cables", watch, weather=(OSError,)))
-        for finder in finders:
-            run_finder = functools.partial(supervise, finder.name, finder.run, weather=(OSError,))
-            nursery.start_soon(run_finder)
+        if not is_on:
+            return
+        runs: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("doors", doors.run),
+            ("cables", functools.partial(self._watch_cables, peers)),
+            *((finder.name, finder.run) for finder in finders),
+        ]
+        for name, run in runs:
+            nursery.start_soon(functools.partial(supervise, name, run, weather=(OSError,)))
 
     async def _watch_cables(self, peers: Peers) -> None:
-        """End streams whose interface has lost its carrier; tell the node of one that has it."""
+        """End streams whose interface has lost its carrier; tell the node which networks there are.
+
+        A router may become known, or be another, while no address changes.
+        """
         watch = AddressWatch(list_connected)
         while True:
-            before = watch.addresses
-            now = await watch.changed()
-            peers.cut_from({each.address for each in before - now})
-            if now - before:
-                self._host.offer(NetworkAppeared())
+            self._networks = find_networks(watch.addresses)
+            self._host.offer(Networks(self._networks))
+            before, now = watch.addresses, None
+            while now is None and find_networks(before) == self._networks:
+                with trio.move_on_after(NETWORKS_POLL_S):
+                    now = await watch.changed()
+            if now is not None:
+                peers.cut_from({each.address for each in before - now})
 
     def _hear(self, heard: Heard) -> None:
         # What is refused now is said again by its beacon.
@@ -249,6 +248,39 @@ class _App:
             except NodeFailed:
                 continue
             self._surroundings.notifier.say(WATCHDOG)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """Carries out what the node wants done."""
+
+    peers: Peers
+    doors: Doors
+    finders: Sequence[Finder]
+
+    def perform(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self.peers.send(effect)
+            case Close():
+                self.peers.close(effect)
+            case Dial():
+                self.peers.dial(effect)
+            case Advertise() | Beckon():
+                self._advertise(effect)
+            case Relisten(keep_s):
+                self.doors.relisten(keep_s)
+            case Wake() | Changed():
+                raise LocalMisuse("the host keeps these to itself")
+
+    def _advertise(self, effect: Advertise | Beckon) -> None:
+        if isinstance(effect, Advertise):
+            self.doors.show(effect)
+        for finder in self.finders:
+            if isinstance(effect, Advertise):
+                finder.show(Shown(effect.beacons, effect.interfaces, effect.seeks))
+            else:
+                finder.beckon(effect.beacons, effect.after_s)
 
 
 async def watch_disk(home: Path, tell: Callable[[FreeSpace], object]) -> None:

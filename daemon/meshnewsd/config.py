@@ -58,6 +58,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     streams_max: Annotated[int, msgspec.Meta(ge=8, le=4096)] = 320
     """Streams accepted at once, strangers' included."""
 
+    beacon_port: NamedPort = 48721
+    """Where machines of one desk call into a network to find each other; the same for all."""
     service_type: Annotated[str, msgspec.Meta(max_length=60)] = "_relay._tcp"
     """What the home is called on local networks while it is open."""
     process_title: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = "relayd"

@@ -34,6 +34,16 @@ from meshnewsd.platform.worker import ThreadWorker, Worker
 from meshnewsd.storage.home import VERSION_FILE, create_home
 from meshnewsd.storage.keys import create_keys, wants_passphrase
 
+NEED_OTHERS: Final = frozenset(
+    {
+        ask.Watch,
+        ask.Neighbours,
+        *(ask.DeskInvite, ask.DeskPending, ask.DeskConfirm, ask.DeskRefuse, ask.DeskClose),
+        *(ask.EnrolCode, ask.EnrolWait, ask.EnrolAgree, ask.EnrolStop),
+    }
+)
+"""What makes no sense where nobody can be met."""
+
 ENOUGH_S: Final = 5.0
 """How long closing may take."""
 
@@ -90,7 +100,7 @@ class _OnceRun:
             raise refusal.locked()
         await self._ensure_open(None)
         assert self._table is not None, "it was just opened"
-        if kind not in self._table or kind is ask.Watch or kind is ask.Neighbours:
+        if kind not in self._table or kind in NEED_OTHERS:
             raise refusal.needs_daemon()
         return await self._table[kind](request, fds, emit)
 

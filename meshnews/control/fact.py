@@ -158,6 +158,47 @@ class Topic(enum.StrEnum):
     DESK = "desk"
 
 
+class InvitationState(enum.StrEnum):
+    """What has become of an invitation."""
+
+    OPEN = "open"
+    GIVEN = "given"
+    """A card is made for one joiner, and it is not known yet that it is on disk there."""
+    USED = "used"
+    EXPIRED = "expired"
+    CLOSED = "closed"
+
+
+class JoinProgress(enum.StrEnum):
+    """How far a home has come in joining a desk by invitation."""
+
+    IDLE = "idle"
+    SEEKING = "seeking"
+    REACHED = "reached"
+    COMPARING = "comparing"
+    AGREED = "agreed"
+    """This side has agreed; the desk has not, or has not given the card yet."""
+    TAKING = "taking"
+    JOINED = "joined"
+    REFUSED = "refused"
+
+
+class JoinReason(enum.StrEnum):
+    """Why joining was refused."""
+
+    WORDS = "words"
+    """This side said that the words were not the same."""
+    STOPPED = "stopped"
+    UNPROVEN = "unproven"
+    """What came was no card of the desk that the invitation names."""
+    DESK = "desk"
+    """An editor refused, or closed the invitation."""
+    ROLE = "role"
+    """The invitation is for somebody of another role."""
+    CARD = "card"
+    """The desk could not make the card; its editor is told why."""
+
+
 class Phase(enum.StrEnum):
     """What a long request is doing."""
 
@@ -227,6 +268,34 @@ class SafetyWord(Fact, frozen=True):
 
 
 SafetyWords = Annotated[tuple[SafetyWord, ...], Meta(min_length=8, max_length=8)]
+
+
+class InvitationStatus(Fact, frozen=True, kw_only=True):
+    """One invitation of a desk."""
+
+    number: Count
+    role: Role
+    name: Name
+    state: InvitationState
+    ends_at: Moment | None
+    """When it expires; of one that has ended, when it did."""
+    alarm: bool = False
+    """More than one machine has called with it: somebody else has it too."""
+    words_differed: bool = False
+    """A joiner said that the words were not the same."""
+    trouble: Annotated[str, Meta(max_length=1024)] = ""
+    """Why its card could not be made, as `Refusal.what`."""
+
+
+class JoinerStatus(Fact, frozen=True, kw_only=True):
+    """Somebody who has come with an invitation and waits for being confirmed."""
+
+    number: Count
+    """Never given twice: it names these words and no others."""
+    invitation: Count
+    words: SafetyWords
+    joiner_agrees: bool
+    desk_agrees: bool
 
 
 class AttachmentOffer(Fact, frozen=True):

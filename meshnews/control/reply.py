@@ -15,8 +15,12 @@ from meshnews.control.fact import (
     FilingWarning,
     Finding,
     InboxItem,
+    InvitationStatus,
     ItemId,
     ItemKind,
+    JoinerStatus,
+    JoinProgress,
+    JoinReason,
     MaybeName,
     Moment,
     Name,
@@ -24,6 +28,7 @@ from meshnews.control.fact import (
     Phase,
     Priority,
     Role,
+    SafetyWord,
     SafetyWords,
     Sha256,
     Slug,
@@ -38,6 +43,7 @@ from meshnews.limits import (
     ATTACHMENTS_MAX,
     CONTROL_ITEMS_MAX,
     EDITORS_MAX,
+    INVITATION_CHARS_MAX,
     NEIGHBOURS_MAX_COLLECTOR,
     ROOTS_MAX,
 )
@@ -131,6 +137,37 @@ class Enrolled(ReplyBase, frozen=True, tag="enrolled", kw_only=True):
     name: MaybeName
     """The byline, or the relay's name; empty for an editor."""
     valid_until: dt.date | None = None
+
+
+class Invited(ReplyBase, frozen=True, tag="invited", kw_only=True):
+    """To `DeskInvite`: what is given to the joiner, and is told only once."""
+
+    invitation: InvitationStatus
+    code: Annotated[str, Meta(max_length=INVITATION_CHARS_MAX)]
+
+
+class PendingListing(ReplyBase, frozen=True, tag="pending-listing", kw_only=True):
+    """To `DeskPending`, the oldest first; of invitations that ended, the last week's."""
+
+    version: Count
+    invitations: Annotated[tuple[InvitationStatus, ...], Meta(max_length=CONTROL_ITEMS_MAX)]
+    joiners: Annotated[tuple[JoinerStatus, ...], Meta(max_length=CONTROL_ITEMS_MAX)]
+
+
+class JoinStatus(ReplyBase, frozen=True, tag="join-status", kw_only=True):
+    """To `EnrolCode`, `EnrolWait`, `EnrolAgree` and `EnrolStop`."""
+
+    version: Count
+    progress: JoinProgress
+    meeting: Annotated[bytes, Meta(max_length=8)] = b""
+    """Names the link whose words these are, for `EnrolAgree`."""
+    words: Annotated[tuple[SafetyWord, ...], Meta(max_length=8)] = ()
+    """Eight, while they are to be compared."""
+    silences: Count = 0
+    """How often a machine that has the invitation was reached and ended the link wordlessly."""
+    reason: JoinReason | None = None
+    enrolled: Enrolled | None = None
+    """Once it has joined."""
 
 
 class EditorPrepared(ReplyBase, frozen=True, tag="editor-prepared", kw_only=True):
@@ -280,6 +317,9 @@ Reply: TypeAlias = (
     | CardWords
     | CardMade
     | Enrolled
+    | Invited
+    | PendingListing
+    | JoinStatus
     | EditorPrepared
     | ManifestSigned
     | EditorCardMade

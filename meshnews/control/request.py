@@ -11,11 +11,13 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from meshnews.control.fact import AttachmentOffer, ItemId, Name, Priority, Role, Slug, Topic
+from meshnews.control.fact import AttachmentOffer, Count, ItemId, Name, Priority, Role, Slug, Topic
 from meshnews.limits import (
     ATTACHMENTS_MAX,
     DISPATCH_TEXT_BYTES_MAX,
     EDITOR_CARD_BYTES_MAX,
+    INVITATION_CHARS_MAX,
+    INVITATION_HOURS_MAX,
     MANIFEST_BYTES_MAX,
     PASSPHRASE_CHARS_MAX,
     RELAYS_NAMED_ON_CARD,
@@ -95,6 +97,65 @@ class DeskCard(RequestBase, frozen=True, tag="desk-card", kw_only=True):
     relay: Name | None = None
     near: Annotated[tuple[Name, ...], Meta(max_length=RELAYS_NAMED_ON_CARD)] = ()
     confirmed: bool = False
+
+
+class DeskInvite(RequestBase, frozen=True, tag="desk-invite", kw_only=True):
+    """Invite somebody, under exactly one of `byline` and `relay`.  Answer: `Invited`."""
+
+    byline: Name | None = None
+    relay: Name | None = None
+    near: Annotated[tuple[Name, ...], Meta(max_length=RELAYS_NAMED_ON_CARD)] = ()
+    hours: Annotated[int, Meta(ge=1, le=INVITATION_HOURS_MAX)]
+
+
+class DeskPending(RequestBase, frozen=True, tag="desk-pending"):
+    """List invitations and who has come with them.  Answer: `PendingListing`.
+
+    With `after`, it is answered when the listing has another version.
+    """
+
+    after: Count | None = None
+
+
+class DeskConfirm(RequestBase, frozen=True, tag="desk-confirm"):
+    """Say that the words of a joiner are the same on both sides.  Answer: `Done`."""
+
+    joiner: Count
+
+
+class DeskRefuse(RequestBase, frozen=True, tag="desk-refuse"):
+    """Turn a joiner away; its invitation stays open.  Answer: `Done`."""
+
+    joiner: Count
+
+
+class DeskClose(RequestBase, frozen=True, tag="desk-close"):
+    """End an invitation.  Answer: `Done`."""
+
+    invitation: Count
+
+
+class EnrolCode(RequestBase, frozen=True, tag="enrol-code"):
+    """Join by an invitation, or go on with it.  Answer: `JoinStatus`."""
+
+    code: Annotated[str, Meta(max_length=INVITATION_CHARS_MAX)]
+
+
+class EnrolWait(RequestBase, frozen=True, tag="enrol-wait"):
+    """Tell how far joining has come, once it has another version.  Answer: `JoinStatus`."""
+
+    after: Count | None = None
+
+
+class EnrolAgree(RequestBase, frozen=True, tag="enrol-agree"):
+    """Say whether the words of one link are the same on both sides.  Answer: `JoinStatus`."""
+
+    meeting: Annotated[bytes, Meta(min_length=8, max_length=8)]
+    is_same: bool
+
+
+class EnrolStop(RequestBase, frozen=True, tag="enrol-stop"):
+    """Give up joining.  Answer: `JoinStatus`."""
 
 
 class DeskEditor(RequestBase, frozen=True, tag="desk-editor"):
@@ -201,6 +262,15 @@ Request: TypeAlias = (
     | EnrolRequest
     | EnrolCard
     | DeskCard
+    | DeskInvite
+    | DeskPending
+    | DeskConfirm
+    | DeskRefuse
+    | DeskClose
+    | EnrolCode
+    | EnrolWait
+    | EnrolAgree
+    | EnrolStop
     | DeskEditor
     | DeskSign
     | DeskEditorSigned

@@ -55,11 +55,17 @@ class Label(enum.Enum):
     CARD_1 = b"card1"
     CARD_FILE_1 = b"card-file1"
     DESK = b"desk"
+    GIVEN = b"given"
+    GIVEN_1 = b"given1"
+    INVITATION = b"invitation"
+    INVITED = b"invited"
+    JOIN_1 = b"join1"
     RECALL_1 = b"recall1"
     REQUEST = b"request"
     REQUEST_1 = b"request1"
     REV = b"rev"
     ROOT_1 = b"root1"
+    STORED_1 = b"stored1"
 
     # Link
     BCN_KEY = b"bcn-key"
@@ -74,6 +80,9 @@ class Label(enum.Enum):
     LINK_STREAM = b"link-stream"
     LINK_WIRE = b"link-wire"
     MESH_DAY = b"mesh-day"
+
+    # Node
+    NETWORK = b"network"
 
     # Store and sync
     AGE_FLOOR = b"age-floor"

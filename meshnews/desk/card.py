@@ -53,6 +53,7 @@ from meshnews.limits import (
     EDITOR_CARD_BYTES_MAX,
     EDITORS_MAX,
     MANIFEST_BYTES_MAX,
+    MEMBER_BYTES_MAX,
     MEMBERS_MAX,
     POSTAGE_ON_CARD_MAX,
     RELAYS_MAX,
@@ -164,6 +165,26 @@ class RelayRecord:
     beacon_key: SymmetricKey
     name: str
 
+    def encode(self) -> bytes:
+        """Return the canonical encoding: what editors tell each other of a new relay.
+
+        Raises:
+            LocalMisuse: something is out of its range.
+        """
+        return ours(encode(self.fields()), decode_relay_record)
+
+    def fields(self) -> list[Value]:
+        """Return the six fields that are written."""
+        entry = self.entry
+        return [
+            entry.static,
+            entry.notice,
+            entry.sign,
+            int(entry.flags),
+            self.beacon_key.raw,
+            self.name,
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class EditorCard:
@@ -186,15 +207,7 @@ class EditorCard:
             LocalMisuse: something is out of its range, or a relay stands twice.
         """
         relays: list[Value] = [
-            [
-                one.entry.static,
-                one.entry.notice,
-                one.entry.sign,
-                int(one.entry.flags),
-                one.beacon_key.raw,
-                one.name,
-            ]
-            for one in sorted(self.relays, key=lambda one: one.entry.static)
+            one.fields() for one in sorted(self.relays, key=lambda one: one.entry.static)
         ]
         head = _encode_head(EDITOR_TAG, self.manifest, self.bulletins, self.desk_notice_key)
         encoded = encode(
@@ -287,6 +300,15 @@ def decode_editor_card(data: bytes) -> EditorCard:
         relays=records,
         members=tuple(read_member(one) for one in as_list(members, at_most=MEMBERS_MAX)),
     )
+
+
+def decode_relay_record(data: bytes) -> RelayRecord:
+    """Return what one editor told another about a relay.
+
+    Raises:
+        Malformed: `data` is no such record.
+    """
+    return _relay_record(decode(data, bytes_max=MEMBER_BYTES_MAX))
 
 
 def _relay_record(value: Value) -> RelayRecord:

@@ -132,13 +132,12 @@ class _Exchange:
 
     def established(self, peer_static: X25519Public | None, rest: bytes) -> Established:
         send, receive = self._noise.split()
-        rendezvous = self._rendezvous
         return Established(
             send=send,
             receive=receive,
             session_id=self._noise.handshake_hash,
             wire_hash=self._wire_hash,
-            peer=Peer(rendezvous.mode, rendezvous.day, peer_static, self._nonce),
+            peer=Peer(self._rendezvous, peer_static, self._nonce),
             rest=rest,
         )
 

@@ -103,17 +103,25 @@ class Peer:
     """What a finished handshake says of the other side.
 
     Attributes:
-        mode: why the two have met.
-        day: the day of the mesh key; None in other modes.
+        rendezvous: the secret under which the two have met.
         static: the other side's static key: a relay's, to its caller; a joiner's
             or the desk machine's, made for this link alone; else None.
         nonce: of the beacon that was answered; empty if there was none.
     """
 
-    mode: Mode
-    day: Day | None
+    rendezvous: Rendezvous
     static: X25519Public | None
     nonce: bytes
+
+    @property
+    def mode(self) -> Mode:
+        """Why the two have met."""
+        return self.rendezvous.mode
+
+    @property
+    def day(self) -> Day | None:
+        """The day of the mesh key; None in other modes."""
+        return self.rendezvous.day
 
 
 _TARGET_MODE: Final[dict[type, Mode]] = {

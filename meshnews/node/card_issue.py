@@ -23,7 +23,7 @@ from meshnews.desk.pack import PrekeyPack
 from meshnews.desk.recall import revocation_id
 from meshnews.desk.request import RelayRequest, ReporterRequest
 from meshnews.errors import Refusal
-from meshnews.ids import Day, TrafficClass
+from meshnews.ids import Day
 from meshnews.limits import (
     LIVES_DAYS,
     MEMBERS_MAX,
@@ -42,14 +42,8 @@ from meshnews.node.posting import FILING_DAYS, post
 from meshnews.node.roster import Roster, keys_of
 from meshnews.node.rotation import Rotation
 from meshnews.node.seat import CARD_DAYS, Seat, require_not_recalled
-
-CARD_POSTAGE: Final = (
-    (TrafficClass.FLASH, 1, 16),
-    (TrafficClass.ROUTINE, 1, 240),
-    (TrafficClass.ROUTINE, 16, 64),
-    (TrafficClass.BULK, 16, 2100),
-)
-"""Postage on a press card: class, bundles franked by one key, keys."""
+from meshnews.node.stock import CARD_POSTAGE
+from meshnews.node.supply import Supply
 
 COLLECTORS_ON_CARD: Final = RELAYS_ON_CARD_MAX - RELAYS_NAMED_ON_CARD
 OWN_NAME: Final = "desk"
@@ -82,6 +76,19 @@ class CardIssue:
         self._seat = seat
         self._roster = Roster(home.open_vault)
 
+    def check(self, name: str, near: tuple[str, ...], *, is_relay: bool) -> None:
+        """Return if a card under this name could be made for somebody not known yet.
+
+        Raises:
+            Refusal: this editor may not make it, the name is taken, or no relay has
+                one of the names in `near`.
+        """
+        self._require(Role.PUBLISH if is_relay else Role.ENROL)
+        self._require_free(name, b"")
+        self._relays_near(near)
+        if not is_relay:
+            self._postage_ends()
+
     # A reporter -----------------------------------------------------------
 
     def press_card(self, request: ReporterRequest, name: str, near: tuple[str, ...]) -> PressCard:
@@ -94,7 +101,9 @@ class CardIssue:
         self._require(Role.ENROL)
         self._require_new_reporter(request, name)
         ends = self._postage_ends()
-        relays = self._relays_near(near) if near else self._newest_relays()
+        named = self._relays_near(near) if near else self._newest_relays()
+        relays = tuple(map(keys_of, [*self._collectors(), *named]))
+        Supply(self._home).issued(request.byline, relays)
         certificate = self._certify(request, name)
         manifest, bulletins = self._home.book.signed()
         person, notice_key = Person(self._home.open_vault), self._home.identity.notice_key
@@ -106,7 +115,7 @@ class CardIssue:
             manifest=manifest,
             bulletins=bulletins,
             desk_notice_key=notice_key,
-            relays=tuple(map(keys_of, [*self._collectors(), *relays])),
+            relays=relays,
             desk_name=person.desk_name() or "",
             certificate=certificate,
             packs=(self._pack(request),),
@@ -135,7 +144,7 @@ class CardIssue:
         )
         member = Member(certificate, request.reply_scan, request.reply_keys)
         self._roster.add_member(member)
-        self._tell_editors(member)
+        self._tell_editors(member.encode())
         return certificate
 
     def _pack(self, request: ReporterRequest) -> PrekeyPack:
@@ -162,7 +171,7 @@ class CardIssue:
 
     def _postage(self, ends: Day) -> list[PostageKey]:
         made: list[PostageKey] = []
-        for traffic, n, count in CARD_POSTAGE:
+        for (traffic, n), count in CARD_POSTAGE.items():
             made += issue(
                 self._seat.issuer,
                 self._home.entropy,
@@ -173,7 +182,7 @@ class CardIssue:
             )
         return made
 
-    def _tell_editors(self, member: Member) -> None:
+    def _tell_editors(self, record: bytes) -> None:
         """Let the other editors know of a card, sealed to their scan keys."""
         home, seat = self._home, self._seat
         readers = [
@@ -182,7 +191,7 @@ class CardIssue:
             if key != seat.signer.public and Role.OPEN in seat.manifest.roles_of(key)
         ]
         if readers:
-            inner = Inner(Kind.CARD, "", Priority.ROUTINE, cargo=member.encode())
+            inner = Inner(Kind.CARD, "", Priority.ROUTINE, cargo=record)
             desk = seat.manifest.desk
             post(home, inner, readers, signer=seat.signer, issuer=seat.issuer, desk=desk)
 
@@ -205,13 +214,16 @@ class CardIssue:
         record = RelayRecord(entry, beacon, name)
         self._roster.add_relay(record)
         save_relay(self._home.carry, keys_of(record))
+        told = tuple(keys_of(one) for one in others if one.entry.static != entry.static)
+        Supply(self._home).issued(entry.static, told)
+        self._tell_editors(record.encode())
         self._rotation.turn(now=True)
         manifest, bulletins = self._home.book.signed()
         return RelayCard(
             manifest=manifest,
             bulletins=bulletins,
             desk_notice_key=notice_key,
-            relays=tuple(keys_of(one) for one in others if one.entry.static != entry.static),
+            relays=told,
             beacon_key=beacon,
         )
 

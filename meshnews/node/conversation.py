@@ -1,6 +1,9 @@
-"""One stream to a neighbour: its session, and the sync conversation inside it.
+"""One stream to another machine: its session, and what is spoken inside it.
 
-    handshaking --the session stands--> talking --an error, an hour, an end--> gone
+    handshaking --the session stands--> open --an error, an hour, an end--> gone
+
+A neighbour *talks* when what is spoken is a sync conversation; a joiner or the
+desk's machine, enrolling, is no neighbour.
 
 Bytes are made only when the transport has taken all before them, and never
 more than it takes in a tenth of a second, so what is urgent waits no longer
@@ -15,8 +18,10 @@ from meshnews.ids import LinkId
 from meshnews.link.session import LinkSession
 from meshnews.node.dialler import Target
 from meshnews.node.event import Address, Carrier, Send
+from meshnews.node.speaker import Speaker
 from meshnews.store.age import Moment
-from meshnews.sync.machine import SyncMachine, SyncState
+from meshnews.sync.machine import SyncMachine
+from meshnews.sync.messages import Reason
 
 ROOM_BYTES_MIN: Final = 16 * 1024
 ROOM_BYTES_FIRST: Final = 128 * 1024
@@ -35,7 +40,7 @@ class Conversation:
         target: whom we called; None when we were called.
         greeting: the caller's first bytes, until they are sent.
         frame_since_s: since when a message has been coming in and is not whole.
-        machine: the sync conversation, once the session stands.
+        speaker: what is spoken, once the session stands.
         sent, received: bytes so far, records and handshake included.
     """
 
@@ -45,7 +50,7 @@ class Conversation:
     opened_s: float
     address: Address | None = None
     target: Target | None = None
-    machine: SyncMachine | None = None
+    speaker: Speaker | None = None
     instance: bytes = b""
     talking_since_s: float = 0.0
     frame_since_s: float | None = None
@@ -58,17 +63,37 @@ class Conversation:
     _room: int = ROOM_BYTES_FIRST
 
     @property
-    def is_talking(self) -> bool:
+    def is_open(self) -> bool:
         """The session stands."""
+        return self.speaker is not None
+
+    @property
+    def machine(self) -> SyncMachine | None:
+        """The sync conversation, if that is what is spoken."""
+        return self.speaker if isinstance(self.speaker, SyncMachine) else None
+
+    @property
+    def is_talking(self) -> bool:
+        """It is a neighbour: the session stands, and both synchronise."""
         return self.machine is not None
 
     @property
     def is_finished(self) -> bool:
-        """One side has said BYE, and all of ours is with the transport."""
-        machine = self.machine
-        if machine is None or self._waiting or self.session.queued_bytes or machine.queued:
+        """There is nothing more to say, and all of ours is with the transport."""
+        speaker = self.speaker
+        if speaker is None or self._waiting or self.session.queued_bytes or speaker.queued:
             return False
-        return machine.state in {SyncState.LEAVING, SyncState.ENDED}
+        return speaker.is_over
+
+    @property
+    def is_leaving(self) -> bool:
+        """One side has said BYE, but not all of ours is on its way."""
+        return self.machine is not None and self.machine.is_over
+
+    @property
+    def was_crowded_out(self) -> bool:
+        """The other side said that it has no room for us now."""
+        return self.machine is not None and self.machine.dismissed is Reason.FULL
 
     @property
     def is_at_collector(self) -> bool:
@@ -100,7 +125,7 @@ class Conversation:
         data, self.greeting = self.greeting, b""
         if not data:
             self._fill(moment)
-            waiting = WAITING_BYTES if self.machine is not None and self.machine.queued else 0
+            waiting = WAITING_BYTES if self.speaker is not None and self.speaker.queued else 0
             data = self.session.take(self._room, waiting_bytes=waiting)
         if not data:
             return None
@@ -110,6 +135,6 @@ class Conversation:
 
     def _fill(self, moment: Moment) -> None:
         room = self._room - self.session.queued_bytes
-        if self.machine is not None and room > 0:
-            for message in self.machine.pull(room, moment):
+        if self.speaker is not None and room > 0:
+            for message in self.speaker.pull(room, moment):
                 self.session.queue(message)

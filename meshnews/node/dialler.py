@@ -6,29 +6,64 @@
 
 A node calls the relays and collectors that its card names: at the addresses
 its keeper wrote down, and at those where a beacon of theirs was heard.  A
-member also calls other members whose beacon it hears.  A beacon is answered
-at most once per epoch, unless the last call completed its handshake.
+member also calls other members whose beacon it hears, as long as it has fewer
+links than it wants; which of many is left to chance, so that a crowd becomes
+one mesh and not a star.  With all the links it may have it calls none but
+collectors.  A joiner calls the machine that invited it.
+
+An answer to a beacon that meets silence is not tried again with that beacon at
+that address: it was a recording, or somebody else repeats it.  A stream that
+could not be opened, or was closed at once, says nothing of the kind (there may
+be a crowd) and is tried a few times.
 See docs/protocol/discovery.md.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from meshnews.crypto.entropy import Entropy, between
+from meshnews.crypto.entropy import Entropy, between, shuffled
 from meshnews.desk.bulletin import RelayFlags
 from meshnews.desk.pack import RelayKeys
 from meshnews.ids import LinkId
+from meshnews.limits import NEIGHBOURS_MAX
+from meshnews.link import handshake
 from meshnews.link.beacon import Heard
-from meshnews.link.handshake import MemberTarget, RelayTarget
-from meshnews.link.rendezvous import Rendezvous
+from meshnews.link.handshake import InvitationTarget, MemberTarget, RelayTarget
+from meshnews.link.rendezvous import Mode, Rendezvous
 from meshnews.node.event import Address, Dial
 
 BACKOFF_S_MIN: Final = 1.0
 BACKOFF_S_MAX: Final = 20.0
+CROWDED_S_MIN: Final = 60.0
+CROWDED_S_MAX: Final = 900.0
+"""How long to stay away from a neighbour who had no room for us, at first and after many times."""
+
+NEWS_S_MAX: Final = 2.0
+"""Who has something new calls those it stays away from within this time."""
+
 MEMBERS_REMEMBERED_MAX: Final = 64
 """Members' beacons kept at once; each is a nonce and some addresses."""
+
+MEMBER_S_MAX: Final = 2700.0
+"""A member's beacon is worth nothing after the three epochs in which it is answered."""
+
+LINKS_WANTED: Final = 4
+"""With this many links a member calls no more members; it still answers them."""
+
+TRIES_PER_BEACON: Final = 8
+"""Calls that reach nobody at the address of one beacon, before the next beacon."""
+
+CUTS_PER_BEACON: Final = 4
+"""Calls answered by nothing but the end of the stream, at one address, likewise."""
+
+ADDRESSES_HEARD_MAX: Final = 8
+SPOILED_REMEMBERED_MAX: Final = 32
+
+STEADY_S: Final = 10.0
+"""A link that lasted this long was a good one: after its end the backoff begins anew."""
 
 
 @dataclass
@@ -41,10 +76,15 @@ class Target:
         relay: its keys, when it is a relay or collector.
         fixed: addresses its keeper wrote down.
         heard: addresses at which its newest beacon was heard.
+        heard_at_s: when that was.
         nonce: nonce of that beacon; empty: none heard.
         beacon: what it said.
-        spoiled: the nonce of a beacon whose answer met silence: its sender has
-            started afresh since, and is called without it.
+        spoiled: answers that met silence: the nonce of the beacon, and where.
+        cuts: where answers to its newest beacon were cut short, once for each.
+        reached: where the call, or the link, leads that there is now.
+        linked_at_s: when that link was completed.
+        tries: calls since that beacon that reached nobody.
+        twin: another stream to the same machine, which was kept in place of ours.
     """
 
     name: bytes
@@ -52,29 +92,50 @@ class Target:
     relay: RelayKeys | None = None
     fixed: tuple[Address, ...] = ()
     heard: tuple[Address, ...] = ()
+    heard_at_s: float = 0.0
     nonce: bytes = b""
     beacon: Heard[bytes] | None = None
-    answered: bytes = b""
-    spoiled: bytes = b""
+    spoiled: deque[tuple[bytes, Address]] = field(
+        default_factory=lambda: deque(maxlen=SPOILED_REMEMBERED_MAX)
+    )
+    cuts: list[Address] = field(default_factory=list)
+    reached: Address | None = None
+    linked_at_s: float = 0.0
+    tries: int = 0
     attempt: int | None = None
     link: LinkId | None = None
+    twin: LinkId | None = None
     not_before_s: float = 0.0
     backoff_s: float = BACKOFF_S_MIN
+    crowded_s: float = 0.0
     completed: bool = True
     """The last call completed its handshake; true before the first."""
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        """Where to try, the freshest news first."""
-        return tuple(dict.fromkeys((*self.heard, *self.fixed)))
+        """Where to try: first where a beacon was heard, and of these the first heard."""
+        heard = [each for each in self.heard if (self.nonce, each) not in self.spoiled]
+        return tuple(dict.fromkeys((*heard, *self.fixed)))
 
     @property
-    def handshake(self) -> RelayTarget | MemberTarget:
-        """Whom the handshake is for."""
-        if self.relay is None:
+    def handshake(self) -> handshake.Target:
+        """Whom the handshake is for, where the call has reached."""
+        if self.rendezvous.mode is Mode.MEMBER:
             return MemberTarget(self.rendezvous, self.nonce)
-        nonce = b"" if self.nonce == self.spoiled else self.nonce
+        nonce = self.nonce if self._answers_a_beacon else b""
+        if self.relay is None:
+            return InvitationTarget(self.rendezvous, nonce)
         return RelayTarget(self.relay.static, self.rendezvous, nonce)
+
+    @property
+    def _answers_a_beacon(self) -> bool:
+        where = self.reached
+        return where in self.heard and (self.nonce, where) not in self.spoiled
+
+    @property
+    def is_member(self) -> bool:
+        """Nothing is known of it but that it is of our desk."""
+        return self.rendezvous.mode is Mode.MEMBER
 
     @property
     def is_collector(self) -> bool:
@@ -84,7 +145,14 @@ class Target:
     @property
     def is_idle(self) -> bool:
         """Neither linked nor being called."""
-        return self.attempt is None and self.link is None
+        return self.attempt is None and self.link is None and self.twin is None
+
+    @property
+    def may_be_called(self) -> bool:
+        """There is somewhere to call, and something to gain by it."""
+        if not self.is_idle or not self.addresses:
+            return False
+        return bool(self.fixed) or self.tries < TRIES_PER_BEACON
 
 
 @dataclass
@@ -92,10 +160,14 @@ class Dialler:
     """Keeps the targets and says which calls are due."""
 
     entropy: Entropy
+    links_max: int = NEIGHBOURS_MAX
+    """With this many links nobody is called but collectors."""
     targets: dict[bytes, Target] = field(default_factory=dict)
     _attempts: dict[int, Target] = field(default_factory=dict)
     _links: dict[LinkId, Target] = field(default_factory=dict)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    # Who there is -----------------------------------------------------------
 
     def know(self, relay: RelayKeys, fixed: Iterable[Address]) -> None:
         """Add a relay or collector, or learn its new keys and addresses."""
@@ -103,57 +175,99 @@ class Dialler:
         target = self.targets.get(relay.static)
         if target is None:
             target = self.targets[relay.static] = Target(relay.static, rendezvous, relay)
+        if target.rendezvous != rendezvous:
+            # A beacon under the key of before leads to it no more.
+            target.nonce, target.heard, target.beacon = b"", (), None
         target.rendezvous, target.relay, target.fixed = rendezvous, relay, tuple(fixed)
 
-    def hear(
-        self, name: bytes, rendezvous: Rendezvous, nonce: bytes, addresses: Sequence[Address]
-    ) -> None:
-        """Take note of a beacon that was recognised."""
-        target = self.targets.get(name)
-        if target is None:
-            if sum(t.relay is None for t in self.targets.values()) >= MEMBERS_REMEMBERED_MAX:
-                self._forget_a_member()
-            target = self.targets[name] = Target(name, rendezvous)
-        if nonce != target.nonce:
-            target.nonce, target.heard = nonce, ()
-            target.not_before_s, target.backoff_s = 0.0, BACKOFF_S_MIN
-        target.heard = tuple(dict.fromkeys((*addresses, *target.heard)))[:8]
+    def forget(self, name: bytes) -> None:
+        """Call this one no more; a call on its way, or a link, is left to end."""
+        self.targets.pop(name, None)
 
-    def due(self, now_s: float) -> list[Dial]:
-        """Return the calls to make now; each is answered by `opened` or `failed`."""
-        dials = []
-        for _, target in sorted(self.targets.items()):
-            if now_s >= target.not_before_s and self._may_call(target):
-                target.attempt = next(self._numbers)
-                target.answered = target.nonce
-                self._attempts[target.attempt] = target
-                dials.append(Dial(target.attempt, target.addresses))
-        return dials
+    def hear(self, beacon: Heard[bytes], addresses: Sequence[Address], now_s: float) -> Target:
+        """Take note of a beacon that was recognised; return whom it leads to."""
+        target = self.targets.get(beacon.name)
+        if target is None:
+            self._forget_members(now_s)
+            target = self.targets[beacon.name] = Target(beacon.name, beacon.rendezvous)
+        if beacon.nonce != target.nonce:
+            target.nonce, target.heard, target.tries = beacon.nonce, (), 0
+            target.cuts.clear()
+            target.rendezvous = beacon.rendezvous
+            target.not_before_s, target.backoff_s = 0.0, BACKOFF_S_MIN
+        target.beacon, target.heard_at_s = beacon, now_s
+        # Whoever repeats it from elsewhere comes after its sender.
+        heard = dict.fromkeys((*target.heard, *addresses))
+        target.heard = tuple(heard)[:ADDRESSES_HEARD_MAX]
+        return target
+
+    def _forget_members(self, now_s: float) -> None:
+        """Make room for one more member: drop what is stale, else the one heard longest ago."""
+        members = [t for t in self.targets.values() if t.is_member and t.is_idle]
+        for target in members:
+            if target.heard_at_s < now_s - MEMBER_S_MAX:
+                del self.targets[target.name]
+        if sum(t.is_member for t in self.targets.values()) >= MEMBERS_REMEMBERED_MAX:
+            left = [t for t in members if t.name in self.targets]
+            if left:
+                del self.targets[min(left, key=lambda t: (t.heard_at_s, t.name)).name]
+
+    # When -------------------------------------------------------------------
+
+    def due(self, now_s: float, *, links: int = 0) -> list[Dial]:
+        """Return the calls to make now; each is answered by `opened` or `failed`.
+
+        Args:
+            now_s: the moment, in seconds of life.
+            links: how many neighbours are in contact.
+        """
+        ready = [target for target in self._callable(links) if now_s >= target.not_before_s]
+        ready.sort(key=lambda target: target.name)
+        members = [target for target in ready if target.is_member]
+        called = [self._call(target) for target in ready if not target.is_member]
+        if members:
+            wanted = LINKS_WANTED - links - len(self._attempts)
+            chosen = shuffled(self.entropy, members)[: max(wanted, 0)]
+            called += [self._call(target) for target in chosen]
+        return called
+
+    def _callable(self, links: int) -> Iterator[Target]:
+        """Yield whom there is a use in calling, with so many neighbours in contact."""
+        links += len(self._attempts)
+        for target in self.targets.values():
+            enough = LINKS_WANTED if target.is_member else self.links_max
+            if target.may_be_called and (links < enough or target.is_collector):
+                yield target
+
+    def _call(self, target: Target) -> Dial:
+        target.attempt = next(self._numbers)
+        self._attempts[target.attempt] = target
+        return Dial(target.attempt, target.addresses)
+
+    def next_s(self, *, links: int = 0) -> float | None:
+        """Return when the next call may be due."""
+        return min((target.not_before_s for target in self._callable(links)), default=None)
 
     def hurry(self, now_s: float) -> None:
         """Call at once whom we know an address of: the network has changed."""
         for target in self.targets.values():
             target.not_before_s = min(target.not_before_s, now_s)
-            target.backoff_s = BACKOFF_S_MIN
+            target.backoff_s, target.tries = BACKOFF_S_MIN, 0
 
-    def next_s(self) -> float | None:
-        """Return when the next call may be due."""
-        return min(
-            (t.not_before_s for t in self.targets.values() if self._may_call(t)), default=None
-        )
+    def has_news(self, now_s: float) -> None:
+        """Do not stay away from those who had no room: there is something to bring them."""
+        for _, target in sorted(self.targets.items()):
+            if target.not_before_s > now_s + NEWS_S_MAX and target.completed:
+                target.not_before_s = now_s + between(self.entropy, 0.0, NEWS_S_MAX)
 
-    def _may_call(self, target: Target) -> bool:
-        if not target.is_idle or not target.addresses:
-            return False
-        if target.fixed or target.completed:
-            return True
-        return target.nonce != target.answered
+    # What became of a call --------------------------------------------------
 
-    def opened(self, attempt: int, link: LinkId) -> Target | None:
-        """Take note that a call reached a stream; return whom it was for."""
+    def opened(self, attempt: int, link: LinkId, where: Address) -> Target | None:
+        """Take note that a call reached a stream at `where`; return whom it was for."""
         target = self._attempts.pop(attempt, None)
         if target is not None:
             target.attempt, target.link, target.completed = None, link, False
+            target.reached = where
             self._links[link] = target
         return target
 
@@ -161,32 +275,62 @@ class Dialler:
         """Take note that a call reached nobody."""
         target = self._attempts.pop(attempt, None)
         if target is not None:
-            target.attempt, target.completed = None, False
+            target.attempt = None
+            target.tries += 1
             self._back_off(target, now_s)
 
-    def completed(self, link: LinkId) -> None:
+    def completed(self, link: LinkId, now_s: float) -> None:
         """Take note that the handshake on `link` was completed."""
         target = self._links.get(link)
         if target is not None:
-            target.completed, target.backoff_s = True, BACKOFF_S_MIN
+            target.completed, target.tries, target.linked_at_s = True, 0, now_s
 
-    def ended(self, link: LinkId, now_s: float) -> None:
-        """Take note that a stream has ended."""
-        target = self._links.pop(link, None)
+    def shares(self, link: LinkId, kept: LinkId) -> None:
+        """Take note that `link`, about to end, leads where the stream `kept` leads already."""
+        target = self._links.get(link)
         if target is not None:
-            target.link = None
-            if not target.completed:
-                target.spoiled = target.nonce
-            self._back_off(target, now_s)
+            target.twin = kept
+
+    def ended(
+        self, link: LinkId, now_s: float, *, crowded: bool = False, cut: bool = False
+    ) -> None:
+        """Take note that a stream has ended.
+
+        Args:
+            link: the stream.
+            now_s: the moment, in seconds of life.
+            crowded: the other side said that it has no room for it.
+            cut: it was the other side, or the network, that ended it.
+        """
+        for twin in self.targets.values():
+            if twin.twin == link:
+                twin.twin = None
+                self._back_off(twin, now_s)
+        target = self._links.pop(link, None)
+        if target is None:
+            return
+        target.link = None
+        if crowded:
+            target.crowded_s = min(max(CROWDED_S_MIN, target.crowded_s * 2), CROWDED_S_MAX)
+            target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.crowded_s
+            return
+        if not target.completed:
+            self._unanswered(target, cut=cut)
+        elif now_s >= target.linked_at_s + STEADY_S:
+            target.backoff_s, target.crowded_s = BACKOFF_S_MIN, 0.0
+        self._back_off(target, now_s)
+
+    @staticmethod
+    def _unanswered(target: Target, *, cut: bool) -> None:
+        where = target.reached
+        assert where is not None, "a link that leads nowhere"
+        if cut:
+            target.cuts.append(where)
+        if not cut or target.cuts.count(where) >= CUTS_PER_BEACON:
+            target.spoiled.append((target.nonce, where))
 
     def _back_off(self, target: Target, now_s: float) -> None:
         # Spread out, so that machines that lost each other together do not
         # call each other in step for ever.
         target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.backoff_s
         target.backoff_s = min(target.backoff_s * 2, BACKOFF_S_MAX)
-
-    def _forget_a_member(self) -> None:
-        for name, target in sorted(self.targets.items()):
-            if target.relay is None and target.is_idle:
-                del self.targets[name]
-                return

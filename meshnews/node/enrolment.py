@@ -1,4 +1,4 @@
-"""Joining a desk by files: the request of this home, and taking in the card that answers it.
+"""Joining a desk: the request of this home, and taking in the card that answers it.
 
 A request is made once and given out again as it was until its card has come.
 A card is taken in wholly or not at all: everything is verified first, and all
@@ -6,7 +6,7 @@ writes are in the caller's transaction.  See docs/protocol/enrolment.md.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -37,11 +37,11 @@ from meshnews.desk.request import (
 from meshnews.errors import PeerError, Refusal
 from meshnews.ids import Day, DeskId
 from meshnews.limits import REPLY_KEYS_IN_REQUEST
-from meshnews.node import shelf
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.event import Topic
 from meshnews.node.home import Home
 from meshnews.node.identity import Role, save_relay, with_beacon_key
+from meshnews.node.own_values import OwnValues
 from meshnews.node.person import Person
 from meshnews.node.roster import Roster, keys_of
 from meshnews.node.wallet import Wallet
@@ -66,11 +66,20 @@ class Enrolled:
     expiry_day: Day | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """Whose a card must be."""
+
+    desk: DeskId | None
+    proven: Callable[[Manifest], None]
+
+
 class Enrolment:
-    """The joiner's side of enrolment by files."""
+    """The joiner's side of enrolment: its request, and the card that answers it."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._values = OwnValues(home)
 
     def request(self) -> bytes:
         """Return the request file of this home, the same until a card has answered it.
@@ -79,7 +88,7 @@ class Enrolment:
             Refusal: it is an editor's that belongs to a desk already, or is a whole desk.
         """
         home = self._home
-        stored = self._get(_REQUEST)
+        stored = self._values.get(_REQUEST)
         if stored is not None:
             return stored
         if home.identity.role is Role.EDITOR and home.identity.desk is not None:
@@ -88,8 +97,8 @@ class Enrolment:
             raise _whole_desk()
         card_key = X25519Secret(home.entropy.draw(32))
         request = self._make(card_key)
-        self._put(_CARD_KEY, card_key.raw)
-        self._put(_REQUEST, request)
+        self._values.put(_CARD_KEY, card_key.raw)
+        self._values.put(_REQUEST, request)
         return request
 
     def _make(self, card_key: X25519Secret) -> bytes:
@@ -126,14 +135,25 @@ class Enrolment:
             )
         return sign_request(request, signer)
 
-    def take_card(self, file: bytes) -> Enrolled:
+    def take_card(
+        self,
+        file: bytes,
+        *,
+        desk: DeskId | None = None,
+        proven: Callable[[Manifest], None] = lambda _: None,
+    ) -> Enrolled:
         """Take in the card that a desk made for this home's request.
+
+        Args:
+            file: the card file.
+            desk: whose it must be; None: of the home's own, or of any.
+            proven: raises PeerError for a manifest by which it is not the desk's.
 
         Raises:
             Refusal: there is no request, the card does not answer it, or it is of
                 another desk than this home's.
         """
-        request, raw_key = self._get(_REQUEST), self._get(_CARD_KEY)
+        request, raw_key = self._values.get(_REQUEST), self._values.get(_CARD_KEY)
         if request is None or raw_key is None:
             raise Refusal(
                 "no-request",
@@ -144,7 +164,7 @@ class Enrolment:
             )
         try:
             card = open_card(file, X25519Secret(raw_key), request=words_digest(request))
-            enrolled = self._take(card)
+            enrolled = self._take(card, _Expected(desk or self._home.identity.desk, proven))
         except PeerError as exc:
             raise Refusal(
                 "card-unproven",
@@ -152,26 +172,27 @@ class Enrolment:
                 meaning="Nothing was taken in.",
                 remedy="Ask the desk for the card again, and compare the words of the request.",
             ) from exc
-        self._delete(_REQUEST)
-        self._delete(_CARD_KEY)
+        self._values.delete(_REQUEST)
+        self._values.delete(_CARD_KEY)
         self._home.tell(Topic.DESK)
         return enrolled
 
-    def _take(self, encoded: bytes) -> Enrolled:
+    def _take(self, encoded: bytes, expected: _Expected) -> Enrolled:
         match self._home.identity.role:
             case Role.REPORTER:
-                return self._take_press(decode_press_card(encoded))
+                return self._take_press(decode_press_card(encoded), expected)
             case Role.RELAY:
-                return self._take_relay(decode_relay_card(encoded))
+                return self._take_relay(decode_relay_card(encoded), expected)
             case Role.EDITOR:
-                return self._take_editor(decode_editor_card(encoded))
+                return self._take_editor(decode_editor_card(encoded), expected)
 
-    def _take_press(self, card: PressCard) -> Enrolled:
+    def _take_press(self, card: PressCard, expected: _Expected) -> Enrolled:
         home = self._home
         person = Person(home.open_vault)
         signer = person.sign_key()
         assert signer is not None, "a reporter without a byline key"
-        manifest = card.verify(signer.public, desk=home.identity.desk).manifest
+        manifest = card.verify(signer.public, desk=expected.desk).manifest
+        expected.proven(manifest)
         certificate = read_certificate(card.certificate)
         Wallet(home.open_vault, home.entropy).fill(card)
         person.set_certificate(card.certificate)
@@ -181,19 +202,21 @@ class Enrolment:
         self._join(manifest, card.manifest, card.bulletins, card.desk_notice_key, card.relays)
         return Enrolled(manifest.desk, card.desk_name, certificate.name, certificate.expiry_day)
 
-    def _take_relay(self, card: RelayCard) -> Enrolled:
+    def _take_relay(self, card: RelayCard, expected: _Expected) -> Enrolled:
         home = self._home
-        manifest = card.verify(desk=home.identity.desk).manifest
+        manifest = card.verify(desk=expected.desk).manifest
+        expected.proven(manifest)
         home.become(with_beacon_key(home.identity, card.beacon_key))
         self._join(manifest, card.manifest, card.bulletins, card.desk_notice_key, card.relays)
         return Enrolled(manifest.desk, "", "", None)
 
-    def _take_editor(self, card: EditorCard) -> Enrolled:
+    def _take_editor(self, card: EditorCard, expected: _Expected) -> Enrolled:
         home = self._home
         person = Person(home.open_vault)
         signer = person.sign_key()
         assert signer is not None, "an editor without a key that signs"
-        manifest = card.verify(signer.public, desk=home.identity.desk).manifest
+        manifest = card.verify(signer.public, desk=expected.desk).manifest
+        expected.proven(manifest)
         roster = Roster(home.open_vault)
         for record in reversed(card.relays):
             roster.add_relay(record)
@@ -230,28 +253,6 @@ class Enrolment:
         home.raise_floor(manifest.floor_time)
         for keys in relays:
             save_relay(home.carry, keys)
-
-    # Where the request waits ------------------------------------------------
-
-    def _get(self, key: bytes) -> bytes | None:
-        home = self._home
-        if home.identity.role is Role.RELAY:
-            return home.carry.get(shelf.SELF, key)
-        return home.open_vault.get(shelf.PERSON, key)
-
-    def _put(self, key: bytes, value: bytes) -> None:
-        home = self._home
-        if home.identity.role is Role.RELAY:
-            home.carry.put(shelf.SELF, key, value)
-        else:
-            home.open_vault.put(shelf.PERSON, key, value)
-
-    def _delete(self, key: bytes) -> None:
-        home = self._home
-        if home.identity.role is Role.RELAY:
-            home.carry.delete(shelf.SELF, key)
-        else:
-            home.open_vault.delete(shelf.PERSON, key)
 
 
 def request_words(request: bytes) -> list[SafetyWord]:

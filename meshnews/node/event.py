@@ -45,11 +45,12 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Dialled:
-    """A stream that a `Dial` asked for is open; `attempt` is the dial's."""
+    """A stream that a `Dial` asked for is open; `attempt` is the dial's, `address` where it led."""
 
     attempt: int
     link: LinkId
     carrier: Carrier
+    address: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,19 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkAppeared:
-    """A network can be reached that could not before: who was not there may be now."""
+class Network:
+    """A network that this machine is connected to, by one of its interfaces."""
+
+    interface: str
+    mark: bytes = field(repr=False)
+    """What tells it from others, such as the hardware address of its router; empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Which networks can be reached now; told at the start and whenever that changes."""
+
+    here: tuple[Network, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +138,7 @@ Event = (
     | Listening
     | Tick
     | FreeSpace
-    | NetworkAppeared
+    | Networks
 )
 
 
@@ -156,9 +168,36 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class Advertise:
-    """Let finders show these beacons (48 bytes each) until told otherwise; none: show nothing."""
+    """Let finders show these beacons (48 bytes each) until told otherwise; none: show nothing.
+
+    Streams are accepted exactly where and as long as beacons are shown.
+    """
 
     beacons: tuple[bytes, ...]
+    interfaces: tuple[str, ...] | None = None
+    """Where to show them, and nowhere else; None: everywhere."""
+    seeks: tuple[bytes, ...] = ()
+    """Beacons under others' keys, for finders that call into a network: each is sent once,
+    now and on every interface that comes up later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beckon:
+    """Send these beacons once more, after a while, where `Advertise` allows: one was heard."""
+
+    beacons: tuple[bytes, ...]
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relisten:
+    """Accept streams at fresh ports, unless the keeper fixed them; answer `Listening` for each.
+
+    A port that repeats would tell that two beacons are one machine's.
+    """
+
+    keep_s: float
+    """For how long the ports of before are still good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,4 +224,4 @@ class Changed:
     ref: BundleRef | None = None
 
 
-Effect = Send | Close | Dial | Advertise | Wake | Changed
+Effect = Send | Close | Dial | Advertise | Beckon | Relisten | Wake | Changed

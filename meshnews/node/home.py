@@ -9,10 +9,13 @@ from meshnews.bundle.receipt import Receipt
 from meshnews.crypto.entropy import Entropy, between
 from meshnews.errors import LocalMisuse
 from meshnews.ids import BundleRef, Day
+from meshnews.link.rendezvous import Rendezvous
+from meshnews.link.session import LinkSession
 from meshnews.node.book import DeskBook
 from meshnews.node.event import Changed, Topic
 from meshnews.node.identity import Identity, save_identity
 from meshnews.node.settings import Settings
+from meshnews.node.speaker import Speaker
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
 from meshnews.store.port import Carry, Vault
@@ -40,6 +43,10 @@ class Home:
             neighbours in contact have not been told of.
         due: receipts made in this batch that a collector is to be handed.
         changed: what people who watch are to be told.
+        invitations: this desk's open invitations by name: shown, and answered.
+        joining: the invitation by which this home wants to join: listened for, and sought.
+        enrolment: returns who speaks on an enrolment link, the second argument telling
+            whether we called; None: nobody.
         raise_floor: lets a root-signed time move the time floor.
     """
 
@@ -56,6 +63,9 @@ class Home:
     receipted: list[BundleRef] = field(default_factory=list)
     due: list[Receipt] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
+    invitations: dict[bytes, Rendezvous] = field(default_factory=dict)
+    joining: Rendezvous | None = None
+    enrolment: Callable[[LinkSession, bool], Speaker | None] = lambda *_: None
     raise_floor: Callable[[int], None] = lambda _: None
 
     @property

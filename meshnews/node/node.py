@@ -30,9 +30,10 @@ from meshnews.node.event import (
     Heard,
     Listening,
     Lost,
-    NetworkAppeared,
+    Networks,
     Received,
     Tick,
+    Topic,
     Wake,
 )
 from meshnews.node.filing import Filing
@@ -41,7 +42,8 @@ from meshnews.node.letter import Letters
 from meshnews.node.office import Office
 from meshnews.node.presence import Presence
 from meshnews.node.settings import Settings
-from meshnews.node.switchboard import Happening, Switchboard
+from meshnews.node.surroundings import Surroundings
+from meshnews.node.switchboard import Happening, Switchboard, neighbours_max
 from meshnews.node.work import Work
 from meshnews.store.age import Clock, Timekeeper
 from meshnews.store.custody import Custody, Terms
@@ -91,12 +93,14 @@ class Node:
         self.home = Home(carry, vault, entropy, settings, identity, book, custody)
         self.time = Timekeeper(carry)
         self.home.raise_floor = self.time.raise_floor
-        self.dialler = Dialler(entropy)
-        self.presence = Presence(self.home, self.dialler)
+        self.dialler = Dialler(entropy, neighbours_max(identity))
+        self.surroundings = Surroundings(self.home)
+        self.presence = Presence(self.home, self.dialler, self.surroundings)
         self.switchboard = Switchboard(self.home, self.dialler, self.presence)
         self.work = Work(self.home)
         self._woken_for_s = float("inf")
-        self._shown: tuple[bytes, ...] = ()
+        self._shown = Advertise(())
+        self._is_shown_stale = True
         self._sweep_s = 0.0
 
     def _issuers(self, issuer: IssuerId) -> Sequence[tuple[Ed25519Public, Day]]:
@@ -130,19 +134,35 @@ class Node:
         if moment.lived_s >= self._sweep_due_s():
             self._sweep()
         self._spread()
-        self.switchboard.effects += self.dialler.due(moment.lived_s)
+        links = len(self.switchboard.talking())
+        self.switchboard.effects += self.dialler.due(moment.lived_s, links=links)
         self.switchboard.fill()
         effects, self.switchboard.effects = self.switchboard.effects, []
-        beacons = self.presence.beacons()
-        if beacons != self._shown:
-            self._shown = beacons
-            effects.append(Advertise(beacons))
+        effects += self._show()
         effects.extend(dict.fromkeys(home.changed))
         home.changed.clear()
         effects.append(Wake(self._wake_after_s(clock)))
         return effects
 
+    def _show(self) -> list[Effect]:
+        """Return what finders are to be told, when that has changed."""
+        presence, effects = self.presence, list[Effect]()
+        if self._is_shown_stale or self.home.changed:
+            if any(change.topic is Topic.DESK for change in self.home.changed):
+                self.know_relays()
+            presence.follow()
+            shown = presence.shown()
+            if shown != self._shown:
+                self._shown = shown
+                effects.append(shown)
+            self._is_shown_stale = False
+        effects += presence.effects
+        presence.effects.clear()
+        return effects
+
     def _handle(self, event: Event) -> None:
+        # Nothing that streams carry changes what is shown, but for what the home is told.
+        self._is_shown_stale |= not isinstance(event, Received | Drained)
         match event:
             case Received():
                 self._happened(self.switchboard.received(event))
@@ -150,8 +170,9 @@ class Node:
                 self.switchboard.drained(link)
             case Tick():
                 self._happened(self.switchboard.tick())
-            case NetworkAppeared():
-                self.dialler.hurry(self.home.moment.lived_s)
+            case Networks(here):
+                if self.surroundings.moved(here):
+                    self.dialler.hurry(self.home.moment.lived_s)
             case Accepted() | Dialled() | DialFailed() | Lost():
                 self._stream(event)
             case Heard():
@@ -165,8 +186,8 @@ class Node:
         match event:
             case Accepted():
                 self.switchboard.accepted(event)
-            case Dialled(attempt, link):
-                target = self.dialler.opened(attempt, link)
+            case Dialled(attempt, link, _, address):
+                target = self.dialler.opened(attempt, link, address)
                 if target is not None:
                     self.switchboard.dialled(event, target)
             case DialFailed(attempt):
@@ -181,6 +202,7 @@ class Node:
             match event:
                 case Arrived(bundle):
                     self.switchboard.announce(bundle.ref, besides=talk)
+                    self.dialler.has_news(self.home.moment.lived_s)
                     self.work.arrived(bundle)
                 case Receipted(ref):
                     self.switchboard.announce_receipt(ref, besides=talk)
@@ -198,6 +220,8 @@ class Node:
     def _spread(self) -> None:
         """Tell the neighbours in contact what entered the set in this batch."""
         home = self.home
+        if home.announced:
+            self.dialler.has_news(home.moment.lived_s)
         for ref in dict.fromkeys(home.announced):
             self.switchboard.announce(ref)
         for ref in dict.fromkeys(home.receipted):
@@ -225,9 +249,13 @@ class Node:
         return self._sweep_s if due_s is None else min(due_s, self._sweep_s)
 
     def _wake_after_s(self, clock: Clock) -> float:
-        now_s = self.home.moment.lived_s
+        now_s, links = self.home.moment.lived_s, len(self.switchboard.talking())
         times = [self._sweep_due_s(), now_s + TICK_S_MAX, now_s + self.presence.due_in_s(clock)]
-        times += [s for s in (self.switchboard.next_s(), self.dialler.next_s()) if s is not None]
+        times += [
+            s
+            for s in (self.switchboard.next_s(), self.dialler.next_s(links=links))
+            if s is not None
+        ]
         return max(0.05, min(times) - now_s)
 
     @property

@@ -10,16 +10,18 @@ from typing import Final
 
 from meshnews.bundle.envelope import even_day
 from meshnews.bundle.format import Bundle, parse
-from meshnews.bundle.open import open_notice
+from meshnews.bundle.open import find, open_found, open_notice
 from meshnews.bundle.postage import frank, issue
-from meshnews.bundle.seal import seal_notice
-from meshnews.crypto.keys import Ed25519Secret
+from meshnews.bundle.seal import epoch_ref, seal_notice
+from meshnews.bundle.statement import read
+from meshnews.crypto.keys import Ed25519Secret, PrekeySecret
 from meshnews.desk.notice import Notice, NoticeKind, decode_notice
 from meshnews.errors import PeerError
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import LIVES_DAYS
 from meshnews.node.event import Topic
 from meshnews.node.home import Home
+from meshnews.node.refreshing import Refreshing
 
 LIFE_DAYS: Final = LIVES_DAYS[-1]
 
@@ -27,8 +29,9 @@ LIFE_DAYS: Final = LIVES_DAYS[-1]
 class Notices:
     """Publishes and takes in notices to all."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, refreshing: Refreshing) -> None:
         self._home = home
+        self._refreshing = refreshing
         home.custody.is_news = self.is_news
 
     def publish(self, notice: Notice, issuer: Ed25519Secret, *, issuer_ends: Day) -> None:
@@ -67,6 +70,7 @@ class Notices:
         try:
             notice = self._open(bundle)
             if notice is None:
+                self._try_as_ours(bundle)
                 return
             if self._home.book.take(notice):
                 self._bear(notice, bundle.ref)
@@ -82,6 +86,18 @@ class Notices:
         key = self._home.identity.notice_key
         opened = None if key is None else open_notice(bundle, key.raw)
         return None if opened is None else decode_notice(opened.payload)
+
+    def _try_as_ours(self, bundle: Bundle) -> None:
+        """Open what is sealed to this relay alone: a refresh."""
+        own, desk = self._home.identity.relay, self._home.identity.desk
+        found = None if own is None else find(bundle, own.notice)
+        if own is None or found is None:
+            return
+        secret = PrekeySecret(epoch_ref(own.notice.public), own.notice, b"")
+        if found.ref == secret.ref:
+            letter = read(open_found(bundle, found, secret).payload, bundle.pc)
+            if letter.statement.desk == desk:
+                self._refreshing.take(letter)
 
     def _learnt(self, notice: Notice) -> None:
         self._home.tell(Topic.DESK)

@@ -18,7 +18,7 @@ from meshnews.desk.rootkey import write_root_key
 from meshnews.errors import Refusal
 from meshnews.ids import Day
 from meshnews.node.admission import Admission
-from meshnews.node.card_issue import CARD_POSTAGE, CardIssue, checked_name
+from meshnews.node.card_issue import CardIssue, checked_name
 from meshnews.node.home import Home
 from meshnews.node.identity import with_beacon_key
 from meshnews.node.person import Person
@@ -35,7 +35,7 @@ from meshnews.node.seat import (
 )
 from meshnews.node.signing import sign_offline
 
-__all__ = ["CARD_POSTAGE", "CardMade", "Office", "post", "sign_offline"]
+__all__ = ["CardMade", "Office", "post", "sign_offline"]
 
 
 @dataclass(frozen=True, slots=True)

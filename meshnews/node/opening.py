@@ -17,17 +17,22 @@ from meshnews.bundle.open import Found, find, open_found
 from meshnews.bundle.seal import epoch_ref
 from meshnews.bundle.statement import Kind, Letter, Priority, read
 from meshnews.crypto.keys import PrekeySecret, X25519Secret
+from meshnews.desk.card import decode_relay_record
 from meshnews.desk.certificate import decode_member, verify_certificate
-from meshnews.errors import PeerError
+from meshnews.desk.manifest import Manifest
+from meshnews.errors import Malformed, PeerError
 from meshnews.ids import TrafficClass
 from meshnews.node import shelf
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.dispatch import Dispatches
+from meshnews.node.event import Topic
 from meshnews.node.home import Home
-from meshnews.node.identity import Role
+from meshnews.node.identity import Role, save_relay
 from meshnews.node.letter import Alarm, Item, Letters, Verdict
 from meshnews.node.notices import Notices
-from meshnews.node.roster import Known, Roster
+from meshnews.node.refreshing import Refreshing
+from meshnews.node.roster import Known, Roster, keys_of
+from meshnews.node.supply import Supply
 from meshnews.node.wallet import Wallet
 from meshnews.store.reference import key_of, ref_of
 
@@ -54,12 +59,21 @@ class Opening:
     """Opens what arrives for this machine."""
 
     def __init__(
-        self, home: Home, letters: Letters, notices: Notices, dispatches: Dispatches
+        self,
+        home: Home,
+        *,
+        letters: Letters,
+        notices: Notices,
+        dispatches: Dispatches,
+        refreshing: Refreshing,
+        supply: Supply,
     ) -> None:
         self._home = home
         self._letters = letters
         self._notices = notices
         self._dispatches = dispatches
+        self._refreshing = refreshing
+        self._supply = supply
 
     def arrived(self, bundle: Bundle) -> None:
         """Try a bundle that this node has just stored."""
@@ -177,6 +191,7 @@ class Opening:
             alarms += self._chain_alarms(letter, known)
             roster.add_reply_keys(letter.author, letter.statement.reply)
             self._follow_chain(roster, letter, known)
+            self._supply.met(letter.author, letter, by_prekey=bool(key.byline))
         statement, inner = letter.statement, letter.inner
         self._letters.add(
             Item(
@@ -228,12 +243,24 @@ class Opening:
         """Take in what another editor tells of a card it has made."""
         manifest = self._home.book.manifest
         try:
-            member = decode_member(letter.inner.cargo)
             if manifest is not None and manifest.is_editor(letter.author):
-                verify_certificate(member.certificate, manifest)
-                Roster(self._home.open_vault).add_member(member)
+                self._take_record(letter.inner.cargo, manifest)
         except PeerError:
             return
+
+    def _take_record(self, record: bytes, manifest: Manifest) -> None:
+        """Take in a member, or a relay, that another editor gave a card to."""
+        roster = Roster(self._home.open_vault)
+        try:
+            relay = decode_relay_record(record)
+        except Malformed:
+            member = decode_member(record)
+            verify_certificate(member.certificate, manifest)
+            roster.add_member(member)
+        else:
+            roster.add_relay(relay)
+            save_relay(self._home.carry, keys_of(relay))
+            self._home.tell(Topic.DESK)
 
     def _unreadable(self, bundle: Bundle, byline: bytes) -> None:
         known = Roster(self._home.open_vault).member(byline) if byline else None
@@ -280,8 +307,16 @@ class Opening:
                     verdict=Verdict.DESK,
                 )
             )
-        else:
+        elif not self._takes_refresh(letter):
             return
         hold_s = home.hold_s(home.settings.reply_receipt_hold_s_max)
         self._letters.release_later(bundle, purge, hold_s)
         Wallet(home.open_vault, home.entropy).burn_reply_key(found.ref)
+
+    def _takes_refresh(self, letter: Letter) -> bool:
+        try:
+            return self._refreshing.take(letter)
+        except PeerError:
+            # An editor's machine that writes nonsense: nothing to keep, and no
+            # reason to let it come again.
+            return True

@@ -7,7 +7,7 @@ from meshnews.bundle.postage import frank, issue
 from meshnews.bundle.seal import Reader, draft, seal
 from meshnews.bundle.statement import Inner, chain_link, write
 from meshnews.crypto.keys import Ed25519Secret
-from meshnews.ids import BundleId, Day, DeskId
+from meshnews.ids import BundleId, Day, DeskId, TrafficClass
 from meshnews.limits import LIVES_DAYS
 from meshnews.node.home import Home
 from meshnews.node.person import Person
@@ -24,8 +24,11 @@ def post(
     signer: Ed25519Secret,
     issuer: Ed25519Secret,
     desk: DeskId,
+    traffic: TrafficClass | None = None,
 ) -> BundleId:
     """Seal an editor's statement, frank it and let it travel; return its identifier.
+
+    Its class is that of its priority, or `traffic`.
 
     Raises:
         LocalMisuse: no bundle holds it, or there are too many readers.
@@ -42,7 +45,7 @@ def post(
         prev=prev,
         claimed_time=max(0, home.wall.s),
     )
-    traffic = inner.priority.traffic
+    traffic = inner.priority.traffic if traffic is None else traffic
     day, life = _term(home, issuer)
     postage = issue(
         issuer,

@@ -1,29 +1,37 @@
 """Being found and finding: this node's beacons, and what those it hears lead to.
 
 A relay shows a beacon under its own beacon key; a member whose vault is open,
-under the mesh key of the day.  What is heard is tried under the keys of every
-relay on the card and, by a member, under the mesh keys of the days around.
+under the mesh key of the day; a desk's machine, besides, under each open
+invitation.  What is heard is tried under the keys of every relay on the card
+and, by a member, under the mesh keys of the days around.
+
+Who is not silent also seeks: it sends one beacon under each key of those it
+looks for, and whoever holds the key answers with its own.
 See docs/protocol/discovery.md.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from meshnews.crypto.entropy import between
 from meshnews.crypto.keys import SymmetricKey
 from meshnews.ids import Day
+from meshnews.limits import BEACON_EPOCH_S, BEACON_EPOCHS_ANSWERED
+from meshnews.link import beacon
 from meshnews.link.beacon import Flag, hear
 from meshnews.link.beacon_book import BeaconBook
 from meshnews.link.freshness import Hearing, Mark
 from meshnews.link.handshake import LinkKeys
-from meshnews.link.rendezvous import Rendezvous, members_between, mesh_key_on
+from meshnews.link.rendezvous import Mode, Rendezvous, members_between, mesh_key_on
 from meshnews.node import shelf
 from meshnews.node.dialler import Dialler, Target
-from meshnews.node.event import Address, Heard
+from meshnews.node.event import Address, Advertise, Beckon, Heard, Relisten
 from meshnews.node.home import Home
 from meshnews.node.identity import Role
 from meshnews.node.person import Person
-from meshnews.node.settings import Visibility
+from meshnews.node.surroundings import Surroundings
 from meshnews.store.age import Clock
 from meshnews.wire.codec import as_int, as_list, decode, encode
 
@@ -33,19 +41,48 @@ DAYS_AROUND: Final = 1
 DAYS_AHEAD_MAX: Final = 400
 """And, when its clock is not to be believed, of this many days above the floor."""
 
+PORTS_KEPT_S: Final = BEACON_EPOCH_S * BEACON_EPOCHS_ANSWERED
+"""How long the ports named by the beacons of before are good: as long as these are answered."""
+
+MOVING_S_MAX: Final = 30.0
+"""How long the beacons of an epoch wait for its ports, before they name those of before."""
+
+ANSWER_S_MAX: Final = 1.0
+ANSWERS_APART_S: Final = 20.0
+"""A beacon never heard before is answered within the one, and not more often than the other."""
+
+SOUGHT_S_MAX: Final = 0.5
+SOUGHT_APART_S: Final = 1.0
+"""The same for one that seeks us."""
+
+NONCES_REMEMBERED_MAX: Final = 512
+
+_OWN: Final = b"own"
+_JOINING: Final = b"joining"
+
 
 class Presence:
     """This node's own beacons, and its ear for those of others."""
 
-    def __init__(self, home: Home, dialler: Dialler) -> None:
+    def __init__(self, home: Home, dialler: Dialler, surroundings: Surroundings) -> None:
         self._home = home
         self._dialler = dialler
+        self._surroundings = surroundings
         self._ports: dict[str, int] = {}
         count = int.from_bytes(home.carry.get(shelf.SELF, b"count") or b"", "big")
         self._book = BeaconBook(home.entropy, count=count)
         self._hearing: Hearing[bytes] = Hearing(dict(self._kept_marks()))
         self._clock: Clock | None = None
         self._mesh: dict[Day, Rendezvous] = {}
+        self._mesh_ahead: tuple[SymmetricKey, tuple[Rendezvous, ...]] | None = None
+        self._has_begun = False
+        self._shown = Advertise(())
+        self._moving_until_s = 0.0
+        self._own_before: tuple[Rendezvous, ...] = ()
+        self._heard_nonces: OrderedDict[bytes, None] = OrderedDict()
+        self._answer_after_s = 0.0
+        self._beckon_after_s = 0.0
+        self.effects: list[Beckon | Relisten] = []
 
     def _kept_marks(self) -> Iterator[tuple[bytes, Mark]]:
         for key, value in self._home.carry.scan(shelf.MARK):
@@ -54,18 +91,10 @@ class Presence:
 
     # Being found ----------------------------------------------------------
 
-    @property
-    def visibility(self) -> Visibility:
-        """Who can notice this node: as its keeper set it, else by its role."""
-        chosen = self._home.settings.visibility
-        if chosen is not None:
-            return chosen
-        answers = self._home.identity.relay is not None
-        return Visibility.OPEN if answers else Visibility.SILENT
-
     def listening(self, transport: str, port: int) -> None:
         """Take note of the port that our beacons have to name."""
         self._ports[transport] = port
+        self._moving_until_s = 0.0
 
     def turn(self, clock: Clock) -> bool:
         """Go to the beacons of this moment; tell whether they have changed."""
@@ -74,30 +103,62 @@ class Presence:
         turned = self._book.turn(boot_s=clock.boot_s, wall_s=wall)
         if turned:
             self._mesh.clear()
+            self._mesh_ahead = None
             count = self._book.count.to_bytes(4, "big")
             self._home.carry.put(shelf.SELF, b"count", count)
+            if self._has_begun:
+                self.effects.append(Relisten(PORTS_KEPT_S))
+                self._moving_until_s = self._home.moment.lived_s + MOVING_S_MAX
+            self._has_begun = True
         return turned
 
     def due_in_s(self, clock: Clock) -> float:
         """Return in how many seconds `turn` wants to be called."""
-        return max(0.0, self._book.due_s - clock.boot_s)
+        due_s = max(0.0, self._book.due_s - clock.boot_s)
+        look_s = self._surroundings.look_left_s
+        return min(due_s, look_s) if look_s > 0 else due_s
 
-    def beacons(self) -> tuple[bytes, ...]:
-        """Return the beacons to show now; none for who is silent or not listening."""
+    def shown(self) -> Advertise:
+        """Return what finders are to show at this moment, and where."""
+        places = self._surroundings.places()
+        interfaces = places if self._home.joining is None else None
+        if self._home.moment.lived_s < self._moving_until_s:
+            # The beacons of the new epoch wait for its ports.
+            return replace(self._shown, interfaces=interfaces)
+        self._shown = Advertise(
+            beacons=() if places == () else self._beacons(),
+            interfaces=interfaces,
+            seeks=tuple(self._seeks(is_shown=places != ())),
+        )
+        return self._shown
+
+    def _beacons(self) -> tuple[bytes, ...]:
         port = self._ports.get("tcp", 0)
-        if not port or self.visibility is Visibility.SILENT:
+        if not port:
             return ()
         return tuple(self._book.beacon(own, port=port) for own in self._own())
+
+    def _seeks(self, *, is_shown: bool) -> Iterator[bytes]:
+        if not self._surroundings.may_seek:
+            return
+        if is_shown:
+            for _, target in sorted(self._dialler.targets.items()):
+                if target.relay is not None:
+                    yield self._seek(target.rendezvous)
+        if self._home.joining is not None:
+            yield self._seek(self._home.joining)
+
+    def _seek(self, rendezvous: Rendezvous) -> bytes:
+        return self._book.beacon(rendezvous, port=0, flags=Flag.SEEK)
 
     def keys(self) -> LinkKeys:
         """Return what this node answers to; nothing for who is silent."""
         relay = self._home.identity.relay
-        if self.visibility is Visibility.SILENT:
+        if self._surroundings.places() == ():
             return LinkKeys()
-        unprompted = [own for own in self._own() if own.day is None]
         return LinkKeys(
             beacons=self._book.answered(),
-            unprompted=unprompted,
+            unprompted=[own for own in self._own() if own.mode is not Mode.MEMBER],
             static=None if relay is None else relay.static,
         )
 
@@ -107,38 +168,78 @@ class Presence:
             yield Rendezvous.at_relay(relay.beacon_key)
         else:
             yield from self._members(0)
+        yield from self._home.invitations.values()
+
+    # Following what the home became ---------------------------------------
+
+    def follow(self) -> None:
+        """Let go of keys that are no longer ours, and of an invitation no longer pursued."""
+        own = tuple(each for each in self._own() if each.mode is not Mode.MEMBER)
+        for gone in self._own_before:
+            if gone not in own:
+                self._book.drop(gone)
+        self._own_before = own
+        target = self._dialler.targets.get(_JOINING)
+        if target is not None and target.rendezvous != self._home.joining:
+            self._dialler.forget(_JOINING)
 
     # Finding --------------------------------------------------------------
 
     def heard(self, event: Heard) -> Target | None:
         """Make sense of what a finder came upon; return whom it leads to."""
         found = hear(event.beacon, self._candidates())
-        if found is None or self._book.is_own(found.nonce) or Flag.SEEK in found.flags:
+        if found is None or self._book.is_own(found.nonce) or not self._is_fresh(found):
             return None
-        trusted = self._clock is not None and self._clock.wall_is_trusted
-        if not found.port or not self._hearing.is_fresh(
-            found, epoch=self._book.epoch if trusted else None
-        ):
+        if Flag.SEEK in found.flags:
+            if found.name == _OWN:
+                self._beckon(SOUGHT_S_MAX, apart_s=SOUGHT_APART_S)
             return None
+        if found.name == _OWN or not found.port:
+            return None
+        self._answer(found.nonce)
         addresses = [_with_port(address, found.port) for address in event.addresses]
-        name = found.name or found.nonce
-        self._dialler.hear(name, found.rendezvous, found.nonce, addresses)
-        target = self._dialler.targets[name]
-        target.beacon = replace(found, name=name)
-        return target
+        found = replace(found, name=found.name or found.nonce)
+        return self._dialler.hear(found, addresses, self._home.moment.lived_s)
+
+    def _is_fresh(self, found: beacon.Heard[bytes]) -> bool:
+        trusted = self._clock is not None and self._clock.wall_is_trusted
+        return self._hearing.is_fresh(found, epoch=self._book.epoch if trusted else None)
+
+    def _answer(self, nonce: bytes) -> None:
+        """Show ourselves to one who may just have come: it may not be able to be called."""
+        known = nonce in self._heard_nonces
+        self._heard_nonces[nonce] = None
+        if len(self._heard_nonces) > NONCES_REMEMBERED_MAX:
+            self._heard_nonces.popitem(last=False)
+        if not known and self._home.moment.lived_s >= self._answer_after_s:
+            self._answer_after_s = self._home.moment.lived_s + ANSWERS_APART_S
+            self._beckon(ANSWER_S_MAX, apart_s=0.0)
+
+    def _beckon(self, within_s: float, *, apart_s: float) -> None:
+        now_s, shown = self._home.moment.lived_s, self.shown()
+        if not shown.beacons or now_s < self._beckon_after_s:
+            return
+        self._beckon_after_s = now_s + apart_s
+        after_s = between(self._home.entropy, 0.0, within_s)
+        self.effects.append(Beckon(shown.beacons, after_s))
 
     def linked(self, target: Target) -> None:
         """Take note that the answer to a beacon became a link, so older ones are recordings."""
         if target.beacon is None:
             return
         mark = self._hearing.linked(target.beacon)
-        if mark is not None:
+        if mark is not None and target.relay is not None:
             self._home.carry.put(shelf.MARK, target.name, encode([mark.epoch, mark.count]))
 
     def _candidates(self) -> Iterator[tuple[bytes, Rendezvous]]:
         for name, target in sorted(self._dialler.targets.items()):
             if target.relay is not None:
                 yield name, target.rendezvous
+        if self._home.joining is not None:
+            yield _JOINING, self._home.joining
+        for own in self._own():
+            if own.mode is not Mode.MEMBER:
+                yield _OWN, own
         for rendezvous in self._members(DAYS_AROUND):
             yield b"", rendezvous
 
@@ -152,12 +253,18 @@ class Presence:
         key, day_from = stored
         today = self._home.moment.today
         if around and not self._home.wall.trusted:
-            last = Day(day_from + DAYS_AHEAD_MAX)
-            yield from members_between(key, day_from=day_from, first=day_from, last=last)
+            yield from self._members_ahead(key, day_from)
             return
         for day in range(today - around, today + around + 1):
             if day >= day_from:
                 yield self._member(key, day_from, Day(day))
+
+    def _members_ahead(self, key: SymmetricKey, day_from: Day) -> tuple[Rendezvous, ...]:
+        if self._mesh_ahead is None or self._mesh_ahead[0] != key:
+            last = Day(day_from + DAYS_AHEAD_MAX)
+            days = members_between(key, day_from=day_from, first=day_from, last=last)
+            self._mesh_ahead = key, tuple(days)
+        return self._mesh_ahead[1]
 
     def _member(self, key: SymmetricKey, day_from: Day, day: Day) -> Rendezvous:
         # A year of the ratchet is some hundred hashes: not for every packet.

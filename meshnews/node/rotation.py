@@ -20,6 +20,7 @@ from meshnews.node.notices import LIFE_DAYS, Notices
 from meshnews.node.person import Person
 from meshnews.node.posting import FILING_DAYS
 from meshnews.node.roster import Roster
+from meshnews.node.supply import Supply
 from meshnews.store.port import Vault
 
 TURN_S: Final = 3600.0
@@ -30,9 +31,10 @@ RENEW_DAYS: Final = 7
 class Rotation:
     """Keeps what one editor publishes fresh."""
 
-    def __init__(self, home: Home, notices: Notices) -> None:
+    def __init__(self, home: Home, notices: Notices, supply: Supply) -> None:
         self._home = home
         self._notices = notices
+        self._supply = supply
         self._turned_s: float | None = None
         self._day: Day | None = None
         self._version: int | None = None
@@ -50,6 +52,7 @@ class Rotation:
             return
         if home.book.manifest is not None and home.book.manifest.is_editor(signer.public):
             self._publish(signer)
+            self._supply.turn()
 
     def _is_due(self) -> bool:
         moment = self._home.moment

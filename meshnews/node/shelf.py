@@ -32,6 +32,10 @@ REPLAY: Final = "replay"
 MARK: Final = "mark"
 """presence: static key of a relay -> [epoch, count] of its last beacon that led to a link."""
 
+REFRESHED: Final = "refreshed"
+"""refreshing: ``r`` ‖ editor ‖ time -> empty: this refresh was taken in;
+``k`` ‖ what -> time of the refresh that a single key came with."""
+
 # In the vault: what belongs to a person.
 
 PERSON: Final = "person"
@@ -99,3 +103,15 @@ MEMBER_KEY: Final = "member-key"
 
 RELAY_BOOK: Final = "relay-book"
 """roster: static key -> notice key, sign key, flags, beacon key, name, order."""
+
+STOCK: Final = "stock"
+"""stock: byline or static key -> what the desk gave its holder, and what of it is gone."""
+
+NETWORK: Final = "network"
+"""surroundings: keyed hash of what tells a trusted network from others -> empty."""
+
+INVITATION: Final = "invitation"
+"""invitation_shelf: number u32 -> an invitation of this desk, and who answered it."""
+
+INVITATION_CARD: Final = "invitation-card"
+"""invitation_shelf: number u32 -> the card file made for its joiner, until that has it."""

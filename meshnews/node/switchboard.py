@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from meshnews.crypto.entropy import between
-from meshnews.errors import PeerError
+from meshnews.errors import OutOfTurn, PeerError
 from meshnews.ids import BundleRef, LinkId
 from meshnews.limits import (
     BLOCK_BYTES_BLUETOOTH,
@@ -20,20 +20,24 @@ from meshnews.limits import (
     LINK_S_MAX,
     NEIGHBOURS_MAX,
     NEIGHBOURS_MAX_COLLECTOR,
+    NEIGHBOURS_MAX_RELAY,
     RECORD_BYTES,
     RECORD_BYTES_BLUETOOTH,
     SILENCE_S,
 )
 from meshnews.link.records import Sizes
+from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
 from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler, Target
 from meshnews.node.event import Accepted, Carrier, Close, Dialled, Effect, Received, Topic
 from meshnews.node.home import Home
+from meshnews.node.identity import Identity
 from meshnews.node.presence import Presence
 from meshnews.node.replay import ReplayShelf
 from meshnews.sync.event import Arrived, Greeted, SyncEvent
 from meshnews.sync.machine import Pace, SyncMachine
+from meshnews.sync.messages import Reason
 from meshnews.sync.schedule import InFlight
 
 WINDOW_BYTES_LAN: Final = 2 * 1024 * 1024
@@ -60,13 +64,20 @@ class Switchboard:
         self._presence = presence
         self._replay = ReplayShelf(home.carry)
         self._inflight = InFlight()
-        self._instance = home.entropy.draw(16)
+        self.instance = home.entropy.draw(16)
+        """What this start of the node calls itself, to join several streams of one pair."""
+        self._moved = 0
         self._talks: dict[LinkId, Conversation] = {}
         self.effects: list[Effect] = []
 
     def __iter__(self) -> Iterator[Conversation]:
         """Yield the conversations in order of their streams."""
         return iter([self._talks[link] for link in sorted(self._talks)])
+
+    @property
+    def bytes_moved(self) -> int:
+        """Bytes that went over all streams since the start, both ways."""
+        return self._moved + sum(talk.sent + talk.received for talk in self)
 
     def talking(self) -> list[Conversation]:
         """Return the conversations whose session stands."""
@@ -76,7 +87,7 @@ class Switchboard:
 
     def accepted(self, event: Accepted) -> None:
         """A neighbour, or a stranger, opened a stream."""
-        pending = [t for t in self if t.target is None and not t.is_talking]
+        pending = [t for t in self if t.target is None and not t.is_open]
         if len(pending) >= HANDSHAKES_PENDING_MAX:
             self._hang_up(min(pending, key=lambda talk: talk.opened_s))
         session = LinkSession.respond(
@@ -102,8 +113,8 @@ class Switchboard:
 
     def lost(self, link: LinkId) -> None:
         """A stream has ended."""
-        self._dialler.ended(link, self._home.moment.lived_s)
         talk = self._talks.pop(link, None)
+        self._dialler_ended(link, talk, cut=True)
         if talk is not None:
             self._ended(talk)
 
@@ -122,13 +133,13 @@ class Switchboard:
         happenings: list[Happening] = []
         try:
             messages = talk.session.receive(event.data)
-            if talk.session.established and talk.machine is None:
+            if talk.session.established and talk.speaker is None:
                 self._begin(talk)
             talk.frame_since_s = self._frame_since(talk)
-            assert talk.machine is not None or not messages
+            assert talk.speaker is not None or not messages
             for message in messages:
-                assert talk.machine is not None
-                for reported in talk.machine.receive(message, self._home.moment):
+                assert talk.speaker is not None
+                for reported in talk.speaker.receive(message, self._home.moment):
                     self._note(talk, reported)
                     happenings.append(Happening(talk, reported))
         except PeerError:
@@ -143,38 +154,55 @@ class Switchboard:
         return talk.frame_since_s
 
     def _begin(self, talk: Conversation) -> None:
+        """Let the right one speak, now that the session stands.
+
+        Raises:
+            OutOfTurn: a caller whose invitation nobody has a use for.
+        """
+        moment = self._home.moment
+        if talk.target is not None:
+            self._dialler.completed(talk.link, moment.lived_s)
+            self._presence.linked(talk.target)
+        if talk.session.peer.mode is Mode.ENROLMENT:
+            talk.speaker = self._home.enrolment(talk.session, talk.target is not None)
+            if talk.speaker is None:
+                raise OutOfTurn("an invitation that is not open, or is crowded")
+            talk.talking_since_s = moment.lived_s
+            talk.speaker.start(moment)
+            return
+        talk.speaker = self._sync(talk)
+        talk.talking_since_s = moment.lived_s
+        talk.speaker.start(moment)
+        self._make_room_for(talk)
+        self._home.tell(Topic.NEIGHBOURS)
+
+    def _sync(self, talk: Conversation) -> SyncMachine:
         home = self._home
         slow = talk.carrier is Carrier.BLUETOOTH
         pace = Pace(
             block_bytes=BLOCK_BYTES_BLUETOOTH if slow else BLOCK_BYTES_LAN,
             window_bytes=WINDOW_BYTES_BLUETOOTH if slow else WINDOW_BYTES_LAN,
         )
-        talk.machine = SyncMachine(
+        return SyncMachine(
             home.custody,
             self._inflight,
             dialler=talk.target is not None,
             session=talk.session.session_id,
-            instance=self._instance,
+            instance=self.instance,
             entropy=home.entropy,
             pace=pace,
             desk=home.identity.is_desk or home.identity.is_collector,
         )
-        talk.talking_since_s = home.moment.lived_s
-        talk.machine.start(home.moment)
-        if talk.target is not None:
-            self._dialler.completed(talk.link)
-            self._presence.linked(talk.target)
-        self._make_room_for(talk)
-        home.tell(Topic.NEIGHBOURS)
 
     def _make_room_for(self, newcomer: Conversation) -> None:
-        collector = self._home.identity.is_collector
-        allowed = NEIGHBOURS_MAX_COLLECTOR if collector else NEIGHBOURS_MAX
-        others = [talk for talk in self.talking() if talk is not newcomer]
+        allowed = neighbours_max(self._home.identity)
+        others = [t for t in self.talking() if t is not newcomer and not t.is_leaving]
         if len(others) < allowed:
             return
         since_s = self._home.moment.lived_s - FRESH_S
-        self._hang_up(min(others, key=lambda talk: talk.fresh_bytes(since_s)))
+        least = min(others, key=lambda talk: (talk.fresh_bytes(since_s), talk.talking_since_s))
+        assert least.machine is not None, "it talks"
+        least.machine.leave(Reason.FULL)
 
     def _note(self, talk: Conversation, event: SyncEvent) -> None:
         match event:
@@ -188,7 +216,7 @@ class Switchboard:
 
     def _collapse(self, talk: Conversation) -> None:
         """Of two streams between one pair of nodes, keep the one dialled by the smaller."""
-        if talk.instance == self._instance:
+        if talk.instance == self.instance:
             self._hang_up(talk)
             return
         for other in self.talking():
@@ -198,8 +226,12 @@ class Switchboard:
                 loser = talk
             else:
                 ours, theirs = (talk, other) if talk.target is not None else (other, talk)
-                loser = theirs if self._instance < talk.instance else ours
+                loser = theirs if self.instance < talk.instance else ours
+            kept = other if loser is talk else talk
+            self._dialler.shares(loser.link, kept.link)
             self._hang_up(loser)
+            if loser is talk:
+                return
 
     # Endings --------------------------------------------------------------
 
@@ -215,12 +247,18 @@ class Switchboard:
 
     def _drop(self, talk: Conversation) -> None:
         self._talks.pop(talk.link, None)
-        self._dialler.ended(talk.link, self._home.moment.lived_s)
+        self._dialler_ended(talk.link, talk, cut=False)
         self._ended(talk)
 
+    def _dialler_ended(self, link: LinkId, talk: Conversation | None, *, cut: bool) -> None:
+        crowded = talk is not None and talk.was_crowded_out
+        self._dialler.ended(link, self._home.moment.lived_s, crowded=crowded, cut=cut)
+
     def _ended(self, talk: Conversation) -> None:
-        if talk.machine is not None:
-            talk.machine.ended()
+        self._moved += talk.sent + talk.received
+        if talk.speaker is not None:
+            talk.speaker.ended()
+        if talk.is_talking:
             self._home.tell(Topic.NEIGHBOURS)
 
     # Time and what goes out -----------------------------------------------
@@ -231,11 +269,11 @@ class Switchboard:
         happenings: list[Happening] = []
         for talk in self:
             if self._deadline(talk) <= moment.lived_s:
-                self._hang_up(talk) if talk.is_talking else self._fail(talk)
+                self._hang_up(talk) if talk.is_open else self._fail(talk)
                 continue
-            if talk.machine is not None:
+            if talk.speaker is not None:
                 try:
-                    reported = talk.machine.tick(moment)
+                    reported = talk.speaker.tick(moment)
                 except PeerError:
                     self._fail(talk)
                 else:
@@ -245,13 +283,13 @@ class Switchboard:
     def next_s(self) -> float | None:
         """Return when `tick` has something to do, in seconds of the node's life."""
         times = [self._deadline(talk) for talk in self]
-        machines = (talk.machine for talk in self if talk.machine is not None)
-        times += [at_s for one in machines if (at_s := one.deadline_s) is not None]
+        speakers = (talk.speaker for talk in self if talk.speaker is not None)
+        times += [at_s for one in speakers if (at_s := one.deadline_s) is not None]
         return min(times, default=None)
 
     @staticmethod
     def _deadline(talk: Conversation) -> float:
-        if not talk.is_talking:
+        if not talk.is_open:
             return talk.opened_s + HANDSHAKE_S_MAX
         hour = talk.talking_since_s + LINK_S_MAX
         if talk.frame_since_s is None:
@@ -282,6 +320,13 @@ class Switchboard:
                 self.effects.append(send)
             elif talk.is_finished:
                 self._hang_up(talk)
+
+
+def neighbours_max(identity: Identity) -> int:
+    """Return how many links a machine has at most."""
+    if identity.is_collector:
+        return NEIGHBOURS_MAX_COLLECTOR
+    return NEIGHBOURS_MAX if identity.relay is None else NEIGHBOURS_MAX_RELAY
 
 
 def _record_sizes(carrier: Carrier) -> Sizes:

@@ -104,6 +104,10 @@ class Wallet:
         """Return how many bundles of a class the postage left can frank."""
         return sum(key.n for _, key in self._postage(bytes([traffic])))
 
+    def pieces_left(self, traffic: TrafficClass, n: int) -> int:
+        """Return how many postage keys of a class and count are left."""
+        return sum(1 for _ in self._vault.scan(shelf.POSTAGE, bytes([traffic, n])))
+
     def _postage(self, prefix: bytes) -> Iterator[tuple[bytes, PostageKey]]:
         for name, value in self._vault.scan(shelf.POSTAGE, prefix):
             seed, day, issuer, certificate = as_list(

@@ -7,14 +7,20 @@ whether it has anything to do on this machine.
 from meshnews.bundle.format import Bundle
 from meshnews.bundle.receipt import Receipt
 from meshnews.ids import BundleRef
+from meshnews.link.session import LinkSession
 from meshnews.node.dispatch import Dispatches
 from meshnews.node.filing import Filing
 from meshnews.node.home import Home
+from meshnews.node.invitations import Invitations
+from meshnews.node.joining import Joining
 from meshnews.node.letter import Letters
 from meshnews.node.notices import Notices
 from meshnews.node.opening import Opening
 from meshnews.node.outbox import Outbox
+from meshnews.node.refreshing import Refreshing
 from meshnews.node.rotation import Rotation
+from meshnews.node.speaker import Speaker
+from meshnews.node.supply import Supply
 
 
 class Work:
@@ -24,16 +30,34 @@ class Work:
         self.filing = Filing(home)
         self.outbox = Outbox(home)
         self.dispatches = Dispatches(home)
-        self.notices = Notices(home)
+        self.refreshing = Refreshing(home)
+        self.notices = Notices(home, self.refreshing)
         self.letters = Letters(home)
-        self.opening = Opening(home, self.letters, self.notices, self.dispatches)
-        self.rotation = Rotation(home, self.notices)
+        self.supply = Supply(home)
+        self.opening = Opening(
+            home,
+            letters=self.letters,
+            notices=self.notices,
+            dispatches=self.dispatches,
+            refreshing=self.refreshing,
+            supply=self.supply,
+        )
+        self.rotation = Rotation(home, self.notices, self.supply)
+        self.invitations = Invitations(home, self.rotation)
+        self.joining = Joining(home)
+        home.enrolment = self._speaker
 
     def start(self) -> None:
         """Go on where a crash or a restart left off."""
         self.filing.recover()
         self.rotation.turn()
         self.opening.catch_up()
+        self.invitations.start()
+        self.joining.start()
+
+    def _speaker(self, session: LinkSession, is_calling: bool) -> Speaker | None:  # noqa: FBT001
+        """Return who speaks on an enrolment link; see `Home.enrolment`."""
+        return self.joining.call(session) if is_calling else self.invitations.answer(session)
 
     def arrived(self, bundle: Bundle) -> None:
         """A bundle was verified and kept."""
@@ -61,3 +85,5 @@ class Work:
         self.rotation.turn()
         self.opening.catch_up()
         self.opening.sweep()
+        self.invitations.sweep()
+        self.joining.sweep()

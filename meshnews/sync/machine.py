@@ -131,6 +131,8 @@ class SyncMachine:
         self._entropy = entropy
         self._pace = pace
         self._desk = desk
+        self.dismissed: Reason | None = None
+        """Why the peer said BYE, once it has."""
         self._state = SyncState.GREETING
         self._hello: Hello | None = None
         self._greet_by_s: float | None = None
@@ -160,6 +162,11 @@ class SyncMachine:
         return talk.taker.is_idle and talk.giver.is_idle and not self.queued
 
     @property
+    def is_over(self) -> bool:
+        """One side has said BYE; nothing is to be said after what is queued."""
+        return self._state in {SyncState.LEAVING, SyncState.ENDED}
+
+    @property
     def queued(self) -> bool:
         """There may be something to send; a `pull` can still come back empty."""
         if self._first:
@@ -185,10 +192,10 @@ class SyncMachine:
         self._greet_by_s = moment.lived_s + STALL_S
         self._first.append(encode_message(self._hello))
 
-    def leave(self) -> None:
+    def leave(self, reason: Reason = Reason.FINISHED) -> None:
         """Say BYE; what the peer still sends is ignored."""
         if self._state in {SyncState.GREETING, SyncState.OPEN}:
-            self._leave(Reason.FINISHED)
+            self._leave(reason)
 
     def ended(self) -> None:
         """Let go of everything: the link is gone.  What was being fetched is free for others."""
@@ -197,6 +204,10 @@ class SyncMachine:
         self._first.clear()
         if talk is not None:
             talk.taker.end()
+
+    def _dismiss(self, bye: Bye) -> None:
+        self.dismissed = bye.reason
+        self.ended()
 
     def _leave(self, reason: Reason) -> None:
         self.ended()
@@ -248,7 +259,7 @@ class SyncMachine:
         talk = self._talk
         if talk is not None:
             if type(message) is Bye:
-                self.ended()
+                self._dismiss(message)
                 return []
             events = talk.receive(message, size=size, moment=moment)
             events += talk.advance(moment)
@@ -256,8 +267,8 @@ class SyncMachine:
         match self._state, message:
             case SyncState.GREETING, Hello() if self._hello is not None:
                 return self._greeted(self._hello, message, moment)
-            case SyncState.GREETING | SyncState.LEAVING, Bye():
-                self.ended()
+            case SyncState.GREETING | SyncState.LEAVING, Bye() as bye:
+                self._dismiss(bye)
                 return []
             case SyncState.LEAVING, _:
                 return []

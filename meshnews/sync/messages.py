@@ -97,6 +97,8 @@ class Reason(enum.IntEnum):
     FINISHED = 0
     MYSELF = 1
     """Both ends are one node."""
+    FULL = 2
+    """Others want in who bring more: come again later."""
 
 
 @dataclass(frozen=True, slots=True)

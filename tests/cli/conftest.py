@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pytest
 import trio
@@ -19,6 +19,7 @@ from meshnews_cli.main import run
 from meshnewsd.control.server import ControlServer, Emit, Handler
 
 Answer = Reply | Exception | Handler
+Asked = TypeVar("Asked", bound=Request)
 
 
 @dataclass
@@ -48,8 +49,8 @@ class FakeDaemon:
 
         return handle
 
-    def asked_for(self, kind: type[Request]) -> list[Request]:
-        return [request for request in self.asked if type(request) is kind]
+    def asked_for(self, kind: type[Asked]) -> list[Asked]:
+        return [request for request in self.asked if isinstance(request, kind)]
 
 
 class StartDaemon(Protocol):

@@ -270,8 +270,8 @@ def test_a_refusal_under_json_is_json(daemon: StartDaemon, cli: RunCommand) -> N
         (["fyle"], "No such command"),
         (["file"], "Missing option '--slug'"),
         (["file", "--slug", "s", "--flash", "--urgent", "x"], "either --flash or --urgent"),
-        (["enrol"], "either --request FILE or --card FILE"),
-        (["enrol", "--request", "a", "--card", "b"], "either --request FILE or --card FILE"),
+        (["enrol"], "one of CODE, --qr, --stop, --request and --card"),
+        (["enrol", "--request", "a", "--card", "b"], "one of CODE, --qr, --stop"),
         (["desk", "card", "r", "-o", "o"], "either --byline NAME or --relay NAME"),
         (["init", "--role", "reporter", "--endpoint"], "--endpoint goes with"),
         (["init", "--role", "relay", "--passphrase-file", "x"], "a relay has no passphrase"),
@@ -427,9 +427,7 @@ def test_a_card_is_made_only_once_the_words_are_confirmed(
         assert outcome.status == 1
         assert "The words were not confirmed." in outcome.err
         assert not target.exists()
-    assert not any(
-        each.confirmed for each in fake.asked_for(DeskCard) if isinstance(each, DeskCard)
-    )
+    assert not any(each.confirmed for each in fake.asked_for(DeskCard))
     (tmp_path / "stdin").write_text("y\n")
     with (tmp_path / "stdin").open() as stdin:
         monkeypatch.setattr("sys.stdin", stdin)

@@ -15,6 +15,7 @@ from meshnews.node.event import (
     Accepted,
     Address,
     Advertise,
+    Beckon,
     Close,
     Dial,
     DialFailed,
@@ -39,6 +40,7 @@ from meshnewsd.transports.memory import MemoryNetwork
 from tests.shell.fakes import FakeNode, FakeStores, InlineWorker, React, trio_clock
 
 BEACON = bytes(48)
+OTHER = bytes(range(48))
 
 
 class FakeFinder:
@@ -47,10 +49,14 @@ class FakeFinder:
     def __init__(self, hear: Hear) -> None:
         self.hear = hear
         self.shown: list[Shown] = []
+        self.beckoned: list[tuple[tuple[bytes, ...], float]] = []
         self.is_running = False
 
     def show(self, shown: Shown) -> None:
         self.shown.append(shown)
+
+    def beckon(self, beacons: tuple[bytes, ...], after_s: float) -> None:
+        self.beckoned.append((beacons, after_s))
 
     async def run(self) -> None:
         self.is_running = True
@@ -101,8 +107,12 @@ class Daemon:
         return Address("memory", f"{self.place}:{self.told(Listening)[0].port}")
 
     def _build(self, stores: ClosableStores) -> NodeMachine:
-        self.nodes.append(FakeNode(self.stores, self.react))
+        self.nodes.append(FakeNode(self.stores, self._react))
         return self.node
+
+    def _react(self, event: Event) -> Sequence[Effect]:
+        shows = isinstance(event, Listening) and self.visibility is Visibility.OPEN
+        return [*([Advertise((BEACON,))] if shows else []), *self.react(event)]
 
     def _parts(self, host: "Host[Any]") -> Sequence[Part]:
         self.hosts.append(host)
@@ -181,7 +191,7 @@ async def test_two_daemons_talk_and_part(running: Running, autojump_clock: MockC
         match event:
             case Heard(_, addresses):
                 return [Dial(1, addresses)]
-            case Dialled(_, link):
+            case Dialled(_, link, _, _):
                 return [Send(link, b"are you there?")]
             case Received(link, b"ARE YOU THERE?"):
                 return [Close(link, 0.0)]
@@ -207,13 +217,23 @@ async def test_finders_show_what_the_node_wants_shown(
     running: Running, autojump_clock: MockClock
 ) -> None:
     def react(event: Event) -> Sequence[Effect]:
-        return [Advertise((BEACON,))] if isinstance(event, Listening) else ()
+        shown = Advertise((BEACON,), ("eth0",), (OTHER,))
+        return [shown] if isinstance(event, Listening) else ()
 
     async with running(react=react) as daemon:
         (finder,) = daemon.finders
         assert finder.is_running
-        assert finder.shown[-1].beacons == (BEACON,)
-        assert finder.shown[-1].listening == tuple(daemon.told(Listening))
+        assert finder.shown[-1] == Shown((BEACON,), ("eth0",), (OTHER,))
+
+
+async def test_finders_beckon_when_the_node_asks(
+    running: Running, autojump_clock: MockClock
+) -> None:
+    def react(event: Event) -> Sequence[Effect]:
+        return [Beckon((BEACON,), 0.5)] if isinstance(event, Listening) else ()
+
+    async with running(react=react) as daemon:
+        assert daemon.finders[0].beckoned[0] == ((BEACON,), 0.5)
 
 
 async def test_the_configuration_comes_before_the_role(

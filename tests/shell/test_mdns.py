@@ -8,7 +8,7 @@ import trio
 from zeroconf import ServiceInfo
 
 from meshnews.crypto.entropy import SeededEntropy
-from meshnews.node.event import Address, Heard, Listening
+from meshnews.node.event import Address, Heard
 from meshnews.node.settings import Visibility
 from meshnewsd.config import Config
 from meshnewsd.discovery.interface import Shown
@@ -40,7 +40,7 @@ def service(
 
 def test_a_service_with_a_beacon_is_heard_with_its_addresses() -> None:
     assert read_service(service("192.0.2.1", "2001:db8::1")) == [
-        Heard(BEACON, (Address("tcp", "192.0.2.1:7117"), Address("tcp", "[2001:db8::1]:7117")))
+        Heard(BEACON, (Address("tcp", "192.0.2.1:0"), Address("tcp", "[2001:db8::1]:0")))
     ]
 
 
@@ -83,7 +83,11 @@ def test_only_an_open_home_uses_dns_sd() -> None:
         ]
         for visibility in Visibility
     }
-    assert names == {Visibility.OPEN: ["mdns"], Visibility.VEILED: [], Visibility.SILENT: []}
+    assert names == {
+        Visibility.OPEN: ["udp", "mdns"],
+        Visibility.VEILED: ["udp"],
+        Visibility.SILENT: ["udp"],
+    }
 
 
 class Ear:
@@ -102,10 +106,6 @@ class Ear:
         return heard
 
 
-def shown(*beacons: bytes, port: int = 7117) -> Shown:
-    return Shown(beacons, (Listening("tcp", port),))
-
-
 async def test_a_neighbour_is_heard_and_its_next_beacon_too_and_both_end_in_time() -> None:
     ear = Ear()
     own: list[Heard] = []
@@ -116,16 +116,16 @@ async def test_a_neighbour_is_heard_and_its_next_beacon_too_and_both_end_in_time
         entropy=SeededEntropy(b"near"),
     )
     far = MdnsFinder(service_type=TYPE, hear=ear.hear, interfaces=["127.0.0.1"])
-    near.show(shown(BEACON))
+    near.show(Shown((BEACON,)))
     threads = threading.active_count()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(near.run)
         nursery.start_soon(far.run)
         found = await ear.until(BEACON)
-        assert found.addresses == (Address("tcp", "127.0.0.1:7117"),)
-        near.show(shown(OTHER, port=7118))
+        assert found.addresses == (Address("tcp", "127.0.0.1:0"),)
+        near.show(Shown((OTHER,)))
         found = await ear.until(OTHER)
-        assert found.addresses == (Address("tcp", "127.0.0.1:7118"),)
+        assert found.addresses == (Address("tcp", "127.0.0.1:0"),)
         began_s = trio.current_time()
         nursery.cancel_scope.cancel()
     assert trio.current_time() - began_s < 2
@@ -137,7 +137,7 @@ async def test_what_goes_over_the_network_names_neither_machine_nor_purpose() ->
     packets: list[bytes] = []
     host = socket.gethostname().encode().lower()
     finder = MdnsFinder(service_type=TYPE, hear=lambda heard: None, interfaces=["127.0.0.1"])
-    finder.show(shown(BEACON))
+    finder.show(Shown((BEACON,)))
     with listen_to_mdns() as listener:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(finder.run)

@@ -10,6 +10,7 @@ from meshnews.ids import LinkId
 from meshnews.node.event import (
     Accepted,
     Address,
+    Advertise,
     Carrier,
     Close,
     Dial,
@@ -22,11 +23,13 @@ from meshnews.node.event import (
     Send,
 )
 from meshnewsd.peers.dialler import DIAL_S_MAX, STAGGER_S, dial
-from meshnewsd.peers.doors import Doors
+from meshnewsd.peers.doors import GENERATIONS_MAX, Doors
 from meshnewsd.peers.peers import DIALS_MAX, Peers
 from meshnewsd.transports.interface import Take, Unreachable
 from meshnewsd.transports.memory import MemoryNetwork, MemoryStream, MemoryTransport
 from tests.shell.fakes import Postbox
+
+SHOWN = Advertise((bytes(48),))
 
 
 @dataclass
@@ -44,12 +47,12 @@ class Place:
 
     @property
     def address(self) -> Address:
-        return Address("memory", f"here:{self.doors.listening[0].port}")
+        return Address("memory", f"here:{self.doors.listening[-1].port}")
 
 
 @contextlib.asynccontextmanager
 async def open_place(
-    *, streams_max: int = 8, is_shy: bool = False, network: MemoryNetwork | None = None
+    *, streams_max: int = 8, is_shown: bool = True, network: MemoryNetwork | None = None
 ) -> AsyncIterator[Place]:
     network = network or MemoryNetwork()
     box, has_room = Postbox(), [True]
@@ -62,9 +65,9 @@ async def open_place(
             has_room=lambda: has_room[0],
             streams_max=streams_max,
         )
-        doors = Doors(
-            transports=transports, ports=(0, 443), peers=peers, post=box.post, is_shy=is_shy
-        )
+        doors = Doors(transports=transports, ports=(0, 443), peers=peers, post=box.post)
+        if is_shown:
+            doors.show(SHOWN)
         nursery.start_soon(doors.run)
         await wait_all_tasks_blocked()
         yield Place(network, peers, doors, box, has_room)
@@ -83,7 +86,7 @@ async def call(place: Place) -> MemoryStream:
 async def test_the_node_is_told_of_every_port_that_was_taken() -> None:
     async with open_place() as place:
         ports = [each.port for each in place.doors.listening]
-        assert ports[1] == 443
+        assert ports[0] == 443, "beacons name the one that is told last"
         assert place.box.events == [Listening("memory", port) for port in ports]
 
 
@@ -166,14 +169,14 @@ async def test_links_are_never_named_alike() -> None:
 # Doors of a silent home
 
 
-async def test_a_silent_home_answers_only_while_it_shows_a_beacon() -> None:
-    async with open_place(is_shy=True) as place:
+async def test_streams_are_accepted_only_while_a_beacon_is_shown() -> None:
+    async with open_place(is_shown=False) as place:
         with pytest.raises(Unreachable):
             await call(place)
-        place.doors.show(is_shown=True)
+        place.doors.show(SHOWN)
         await wait_all_tasks_blocked()
         guest = await call(place)
-        place.doors.show(is_shown=False)
+        place.doors.show(Advertise(()))
         await wait_all_tasks_blocked()
         with pytest.raises(Unreachable):
             await call(place)
@@ -182,13 +185,48 @@ async def test_a_silent_home_answers_only_while_it_shows_a_beacon() -> None:
         assert len(place.told(Received)) == 1
 
 
-async def test_an_open_home_answers_whatever_it_shows() -> None:
+async def test_streams_are_accepted_only_where_a_beacon_is_shown() -> None:
     async with open_place() as place:
-        place.doors.show(is_shown=True)
-        place.doors.show(is_shown=False)
+        place.doors.show(Advertise(SHOWN.beacons, interfaces=("elsewhere",)))
+        await wait_all_tasks_blocked()
+        with pytest.raises(Unreachable):
+            await call(place)
+        place.doors.show(Advertise(SHOWN.beacons, interfaces=("elsewhere", "here")))
         await wait_all_tasks_blocked()
         await call(place)
-        assert len(place.told(Accepted)) == 1
+        place.doors.show(Advertise(SHOWN.beacons, interfaces=()))
+        await wait_all_tasks_blocked()
+        with pytest.raises(Unreachable):
+            await call(place)
+
+
+async def test_each_epoch_has_a_port_of_its_own_and_the_old_one_is_kept_a_while(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_place() as place:
+        old = place.address
+        place.doors.relisten(60.0)
+        await wait_all_tasks_blocked()
+        assert place.address != old
+        assert place.told(Listening)[-1] == place.doors.listening[-1]
+        await call(place)
+        await place.network.transport("there").open(old.where)
+        await trio.sleep(61)
+        with pytest.raises(Unreachable):
+            await place.network.transport("there").open(old.where)
+        await place.network.transport("there").open("here:443")
+        await call(place)
+
+
+async def test_ports_of_many_epochs_are_not_kept_for_ever() -> None:
+    async with open_place() as place:
+        first = place.address
+        for _ in range(GENERATIONS_MAX):
+            place.doors.relisten(3600.0)
+            await wait_all_tasks_blocked()
+        assert len(place.network.doorways) == GENERATIONS_MAX + 1
+        with pytest.raises(Unreachable):
+            await place.network.transport("there").open(first.where)
 
 
 # Dialling
@@ -243,7 +281,7 @@ class Host:
 class NoDoor:
     port = 0
 
-    async def serve(self, take: Take) -> None: ...
+    async def serve(self, take: Take, interfaces: tuple[str, ...] | None = None) -> None: ...
     async def aclose(self) -> None: ...
 
 

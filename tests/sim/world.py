@@ -19,6 +19,7 @@ from meshnews.node.event import (
     Accepted,
     Address,
     Advertise,
+    Beckon,
     Carrier,
     Changed,
     Close,
@@ -28,9 +29,11 @@ from meshnews.node.event import (
     Drained,
     Effect,
     Event,
+    Heard,
     Listening,
     Lost,
     Received,
+    Relisten,
     Send,
     Tick,
     Wake,
@@ -64,6 +67,7 @@ class Machine:
     wall_is_trusted: bool = True
     wake: int = 0
     changed: list[Changed] = field(default_factory=list)
+    shown: Advertise = field(default_factory=lambda: Advertise(()))
 
 
 @contextlib.contextmanager
@@ -93,6 +97,8 @@ class World:
     seed: int
     rate: float = 2e6
     delay_s: float = 0.005
+    has_air: bool = False
+    """Whether those near hear each other's beacons; else only known addresses are called."""
     now_s: float = START_S
     machines: dict[str, Machine] = field(default_factory=dict)
     trace: list[str] = field(default_factory=list)
@@ -133,7 +139,7 @@ class World:
 
     def crash(self, machine: Machine) -> None:
         """End its daemon as SIGKILL would: the stores keep what was committed."""
-        machine.node = None
+        machine.node, machine.shown = None, Advertise(())
         for stream in list(self._streams.values()):
             if machine in stream.ends:
                 self._close(stream)
@@ -153,6 +159,9 @@ class World:
         """Bring machines within reach of each other."""
         for left, right in itertools.combinations(names, 2):
             self._near.add(frozenset((left, right)))
+        for machine in [self.machines[name] for name in names if self.has_air]:
+            shown = machine.shown
+            self._call_out(machine, (*shown.beacons, *shown.seeks))
 
     def part(self, *names: str) -> None:
         """Take machines out of each other's reach."""
@@ -211,8 +220,36 @@ class World:
                     self._wake(machine, after_s)
                 case Changed():
                     machine.changed.append(effect)
+                case Relisten():
+                    self.post(machine, Listening("tcp", PORT))
                 case Advertise():
-                    pass
+                    self._show(machine, effect)
+                case Beckon(beacons, after_s):
+                    self._later(after_s, partial(self._call_out, machine, beacons))
+
+    # Beacons ----------------------------------------------------------------
+
+    def _show(self, machine: Machine, shown: Advertise) -> None:
+        was_silent, machine.shown = not machine.shown.beacons, shown
+        if shown.seeks:
+            self._later(0.0, partial(self._call_out, machine, shown.seeks))
+        if shown.beacons and was_silent:
+            self._later(0.0, partial(self._show_again, machine))
+
+    def _show_again(self, machine: Machine) -> None:
+        if machine.shown.beacons and machine.node is not None:
+            self._call_out(machine, machine.shown.beacons)
+            self._later(between(self.luck, 20, 40), partial(self._show_again, machine))
+
+    def _call_out(self, machine: Machine, beacons: tuple[bytes, ...]) -> None:
+        """Let everybody near hear these beacons, if there is air between them."""
+        if not self.has_air or machine.node is None:
+            return
+        where = (Address("tcp", f"{machine.name}:0"),)
+        for name in sorted(self.machines):
+            if frozenset((machine.name, name)) in self._near:
+                for beacon in beacons:
+                    self.post(self.machines[name], Heard(beacon, where))
 
     def _wake(self, machine: Machine, after_s: float) -> None:
         machine.wake += 1
@@ -231,21 +268,23 @@ class World:
             called = self.machines.get(name)
             near = frozenset((caller.name, name)) in self._near
             if called is not None and called.node is not None and near:
-                self._later(self.delay_s, partial(self._open, caller, called, dial.attempt))
+                self._later(
+                    self.delay_s, partial(self._open, caller, called, dial.attempt, address)
+                )
                 return
         self._later(
             1.0,
             lambda: self.post(caller, DialFailed(dial.attempt)) if caller.node is node else None,
         )
 
-    def _open(self, caller: Machine, called: Machine, attempt: int) -> None:
+    def _open(self, caller: Machine, called: Machine, attempt: int, address: Address) -> None:
         links = LinkId(next(self._links)), LinkId(next(self._links))
         stream = Stream((caller, called), links)
         for link in links:
             self._streams[link] = stream
         self.trace.append(f"{self.now_s:.3f} {caller.name} -> {called.name}")
         self.post(called, Accepted(links[1], Carrier.LAN, Address("tcp", caller.name)))
-        self.post(caller, Dialled(attempt, links[0], Carrier.LAN))
+        self.post(caller, Dialled(attempt, links[0], Carrier.LAN, address))
 
     def _send(self, machine: Machine, link: LinkId, data: bytes) -> None:
         stream = self._streams.get(link)

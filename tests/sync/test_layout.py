@@ -151,7 +151,7 @@ def _list_of(ids: bytes, states: bytes, *, bits: int = 0, prefix: int = 0) -> by
             encode([15, [[2, DAY, b"1" * 32 * (NAMES_PER_MESSAGE_MAX + 1), b""]]]),
             "length or number",
         ),
-        (encode([16, 2]), "not within"),
+        (encode([16, 3]), "not within"),
         (encode([4, 2]), "no known type"),
         (encode([]), "without a type"),
         (encode(7), "without a type"),

@@ -1,15 +1,15 @@
-"""``meshnews desk``: make a desk; enrol reporters, relays and editors by files."""
+"""``meshnews desk``: make a desk; enrol reporters, relays and editors."""
 
 import contextlib
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from meshnews.limits import NAME_CHARS_MAX
 from meshnews_cli import complaint
+from meshnews_cli.commands.invite import invite, pending
+from meshnews_cli.identify import name_of
 from meshnews_cli.options import Command, FilePath, with_access
 from meshnews_cli.session import Access, Needs, session
 
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 @click.group()
 def desk() -> None:
     """Make a desk; enrol people and relays."""
-
-
-def _name(typed: str) -> str:
-    name = unicodedata.normalize("NFC", typed).strip()
-    if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isprintable():
-        raise complaint.name_bad(NAME_CHARS_MAX)
-    return name
 
 
 def _out(given: Path | None, source: Path, suffix: str) -> Path:
@@ -63,7 +56,7 @@ def create(access: Access, name: str, root_folder: Path, root_passphrase_file: P
     from meshnews_cli import secret
     from meshnews_cli.folder import NewFile
 
-    wished = _name(name)
+    wished = name_of(name)
     _require_outside(root_folder, access.home)
     with contextlib.ExitStack() as closing:
         files = [NewFile(root_folder / "root-1.key")]
@@ -110,7 +103,7 @@ def _report_desk(access: Access, made: "DeskMade", roots: Sequence[Path]) -> Non
     note("These words stand for the desk. Everybody who joins sees the same:")
     words.show(made.words)
     note()
-    note("Next: `meshnews desk card REQUEST --byline NAME -o FILE` for each reporter.")
+    note("Next: `meshnews desk invite --byline NAME` for each reporter.")
 
 
 def _require_outside(folder: Path, home: Path) -> None:
@@ -119,6 +112,9 @@ def _require_outside(folder: Path, home: Path) -> None:
     if folder.resolve().is_relative_to(home.resolve()):
         raise complaint.folder_in_home(folder)
 
+
+desk.add_command(invite)
+desk.add_command(pending)
 
 _REQUEST = click.argument("request", type=FilePath)
 _COMPARED = click.option(
@@ -165,9 +161,9 @@ def card(  # noqa: PLR0917  click passes all by name
         raise click.UsageError(f"--near can be given at most {RELAYS_NAMED_ON_CARD} times")
     asked = DeskCard(
         request=_read_request(request),
-        byline=_name(byline) if byline is not None else None,
-        relay=_name(relay) if relay is not None else None,
-        near=tuple(_name(each) for each in near),
+        byline=name_of(byline) if byline is not None else None,
+        relay=name_of(relay) if relay is not None else None,
+        near=tuple(name_of(each) for each in near),
     )
     with new_file(output) as fill, session(access, Needs.VAULT) as conversation:
         shown = conversation.connection.ask(asked, CardWords)

@@ -1,30 +1,71 @@
-"""``meshnews enrol``: join a desk by files, with no network between."""
+"""``meshnews enrol``: join a desk, by invitation or by files."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from meshnews_cli.options import Command, FilePath, with_access
 from meshnews_cli.session import Access, Needs, session
 
+if TYPE_CHECKING:
+    from meshnews.control.reply import Enrolled
+
 
 @click.command(cls=Command)
+@click.argument("code", required=False, nargs=-1)
+@click.option("--qr", type=FilePath, metavar="PICTURE", help="Read the invitation from a picture.")
+@click.option("--stop", is_flag=True, help="Give up joining by invitation.")
 @click.option("--request", type=FilePath, metavar="FILE", help="Write this home's request to FILE.")
 @click.option("--card", type=FilePath, metavar="FILE", help="Take in the card that came back.")
+@click.option(
+    "--words-compared",
+    is_flag=True,
+    help="For scripts: say yes to the eight words without asking.",
+)
 @with_access
-def enrol(access: Access, request: Path | None, card: Path | None) -> None:
-    """Join a desk, by files.
+def enrol(
+    access: Access,
+    code: tuple[str, ...],
+    qr: Path | None,
+    request: Path | None,
+    card: Path | None,
+    *,
+    stop: bool,
+    words_compared: bool,
+) -> None:
+    """Join a desk, with the CODE of an invitation.
 
-    First --request: it writes a file for the desk and shows eight words. The
-    desk sees the same words; compare them over a call or in person. Then
-    --card, with the file that the desk made from the request.
+    The daemon has to run. It finds the desk's machine on any network that both
+    are on, and shows eight words; the desk sees the same. Compare them over a
+    call or in person. A relay joins without words. Spaces, dashes and capitals
+    in the CODE do not matter, and an interrupted joining goes on with the same
+    CODE.
+
+    Without any network it goes by files. First --request: it writes a file for
+    the desk and shows eight words. Then --card, with the file that the desk
+    made from the request.
     """
-    if (request is None) == (card is None):
-        raise click.UsageError("Give either --request FILE or --card FILE")
+    ways = [bool(code), qr is not None, stop, request is not None, card is not None]
+    if ways.count(True) != 1:
+        raise click.UsageError("Give one of CODE, --qr, --stop, --request and --card")
     if request is not None:
         _make_request(access, request)
     elif card is not None:
         _take_card(access, card)
+    else:
+        from meshnews_cli import joining
+
+        if stop:
+            joining.stop(access)
+            return
+        if qr is not None:
+            from meshnews_cli.qr import read_invitation
+
+            typed = read_invitation(qr)
+        else:
+            typed = " ".join(code)
+        show_enrolled(access, joining.join(access, typed, words_compared=words_compared))
 
 
 def _make_request(access: Access, path: Path) -> None:
@@ -56,14 +97,24 @@ def _make_request(access: Access, path: Path) -> None:
 def _take_card(access: Access, path: Path) -> None:
     from meshnews.control.reply import Enrolled
     from meshnews.control.request import CARD_FILE_BYTES_MAX, EnrolCard
-    from meshnews_cli import words
     from meshnews_cli.folder import read_small
-    from meshnews_cli.shape import to_json
-    from meshnews_cli.terminal import note, say
+    from meshnews_cli.terminal import note
 
     card = read_small(path, CARD_FILE_BYTES_MAX)
     with session(access, Needs.VAULT) as conversation:
         taken = conversation.connection.ask(EnrolCard(card), Enrolled)
+    show_enrolled(access, taken)
+    if not access.as_json:
+        note()
+        note("The card file is of no more use now; delete it.")
+
+
+def show_enrolled(access: Access, taken: "Enrolled") -> None:
+    """Print which desk this home belongs to now, and the desk's words."""
+    from meshnews_cli import words
+    from meshnews_cli.shape import to_json
+    from meshnews_cli.terminal import note, say
+
     if access.as_json:
         click.echo(to_json(taken))
         return
@@ -74,5 +125,3 @@ def _take_card(access: Access, path: Path) -> None:
     note()
     note("These words stand for the desk. Everybody who belongs to it sees the same:")
     words.show(taken.words)
-    note()
-    note("The card file is of no more use now; delete it.")

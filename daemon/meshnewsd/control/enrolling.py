@@ -26,6 +26,7 @@ from meshnews.control.request import (
 from meshnews.crypto import words as library
 from meshnews.desk.request import Joiner, role_of
 from meshnews.errors import Refusal
+from meshnews.node import enrolment as library_enrolment
 from meshnews.node.enrolment import desk_words, request_words
 from meshnews.node.node import Node
 from meshnews.node.office import sign_offline
@@ -40,8 +41,21 @@ ROLES = {Joiner.REPORTER: Role.REPORTER, Joiner.RELAY: Role.RELAY, Joiner.EDITOR
 KEY_SHOWN_BYTES = 8
 
 
-def _words(found: Sequence[library.SafetyWord]) -> tuple[SafetyWord, ...]:
+def words_fact(found: Sequence[library.SafetyWord]) -> tuple[SafetyWord, ...]:
+    """Return safety words as they are told."""
     return tuple(SafetyWord(one.number, one.word) for one in found)
+
+
+def enrolled_fact(taken: library_enrolment.Enrolled, role: Role) -> Enrolled:
+    """Return what a card made of a home, as it is told."""
+    return Enrolled(
+        desk=taken.desk.hex(),
+        desk_name=taken.desk_name,
+        words=words_fact(desk_words(taken.desk)),
+        role=role,
+        name=taken.name,
+        valid_until=None if taken.expiry_day is None else date_of(taken.expiry_day),
+    )
 
 
 class EnrolmentDesk:
@@ -60,7 +74,7 @@ class EnrolmentDesk:
             role = Role(node.home.identity.role.value)
             own = node.home.identity.relay
             key = "" if own is None else own.static.public[:KEY_SHOWN_BYTES].hex()
-            return RequestMade(file, _words(request_words(file)), role, key)
+            return RequestMade(file, words_fact(request_words(file)), role, key)
 
         return await self._asker.ask(act)
 
@@ -69,15 +83,10 @@ class EnrolmentDesk:
 
         def act(node: Node) -> Enrolled:
             taken = node.enrolment.take_card(request.card)
+            # The request is answered: an invitation has nothing left to ask for.
+            node.work.joining.stop()
             node.know_relays()
-            return Enrolled(
-                desk=taken.desk.hex(),
-                desk_name=taken.desk_name,
-                words=_words(desk_words(taken.desk)),
-                role=Role(node.home.identity.role.value),
-                name=taken.name,
-                valid_until=None if taken.expiry_day is None else date_of(taken.expiry_day),
-            )
+            return enrolled_fact(taken, Role(node.home.identity.role.value))
 
         return await self._asker.ask(act)
 
@@ -93,7 +102,7 @@ class EnrolmentDesk:
             return DeskMade(
                 desk=desk.hex(),
                 name=request.name,
-                words=_words(desk_words(desk)),
+                words=words_fact(desk_words(desk)),
                 root_keys=(root,),
             )
 
@@ -112,7 +121,7 @@ class EnrolmentDesk:
             if role is not wished or name is None:
                 raise _other_role(role)
             if not request.confirmed:
-                return CardWords(_words(request_words(request.request)), role)
+                return CardWords(words_fact(request_words(request.request)), role)
             made = node.office.card(request.request, name=name, near=request.near)
             node.know_relays()
             until = None if made.expiry_day is None else date_of(made.expiry_day)
@@ -129,7 +138,7 @@ class EnrolmentDesk:
             unsigned, manifest = node.office.prepare_editor(request.request)
             return EditorPrepared(
                 manifest=unsigned,
-                words=_words(request_words(request.request)),
+                words=words_fact(request_words(request.request)),
                 version=manifest.version,
                 editors=len(manifest.editors),
             )

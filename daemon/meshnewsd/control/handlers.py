@@ -6,6 +6,7 @@ from meshnews.control import request as ask
 from meshnewsd.control import enrolling
 from meshnewsd.control.enrolling import EnrolmentDesk
 from meshnewsd.control.filing import FilingDesk
+from meshnewsd.control.inviting import InvitationDesk
 from meshnewsd.control.reading import ReadingDesk
 from meshnewsd.control.server import Handlers
 from meshnewsd.control.table import Asker
@@ -16,12 +17,22 @@ def home_handlers(asker: Asker, home: Path) -> Handlers:
     """Return what a daemon whose home is open answers."""
     filing, reading = FilingDesk(asker), ReadingDesk(asker)
     enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, home)
+    inviting = InvitationDesk(asker)
     return {
         ask.Hello: asker.welcome,
         ask.DeskCreate: enrolment.create,
         ask.EnrolRequest: enrolment.request,
         ask.EnrolCard: enrolment.card,
         ask.DeskCard: enrolment.make_card,
+        ask.DeskInvite: inviting.invite,
+        ask.DeskPending: inviting.pending,
+        ask.DeskConfirm: inviting.confirm,
+        ask.DeskRefuse: inviting.refuse,
+        ask.DeskClose: inviting.close,
+        ask.EnrolCode: inviting.join,
+        ask.EnrolWait: inviting.wait,
+        ask.EnrolAgree: inviting.agree,
+        ask.EnrolStop: inviting.stop,
         ask.DeskEditor: enrolment.prepare_editor,
         ask.DeskEditorSigned: enrolment.admit_editor,
         ask.DeskSign: enrolling.sign,

@@ -16,9 +16,9 @@ from meshnews.ids import Day, TrafficClass
 from meshnews.limits import PREKEYS_PER_PACK
 from meshnews.node.identity import Role, load_relays
 from meshnews.node.node import Neighbour, Node
-from meshnews.node.office import CARD_POSTAGE
 from meshnews.node.person import Person
 from meshnews.node.roster import Roster
+from meshnews.node.stock import CARD_POSTAGE
 from meshnews.node.wallet import Wallet
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import date_of, moment
@@ -45,7 +45,7 @@ class LookoutDesk:
             names = _relay_names(node)
             now = node.home.wall.s
             return NeighbourListing(
-                visibility=Visibility(node.presence.visibility.value),
+                visibility=Visibility(node.surroundings.visibility.value),
                 neighbours=tuple(_fact(one, names, now) for one in node.neighbours()),
             )
 
@@ -175,7 +175,7 @@ def _card_findings(node: Node) -> list[Finding]:
         (Check.POSTAGE, TrafficClass.ROUTINE),
         (Check.FLASH_POSTAGE, TrafficClass.FLASH),
     ):
-        full = sum(n * count for kind, n, count in CARD_POSTAGE if kind is traffic)
+        full = sum(n * count for (kind, n), count in CARD_POSTAGE.items() if kind is traffic)
         findings.append(_stock(check, wallet.postage_left(traffic), full))
     return findings
 

@@ -4,11 +4,12 @@ A finder knows nothing of beacons but that they have 48 bytes.  It may be run in
 one kind of place only; where it has nothing to do it waits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from meshnews.node.event import Heard, Listening
+from meshnews.node.event import Heard
+from meshnewsd.platform.interfaces import InterfaceAddress
 
 Hear = Callable[[Heard], object]
 """Called with each beacon that was heard; must not block."""
@@ -16,10 +17,21 @@ Hear = Callable[[Heard], object]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What is to be shown: beacons, and the ports that streams are accepted at."""
+    """What is to be shown, and where.
+
+    Attributes:
+        beacons: what to show until told otherwise; none: show nothing.
+        interfaces: the only ones to show them on; None: all.
+        seeks: what to send once, now and on every interface that comes up later.
+    """
 
     beacons: tuple[bytes, ...] = ()
-    listening: tuple[Listening, ...] = ()
+    interfaces: tuple[str, ...] | None = None
+    seeks: tuple[bytes, ...] = ()
+
+    def is_on(self, interface: str) -> bool:
+        """Tell whether anything may be shown on an interface."""
+        return self.interfaces is None or interface in self.interfaces
 
 
 class Finder(Protocol):
@@ -34,6 +46,13 @@ class Finder(Protocol):
         """Show these from now on, in place of any before.  Does not block; may come early."""
         ...
 
+    def beckon(self, beacons: tuple[bytes, ...], after_s: float) -> None:
+        """Send these once more after so many seconds, where what is shown may be shown.
+
+        A finder that is asked instead of calling out ignores it.
+        """
+        ...
+
     async def run(self) -> None:
         """Show and listen until cancelled; may be called again after it raised.
 
@@ -41,3 +60,18 @@ class Finder(Protocol):
             OSError: the network is not there, or not ready.
         """
         ...
+
+
+def reachable(
+    found: Iterable[InterfaceAddress], addresses: Iterable[str] | None
+) -> list[InterfaceAddress]:
+    """Return the addresses at which a finder may work.
+
+    Args:
+        found: all there are.
+        addresses: those that the keeper restricted the home to; None: all but loopback.
+    """
+    if addresses is None:
+        return sorted(each for each in found if not each.is_loopback)
+    allowed = frozenset(addresses)
+    return sorted(each for each in found if each.address in allowed)

@@ -2,7 +2,11 @@
 
 Each beacon is one service of a neutral type.  Its instance and its host are one
 random label, made afresh with every beacon; the machine's own name is never
-used.  Its only TXT entry is ``v=`` and the 48 bytes.
+used.  Its only TXT entry is ``v=`` and the 48 bytes.  The port it names is
+drawn at random too: the real one is inside the beacon, for those it is for.
+
+A beacon that takes another's place is registered, and the other withdrawn, each
+at a time of its own, so that nobody sees one turn into the other.
 
 zeroconf runs its own thread; what it does for us it is asked from threads, and
 what it tells us comes over in one hop.
@@ -11,6 +15,7 @@ what it tells us comes over in one hop.
 import contextlib
 import functools
 import ipaddress
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -24,12 +29,12 @@ from zeroconf import (
     Zeroconf,
 )
 
-from meshnews.crypto.entropy import Entropy
+from meshnews.crypto.entropy import Entropy, below, between
 from meshnews.link.beacon import BEACON_BYTES
 from meshnews.node.event import Address, Heard
-from meshnewsd.discovery.interface import Hear, Shown
+from meshnewsd.discovery.interface import Hear, Shown, reachable
 from meshnewsd.platform.entropy import OsEntropy
-from meshnewsd.platform.interfaces import AddressWatch, InterfaceAddress, list_addresses
+from meshnewsd.platform.interfaces import AddressWatch, InterfaceAddress, list_connected
 from meshnewsd.platform.logs import Log
 
 DOMAIN: Final = "local."
@@ -46,6 +51,9 @@ NAMES_QUEUED_MAX: Final = 64
 ADDRESSES_HEARD_MAX: Final = 8
 BEACONS_HEARD_MAX: Final = 4
 CLOSE_S_MAX: Final = 1.0
+
+CHANGE_S_MAX: Final = 5.0
+"""Within this time after a change of beacons the old is withdrawn, and the new registered."""
 
 _log = Log("mdns")
 
@@ -77,6 +85,8 @@ class MdnsFinder:
         self._shown = Shown()
         self._services: dict[bytes, ServiceInfo] = {}
         """What is registered, by beacon."""
+        self._plans: dict[bytes, float] = {}
+        """When to register what is shown and is not, and to withdraw what is and is not shown."""
         self._changed = trio.Event()
 
     def show(self, shown: Shown) -> None:
@@ -84,13 +94,17 @@ class MdnsFinder:
         self._shown = shown
         self._changed.set()
 
+    def beckon(self, beacons: tuple[bytes, ...], after_s: float) -> None:
+        """Do nothing: whoever looks asks by itself."""
+
     async def run(self) -> None:
         """Show and browse until cancelled; see the protocol."""
-        watch = AddressWatch()
+        watch = AddressWatch(list_connected)
         while not self._usable(watch.addresses):
             await watch.changed()
         zeroconf = await trio.to_thread.run_sync(self._open)
         self._services.clear()
+        self._plans.clear()
         try:
             names_in, names = trio.open_memory_channel[str](NAMES_QUEUED_MAX)
             handlers = [self._notice_into(names_in, trio.lowlevel.current_trio_token())]
@@ -115,26 +129,36 @@ class MdnsFinder:
 
     def _usable(self, addresses: Iterable[InterfaceAddress]) -> list[bytes]:
         """Return the addresses to be shown, packed."""
-        if self._interfaces is None:
-            return sorted({each.packed for each in addresses if not each.is_loopback})
-        return sorted({each.packed for each in addresses if each.address in self._interfaces})
+        return sorted({each.packed for each in reachable(addresses, self._interfaces)})
 
     async def _publish(self, zeroconf: Zeroconf) -> None:
         while True:
             self._changed = trio.Event()
-            shown = self._shown
-            ports = [each.port for each in shown.listening if each.transport == "tcp"]
-            wanted = shown.beacons if ports else ()
-            for beacon in wanted:
-                if beacon not in self._services:
-                    await self._register(zeroconf, beacon, ports[0])
-            for beacon in [each for each in self._services if each not in wanted]:
-                service = self._services.pop(beacon)
-                await trio.to_thread.run_sync(zeroconf.unregister_service, service)
-            await self._changed.wait()
+            self._plan(trio.current_time())
+            due = [each for each, at_s in self._plans.items() if at_s <= trio.current_time()]
+            for beacon in due:
+                del self._plans[beacon]
+                if beacon in self._shown.beacons:
+                    await self._register(zeroconf, beacon)
+                else:
+                    service = self._services.pop(beacon)
+                    await trio.to_thread.run_sync(zeroconf.unregister_service, service)
+            with trio.move_on_at(min(self._plans.values(), default=math.inf)):
+                await self._changed.wait()
 
-    async def _register(self, zeroconf: Zeroconf, beacon: bytes, port: int) -> None:
+    def _plan(self, now_s: float) -> None:
+        """Choose when to do what is to be done, each by itself."""
+        shown, known = set(self._shown.beacons), set(self._services)
+        undone = shown ^ known
+        self._plans = {each: at_s for each, at_s in self._plans.items() if each in undone}
+        for beacon in sorted(undone - set(self._plans)):
+            at_once = not known or not shown
+            after_s = 0.0 if at_once else between(self._entropy, 0.0, CHANGE_S_MAX)
+            self._plans[beacon] = now_s + after_s
+
+    async def _register(self, zeroconf: Zeroconf, beacon: bytes) -> None:
         label = self._entropy.draw(LABEL_BYTES).hex()
+        port = below(self._entropy, 65535) + 1
         service = self._services[beacon] = self._describe(label, beacon, port)
         # Twelve random digits need no probing for a namesake, which would only
         # make the beacon late.
@@ -148,7 +172,7 @@ class MdnsFinder:
             self._type,
             f"{label}.{self._type}",
             port=port,
-            addresses=self._usable(list_addresses()),
+            addresses=self._usable(list_connected()),
             server=f"{label}.{DOMAIN}",
             properties={TXT_KEY: beacon},
             host_ttl=TTL_S,
@@ -213,18 +237,19 @@ def read_service(service: ServiceInfo, *, loopback: bool = False) -> list[Heard]
     """
     values = [value for value in service.properties.values() if value is not None]
     beacons = [value for value in values if len(value) == BEACON_BYTES][:BEACONS_HEARD_MAX]
-    if not beacons or not service.port:
+    if not beacons:
         return []
     addresses = []
     for text in service.parsed_scoped_addresses():
-        where = _where(text, service.port, loopback=loopback)
+        where = _where(text, loopback=loopback)
         if where is not None:
             addresses.append(Address("tcp", where))
     found = tuple(addresses[:ADDRESSES_HEARD_MAX])
     return [Heard(beacon, found) for beacon in beacons] if found else []
 
 
-def _where(text: str, port: int, *, loopback: bool) -> str | None:
+def _where(text: str, *, loopback: bool) -> str | None:
+    """Return an address without a port: that is inside the beacon."""
     host, _, scope = text.partition("%")
     try:
         address = ipaddress.ip_address(host)
@@ -233,8 +258,8 @@ def _where(text: str, port: int, *, loopback: bool) -> str | None:
     if address.is_multicast or address.is_unspecified or (address.is_loopback and not loopback):
         return None
     if address.version == 4:
-        return f"{address}:{port}"
+        return f"{address}:0"
     if not address.is_link_local:
-        return f"[{address}]:{port}"
+        return f"[{address}]:0"
     # A link-local address without its scope leads nowhere.
-    return f"[{address}%{scope}]:{port}" if scope else None
+    return f"[{address}%{scope}]:0" if scope else None

@@ -149,5 +149,5 @@ class Peers:
         peer = self._add(stream, is_accepted=False)
         _log.debug("dialled", link=peer.link, address=address)
         carrier = self._transports[address.transport].carrier
-        self._post(Dialled(effect.attempt, peer.link, carrier))
+        self._post(Dialled(effect.attempt, peer.link, carrier, address))
         await self._serve(peer)

@@ -1,6 +1,12 @@
-"""The network interfaces of this machine and their addresses, and when they change."""
+"""The network interfaces of this machine and their addresses, and when they change.
 
+The kernel's word (rtnetlink(7)) that something changed only makes us look at
+once; we look now and then without it too.
+"""
+
+import contextlib
 import ipaddress
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +18,15 @@ import trio
 SYSTEM_INTERFACES: Final = Path("/sys/class/net")
 
 POLL_S: Final = 2.0
-"""How soon a cable that was plugged in is noticed."""
+"""How soon a change is noticed of which the kernel said nothing."""
+
+SETTLE_S: Final = 0.05
+"""What changes together is looked at together."""
+
+_NETLINK_GROUPS: Final = 0x1 | 0x10 | 0x100
+"""RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR."""
+_NETLINK_ROUTE: Final = 0
+_NETLINK_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,7 +84,7 @@ def _has_carrier(interface: str) -> bool:
 
 
 class AddressWatch:
-    """Follows the addresses by looking every `POLL_S`.
+    """Follows the addresses: looks when the kernel says so, and every `POLL_S`.
 
     Raises:
         OSError: the kernel does not tell; also from `changed`.
@@ -83,9 +97,44 @@ class AddressWatch:
 
     async def changed(self) -> frozenset[InterfaceAddress]:
         """Wait until the addresses are others than `addresses`, and return them."""
-        while True:
-            await trio.sleep(POLL_S)
-            seen = self._look()
-            if seen != self.addresses:
-                self.addresses = seen
-                return seen
+        with _KernelWord() as word:
+            while True:
+                seen = self._look()
+                if seen != self.addresses:
+                    self.addresses = seen
+                    await trio.lowlevel.checkpoint()
+                    return seen
+                with trio.move_on_after(POLL_S):
+                    await word.heard()
+
+
+class _KernelWord(contextlib.AbstractContextManager["_KernelWord"]):
+    """The kernel's word that an interface or an address changed."""
+
+    def __init__(self) -> None:
+        self._socket: trio.socket.SocketType | None = None
+        try:
+            plain = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_ROUTE)
+        except (AttributeError, OSError):
+            # No Linux, or a sandbox that keeps the kernel's word from us.
+            return
+        try:
+            plain.bind((0, _NETLINK_GROUPS))
+        except OSError:
+            plain.close()
+        else:
+            self._socket = trio.socket.from_stdlib_socket(plain)
+
+    def __exit__(self, *_: object) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    async def heard(self) -> None:
+        """Wait for the kernel's word, if it gives any."""
+        if self._socket is None:
+            await trio.sleep_forever()
+        else:
+            # Too many words at once (ENOBUFS) are a word too.
+            with contextlib.suppress(OSError):
+                await self._socket.recv(_NETLINK_BYTES)
+            await trio.sleep(SETTLE_S)

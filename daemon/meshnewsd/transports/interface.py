@@ -28,8 +28,13 @@ class Doorway(Protocol):
         """The port that neighbours dial; the same for as long as the doorway exists."""
         ...
 
-    async def serve(self, take: Take) -> None:
+    async def serve(self, take: Take, interfaces: tuple[str, ...] | None = None) -> None:
         """Accept streams until cancelled; may be called again afterwards.
+
+        Args:
+            take: given each stream.
+            interfaces: the only ones to accept streams on, for a transport that has
+                such; None: all.
 
         Raises:
             OSError: the port was lost to somebody else, or the system gave up on it.

@@ -166,9 +166,9 @@ class MemoryDoorway:
         """How it is dialled."""
         return f"{self.place}:{self.port}"
 
-    async def serve(self, take: Take) -> None:
-        """Accept until cancelled; see the protocol."""
-        self.take = take
+    async def serve(self, take: Take, interfaces: tuple[str, ...] | None = None) -> None:
+        """Accept until cancelled; see the protocol.  A place is its own only interface."""
+        self.take = take if interfaces is None or self.place in interfaces else None
         try:
             await trio.sleep_forever()
         finally:

@@ -37,7 +37,10 @@ SCARCITY_S: Final = 0.2
 """How long accepting pauses when the system has no room for another stream."""
 
 _SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_NO_SUCH_FAMILY: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+_NOT_HERE: Final = frozenset(
+    {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.ENODEV}
+)
+"""This machine has no such family, address or interface."""
 _TCP_NOTSENT_LOWAT: Final = 25
 """Linux's number; Python's socket module has no name for it on every version."""
 
@@ -93,19 +96,23 @@ class TcpDoorway:
         self._sockets = sockets
         self.port: int = sockets[0].getsockname()[1]
 
-    async def serve(self, take: Take) -> None:
+    async def serve(self, take: Take, interfaces: tuple[str, ...] | None = None) -> None:
         """Accept until cancelled; see the protocol.
 
         The port stays ours while nobody is accepted, only not listened at, so that
         a silent machine answers as one without a service.
         """
-        if not self._sockets:
+        if interfaces is not None:
+            self._close()
+            self._sockets = await _bind_on(interfaces, self._addresses, self.port)
+        elif not self._sockets:
             self._sockets = await _bind_all(self._addresses, self.port)
         try:
             async with trio.open_nursery() as nursery:
                 for sock in self._sockets:
                     sock.listen(BACKLOG)
                     nursery.start_soon(_accept, sock, take)
+                await trio.sleep_forever()
         finally:
             self._close()
             with trio.CancelScope(shield=True):
@@ -179,23 +186,43 @@ async def _bind_all(addresses: Sequence[str], port: int) -> list[trio.socket.Soc
     return sockets
 
 
-async def _bind_one(address: str, port: int) -> trio.socket.SocketType | None:
+async def _bind_on(
+    interfaces: Sequence[str], addresses: Sequence[str], port: int
+) -> list[trio.socket.SocketType]:
+    """Return sockets bound to a port on some interfaces only; none for one that is not there."""
+    sockets: list[trio.socket.SocketType] = []
+    try:
+        for interface in interfaces:
+            for address in addresses:
+                sock = await _bind_one(address, port, interface)
+                if sock is not None:
+                    sockets.append(sock)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+async def _bind_one(address: str, port: int, interface: str = "") -> trio.socket.SocketType | None:
     is_six = ipaddress.ip_address(address.partition("%")[0]).version == 6
     family = socket.AF_INET6 if is_six else socket.AF_INET
     try:
         sock = trio.socket.socket(family, socket.SOCK_STREAM)
     except OSError as exc:
-        if exc.errno in _NO_SUCH_FAMILY:
+        if exc.errno in _NOT_HERE:
             return None
         raise
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if interface:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
         if is_six:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         await sock.bind((address, port))
     except OSError as exc:
         sock.close()
-        if exc.errno in _NO_SUCH_FAMILY:
+        if exc.errno in _NOT_HERE:
             return None
         raise
     return sock

@@ -1,0 +1,291 @@
+"""What a desk sends after a card: new keys in place of those spent, new relays.
+
+    a member of whom something came    what it spent, when half is gone or a week has passed
+    every member                       a relay or collector that it should use and was not told of
+    every relay                        a collector that it was not told of
+
+The editor who signed a member's certificate looks after the member; when that
+editor is gone, the first of those who open does.  Up to three editors give a
+member prekeys of their own.  See docs/protocol/enrolment.md.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from meshnews.bundle.postage import issue
+from meshnews.bundle.seal import Reader, epoch_prekey
+from meshnews.bundle.statement import Inner, Kind, Letter, Priority
+from meshnews.crypto.keys import Ed25519Public, PostageKey, SymmetricKey
+from meshnews.desk.bulletin import RelayFlags
+from meshnews.desk.card import RelayRecord
+from meshnews.desk.manifest import Role
+from meshnews.desk.pack import PrekeyPack, RelayKeys
+from meshnews.desk.recall import revocation_id
+from meshnews.desk.refresh import Refresh
+from meshnews.errors import Refusal
+from meshnews.ids import Day, TrafficClass
+from meshnews.limits import (
+    LIVES_DAYS,
+    PACKS_PER_CARD,
+    POSTAGE_ON_REFRESH_MAX,
+    PREKEYS_PER_PACK,
+    RELAYS_NAMED_ON_CARD,
+    RELAYS_ON_CARD_MAX,
+)
+from meshnews.node.desk_keys import DeskKeys
+from meshnews.node.home import Home
+from meshnews.node.posting import FILING_DAYS, post
+from meshnews.node.roster import Known, Roster, keys_of
+from meshnews.node.seat import Seat, take_seat
+from meshnews.node.stock import CARD_POSTAGE, PostageKind, Stock, load_stock, save_stock
+
+RENEW_DAYS: Final = 7
+"""What a card brought is filled up after so long, when its holder was heard of."""
+
+TRICKLE: Final = 16
+"""One part in so many of what a card brings is given even when nothing was seen spent."""
+
+PREKEYS_AT_ONCE: Final = 128
+POSTAGE_AT_ONCE: Final = 450
+"""In one refresh: together they fit the largest bundle."""
+
+assert POSTAGE_AT_ONCE <= POSTAGE_ON_REFRESH_MAX
+
+
+class Supply:
+    """Looks after those to whom this editor's desk gave cards."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    # What is known of those who have cards ----------------------------------
+
+    def issued(self, holder: bytes, relays: Iterable[RelayKeys]) -> None:
+        """Take note of a card that was just made: it is full, and tells of these relays."""
+        home = self._home
+        before = load_stock(home.open_vault, holder)
+        time = 0 if before is None else before.time
+        told = frozenset(bytes(one.static) for one in relays)
+        stock = Stock(home.moment.today, time=time, told=told)
+        save_stock(home.open_vault, holder, stock)
+
+    def met(self, byline: bytes, letter: Letter, *, by_prekey: bool) -> None:
+        """Take note of a dispatch of a member that was opened, and fill up what it spent."""
+        home = self._home
+        stock = load_stock(home.open_vault, byline) or Stock(Day(0))
+        stock = stock.after(letter, by_prekey=by_prekey)
+        save_stock(home.open_vault, byline, stock)
+        known = Roster(home.open_vault).member(byline)
+        seat = self._seat()
+        if known is not None and seat is not None and self._wants_filling(stock):
+            self._look_after(seat, Ed25519Public(byline), known, stock)
+
+    def turn(self) -> None:
+        """Send whoever has a card what it should have by now and was not sent."""
+        seat = self._seat()
+        if seat is None:
+            return
+        roster = Roster(self._home.open_vault)
+        for byline, known in list(roster.members()):
+            stock = load_stock(self._home.open_vault, byline)
+            self._look_after(seat, byline, known, stock or Stock(Day(0)))
+        for record in roster.relays():
+            self._look_after_relay(seat, record)
+
+    def _seat(self) -> Seat | None:
+        """Return this editor's seat; None where nobody has one, or no date can be given."""
+        home = self._home
+        if home.vault is None or not home.wall.trusted:
+            return None
+        try:
+            seat = take_seat(home)
+        except Refusal:
+            return None
+        ends, today = seat.issuer_ends, home.moment.today
+        # Postage that no relay would take any more helps nobody.
+        return None if ends is None or ends < today + FILING_DAYS + LIVES_DAYS[-1] else seat
+
+    # Members ------------------------------------------------------------------
+
+    def _look_after(self, seat: Seat, byline: Ed25519Public, known: Known, stock: Stock) -> None:
+        if self._home.book.is_recalled(revocation_id(byline)):
+            return
+        relays: list[RelayRecord] = []
+        postage: list[PostageKind] = []
+        prekeys = self._prekeys_due(seat, known, stock)
+        if self._is_keeper(seat, known):
+            relays = self._untold(stock)
+            postage = list(self._postage_due(stock))
+        while prekeys or postage or relays:
+            now_prekeys, prekeys = min(prekeys, PREKEYS_AT_ONCE), max(0, prekeys - PREKEYS_AT_ONCE)
+            now_postage, postage = postage[:POSTAGE_AT_ONCE], postage[POSTAGE_AT_ONCE:]
+            refresh = Refresh(
+                time=self._later_than(stock.time),
+                packs=self._packs(seat, byline, now_prekeys),
+                postage=tuple(self._make_postage(seat, now_postage)),
+                relays=tuple(map(keys_of, relays)),
+            )
+            if not self._send_member(seat, byline, refresh):
+                return
+            stock = _after(stock, refresh, self._home.moment.today)
+            save_stock(self._home.open_vault, byline, stock)
+            relays = []
+
+    def _wants_filling(self, stock: Stock) -> bool:
+        days = self._home.moment.today - stock.sent_day
+        return stock.met and (stock.is_low or days >= RENEW_DAYS)
+
+    def _is_keeper(self, seat: Seat, known: Known) -> bool:
+        """Tell whether it is this editor who looks after a member."""
+        signer = known.card.editor
+        if seat.manifest.is_editor(signer):
+            return signer == seat.signer.public
+        return seat.signer.public in seat.manifest.holders_of(Role.OPEN)[:1]
+
+    def _prekeys_due(self, seat: Seat, known: Known, stock: Stock) -> int:
+        if not (Role.OPEN in seat.roles and self._gives_prekeys(seat, known)):
+            return 0
+        if stock.sent_day == 0 and known.card.editor != seat.signer.public:
+            # Another editor made the card: this one's keys are not on it.
+            return PREKEYS_PER_PACK
+        if not self._wants_filling(stock):
+            return 0
+        return max(PREKEYS_PER_PACK // TRICKLE, min(stock.prekeys, PREKEYS_PER_PACK))
+
+    @staticmethod
+    def _gives_prekeys(seat: Seat, known: Known) -> bool:
+        own = seat.signer.public
+        first = seat.manifest.holders_of(Role.OPEN)[:PACKS_PER_CARD]
+        return own == known.card.editor or own in first
+
+    def _postage_due(self, stock: Stock) -> Iterator[PostageKind]:
+        if not self._wants_filling(stock):
+            return
+        for kind, full in CARD_POSTAGE.items():
+            yield from [kind] * max(full // TRICKLE, min(stock.postage[kind], full))
+
+    def _packs(self, seat: Seat, byline: bytes, count: int) -> tuple[PrekeyPack, ...]:
+        if not count:
+            return ()
+        keys = DeskKeys(self._home.open_vault, self._home.entropy)
+        scan = keys.scan(self._home.moment.today).public
+        return (PrekeyPack(seat.signer.public, scan, keys.make_pack(byline, count)),)
+
+    def _make_postage(self, seat: Seat, kinds: list[PostageKind]) -> Iterator[PostageKey]:
+        assert seat.issuer_ends is not None, "looked at before"
+        for kind in dict.fromkeys(kinds):
+            traffic, n = kind
+            yield from issue(
+                seat.issuer,
+                self._home.entropy,
+                expiry_day=seat.issuer_ends,
+                traffic=traffic,
+                n=n,
+                count=kinds.count(kind),
+            )
+
+    def _send_member(self, seat: Seat, byline: Ed25519Public, refresh: Refresh) -> bool:
+        """Post a refresh; tell whether there was a key to seal it to."""
+        openers = list(seat.manifest.holders_of(Role.OPEN))
+        if seat.signer.public not in openers:
+            return False
+        turn = openers.index(seat.signer.public)
+        reader = Roster(self._home.open_vault).draw_reply_key(byline, turn=turn, of=len(openers))
+        if reader is None:
+            return False
+        self._post(seat, refresh, reader, TrafficClass.ROUTINE)
+        return True
+
+    # Relays -------------------------------------------------------------------
+
+    def _look_after_relay(self, seat: Seat, record: RelayRecord) -> None:
+        if seat.signer.public not in seat.manifest.holders_of(Role.PUBLISH)[:1]:
+            return
+        home, static = self._home, bytes(record.entry.static)
+        if home.book.is_recalled(revocation_id(static)):
+            return
+        stock = load_stock(home.open_vault, static) or Stock(home.moment.today)
+        untold = [
+            one
+            for one in self._relays()
+            if _collects(one) and one.entry.static not in {static, *stock.told}
+        ]
+        if untold:
+            self.tell_relay(record, relays=tuple(map(keys_of, untold)))
+
+    def tell_relay(
+        self,
+        record: RelayRecord,
+        *,
+        relays: tuple[RelayKeys, ...] = (),
+        beacon_key: SymmetricKey | None = None,
+    ) -> None:
+        """Seal to one relay what it should know: others' keys, or a new one of its own."""
+        seat, home, static = self._seat(), self._home, bytes(record.entry.static)
+        if seat is None:
+            return
+        stock = load_stock(home.open_vault, static) or Stock(home.moment.today)
+        refresh = Refresh(
+            time=self._later_than(stock.time),
+            relays=relays[:RELAYS_ON_CARD_MAX],
+            beacon_key=beacon_key,
+        )
+        notice = record.entry.notice
+        self._post(seat, refresh, Reader(notice, epoch_prekey(notice)), TrafficClass.NOTICE)
+        save_stock(home.open_vault, static, _after(stock, refresh, home.moment.today))
+
+    def _relays(self) -> list[RelayRecord]:
+        book = self._home.book
+        known = Roster(self._home.open_vault).relays()
+        return [one for one in known if not book.is_recalled(revocation_id(one.entry.static))]
+
+    def _untold(self, stock: Stock) -> list[RelayRecord]:
+        """Return all collectors a member was not told of, and relays as far as it has few."""
+        relays = self._relays()
+        statics = {bytes(one.entry.static) for one in relays if not _collects(one)}
+        room = RELAYS_NAMED_ON_CARD - len(statics & stock.told)
+        untold = [one for one in relays if bytes(one.entry.static) not in stock.told]
+        collectors = [one for one in untold if _collects(one)]
+        others = [one for one in untold if not _collects(one)]
+        return [*collectors, *others[: max(room, 0)]][:RELAYS_ON_CARD_MAX]
+
+    # Sending --------------------------------------------------------------------
+
+    def _later_than(self, time: int) -> int:
+        return max(self._home.wall.s, time + 1)
+
+    def _post(self, seat: Seat, refresh: Refresh, reader: Reader, traffic: TrafficClass) -> None:
+        inner = Inner(Kind.REFRESH, "", Priority.ROUTINE, cargo=refresh.encode())
+        post(
+            self._home,
+            inner,
+            [reader],
+            signer=seat.signer,
+            issuer=seat.issuer,
+            desk=seat.manifest.desk,
+            traffic=traffic,
+        )
+
+
+def _after(stock: Stock, refresh: Refresh, today: Day) -> Stock:
+    """Return the stock after a refresh was sent."""
+    postage = dict(stock.postage)
+    for key in refresh.postage:
+        postage[key.traffic, key.n] = max(0, postage[key.traffic, key.n] - 1)
+    given = sum(len(pack.prekeys) for pack in refresh.packs)
+    told = stock.told | {bytes(one.static) for one in refresh.relays}
+    filled = bool(refresh.postage or given)
+    return replace(
+        stock,
+        sent_day=today,
+        time=refresh.time,
+        met=stock.met and not filled,
+        prekeys=max(0, stock.prekeys - given),
+        postage=postage,
+        told=told,
+    )
+
+
+def _collects(record: RelayRecord) -> bool:
+    return RelayFlags.COLLECTOR in record.entry.flags

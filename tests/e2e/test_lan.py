@@ -1,0 +1,140 @@
+"""Machines of one desk find each other on whatever network there is, without any address."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.newsroom import Newsroom
+from tests.e2e.test_there_and_back import neighbours
+from tests.e2e.world import Machine, World, open_world, run, wait_until
+
+pytestmark = pytest.mark.e2e
+
+LOOK_S = 0.6
+"""What it takes to ask a daemon who is near, on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
+    with open_world(tmp_path_factory.mktemp("lan")) as world:
+        newsroom = Newsroom(world)
+        editor = newsroom.add("editor-1", "editor")
+        newsroom.found(editor)
+        for name in ("relay-1", "relay-2", "reporter-1", "reporter-2"):
+            joiner = newsroom.add(name, name.partition("-")[0])
+            newsroom.enrol(editor, joiner, near=("relay-1",) if name == "relay-2" else ())
+            joiner.settings["port"] = "0"
+        yield newsroom
+
+
+@pytest.fixture
+def world(newsroom: Newsroom) -> Iterator[World]:
+    yield newsroom.world
+    for machine in newsroom.world.machines.values():
+        machine.stop()
+        machine.settings.pop("visibility", None)
+        newsroom.world.part(machine)
+        plain(machine)
+
+
+def plain(machine: Machine) -> None:
+    """Give a machine the addresses that it began with, and no firewall."""
+    where = ("ip", "-n", machine.namespace)
+    run("ip", "netns", "exec", machine.namespace, "nft", "flush", "ruleset")
+    run(*where, "address", "flush", "dev", "eth0")
+    run(*where, "link", "set", "eth0", "down")
+    run(*where, "link", "set", "eth0", "up")
+    run(*where, "address", "replace", f"{machine.address}/24", "dev", "eth0")
+
+
+def filtered(machine: Machine, *rules: str) -> None:
+    """Let a machine's own firewall drop what comes in."""
+    enter = ("ip", "netns", "exec", machine.namespace, "nft")
+    run(*enter, "add table inet f")
+    run(*enter, "add chain inet f in { type filter hook input priority 0 ; }")
+    for rule in rules:
+        run(*enter, f"add rule inet f in {rule}")
+
+
+def veil(*machines: Machine) -> None:
+    for machine in machines:
+        machine.settings["visibility"] = '"veiled"'
+
+
+def linked_within(machine: Machine, seconds: float) -> None:
+    wait_until(lambda: neighbours(machine), within_s=seconds + LOOK_S, what="a link")
+
+
+def pair(world: World, *names: str) -> list[Machine]:
+    return [world.machines[name] for name in names]
+
+
+def test_two_veiled_colleagues_are_linked_as_soon_as_both_are_up(world: World) -> None:
+    left, right = pair(world, "reporter-1", "reporter-2")
+    veil(left, right)
+    world.meet(left, right)
+    left.start()
+    right.start()
+    linked_within(right, 1.5)
+
+
+def test_a_veiled_reporter_and_a_relay_are_linked_as_soon_as_both_are_up(world: World) -> None:
+    relay, reporter = pair(world, "relay-1", "reporter-1")
+    veil(relay, reporter)
+    world.meet(relay, reporter)
+    relay.start()
+    time.sleep(2)
+    reporter.start()
+    linked_within(reporter, 1.5)
+
+
+def test_a_silent_reporter_is_linked_to_a_relay_within_forty_seconds(world: World) -> None:
+    relay, reporter = pair(world, "relay-1", "reporter-1")
+    veil(relay)
+    world.meet(relay, reporter)
+    relay.start()
+    reporter.start()
+    linked_within(reporter, 40)
+
+
+def test_zeroconf_alone_links_within_three_seconds(world: World) -> None:
+    left, right = pair(world, "relay-1", "relay-2")
+    for machine in (left, right):
+        filtered(machine, "udp dport 48721 drop")
+    world.meet(left, right)
+    left.start()
+    right.start()
+    linked_within(right, 3)
+
+
+def test_a_network_that_appears_later_is_used_within_three_seconds(world: World) -> None:
+    left, right = pair(world, "relay-1", "reporter-1")
+    veil(left, right)
+    left.start()
+    right.start()
+    assert not neighbours(left)
+    world.meet(left, right)
+    linked_within(right, 3)
+
+
+def test_a_link_local_network_without_ipv4_is_enough(world: World) -> None:
+    left, right = pair(world, "relay-1", "reporter-1")
+    veil(left, right)
+    for machine in (left, right):
+        run("ip", "-n", machine.namespace, "address", "flush", "dev", "eth0", "scope", "global")
+    world.meet(left, right)
+    left.start()
+    right.start()
+    linked_within(right, 5)
+
+
+def test_a_network_without_multicast_is_enough(world: World) -> None:
+    left, right = pair(world, "relay-1", "reporter-1")
+    veil(left, right)
+    for machine in (left, right):
+        filtered(machine, "ip daddr 224.0.0.0/4 drop", "ip6 daddr ff00::/8 udp dport 48721 drop")
+    world.meet(left, right)
+    left.start()
+    right.start()
+    linked_within(right, 1.5)

@@ -1,0 +1,302 @@
+"""Whom to call, and whom to leave alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from meshnews.crypto.entropy import SeededEntropy
+from meshnews.crypto.keys import SymmetricKey, X25519Public
+from meshnews.desk.bulletin import RelayFlags
+from meshnews.desk.pack import RelayKeys
+from meshnews.ids import Day, LinkId
+from meshnews.limits import NEIGHBOURS_MAX
+from meshnews.link.beacon import Flag, Heard
+from meshnews.link.handshake import InvitationTarget, MemberTarget, RelayTarget
+from meshnews.link.rendezvous import Rendezvous
+from meshnews.node.dialler import (
+    BACKOFF_S_MAX,
+    CROWDED_S_MIN,
+    CUTS_PER_BEACON,
+    LINKS_WANTED,
+    MEMBER_S_MAX,
+    MEMBERS_REMEMBERED_MAX,
+    NEWS_S_MAX,
+    STEADY_S,
+    TRIES_PER_BEACON,
+    Dialler,
+    Target,
+)
+from meshnews.node.event import Address, Dial
+
+RELAY = RelayKeys(X25519Public(bytes(31) + b"\x01"), SymmetricKey(bytes(32)), RelayFlags(0))
+MESH = Rendezvous.of_members(SymmetricKey(bytes(32)), Day(2500))
+HERE, THERE = Address("tcp", "192.0.2.1:7117"), Address("tcp", "192.0.2.2:7117")
+FIXED = Address("tcp", "198.51.100.7:7117")
+
+
+@pytest.fixture
+def dialler() -> Dialler:
+    return Dialler(SeededEntropy(b"dialler"))
+
+
+def of_relay(nonce: int) -> Heard[bytes]:
+    rendezvous = Rendezvous.at_relay(RELAY.beacon_key)
+    return Heard(RELAY.static, rendezvous, 5, 7117, Flag.NONE, bytes([nonce]) * 16)
+
+
+def of_member(number: int) -> Heard[bytes]:
+    nonce = number.to_bytes(16, "big")
+    return Heard(nonce, MESH, 5, 7117, Flag.NONE, nonce)
+
+
+def only(dials: list[Dial]) -> Dial:
+    (dial,) = dials
+    return dial
+
+
+def call(dialler: Dialler, now_s: float, *, link: int = 1) -> Target:
+    """Make the one call that is due, and reach a stream at its first address."""
+    dial = only(dialler.due(now_s))
+    target = dialler.opened(dial.attempt, LinkId(link), dial.addresses[0])
+    assert target is not None
+    return target
+
+
+def test_a_relay_is_called_where_its_keeper_said_and_where_it_was_heard_first(
+    dialler: Dialler,
+) -> None:
+    dialler.know(RELAY, [FIXED])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    assert only(dialler.due(0.0)).addresses == (HERE, FIXED)
+
+
+def test_nobody_is_called_of_whom_no_address_is_known(dialler: Dialler) -> None:
+    dialler.know(RELAY, [])
+    assert dialler.due(0.0) == []
+    assert dialler.next_s() is None
+
+
+def test_one_call_at_a_time_goes_to_one_machine(dialler: Dialler) -> None:
+    dialler.know(RELAY, [FIXED])
+    only(dialler.due(0.0))
+    assert dialler.due(100.0) == []
+
+
+def test_a_call_that_reaches_nobody_is_repeated_ever_more_seldom(dialler: Dialler) -> None:
+    dialler.know(RELAY, [FIXED])
+    now_s, waits = 0.0, []
+    for _ in range(8):
+        dialler.failed(only(dialler.due(now_s)).attempt, now_s)
+        later_s = dialler.next_s()
+        assert later_s is not None
+        waits.append(later_s - now_s)
+        now_s = later_s
+    assert 0.5 <= waits[0] <= 1.0
+    assert waits[2] > waits[0]
+    assert max(waits) <= BACKOFF_S_MAX
+
+
+def test_an_address_only_heard_is_tried_a_few_times_until_the_next_beacon(
+    dialler: Dialler,
+) -> None:
+    dialler.know(RELAY, [])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    now_s = 0.0
+    for _ in range(TRIES_PER_BEACON):
+        dialler.failed(only(dialler.due(now_s)).attempt, now_s)
+        now_s += 60.0
+    assert dialler.due(now_s) == []
+    dialler.hear(of_relay(2), [HERE], now_s)
+    only(dialler.due(now_s))
+
+
+def test_an_answer_that_met_silence_is_not_given_again_there(dialler: Dialler) -> None:
+    dialler.know(RELAY, [])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    call(dialler, 0.0)
+    dialler.ended(LinkId(1), 5.0)
+    dialler.hear(of_relay(1), [HERE], 30.0)
+    assert dialler.due(60.0) == []
+
+
+def test_who_repeats_a_relays_beacon_does_not_keep_us_from_the_relay(dialler: Dialler) -> None:
+    dialler.know(RELAY, [])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    call(dialler, 0.0)
+    dialler.ended(LinkId(1), 5.0)
+    dialler.hear(of_relay(1), [THERE], 6.0)
+    assert only(dialler.due(60.0)).addresses == (THERE,)
+
+
+def test_a_stream_that_is_closed_at_once_is_tried_again_a_few_times(dialler: Dialler) -> None:
+    dialler.know(RELAY, [])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    for link in range(1, CUTS_PER_BEACON + 1):
+        call(dialler, 100.0 * link, link=link)
+        dialler.ended(LinkId(link), 100.0 * link + 1, cut=True)
+    assert dialler.due(1000.0) == []
+
+
+def test_whoever_repeats_a_beacon_comes_after_its_sender(dialler: Dialler) -> None:
+    dialler.know(RELAY, [])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    dialler.hear(of_relay(1), [THERE], 0.1)
+    assert only(dialler.due(1.0)).addresses == (HERE, THERE)
+
+
+def test_a_relay_that_started_afresh_is_called_at_its_known_address_without_the_old_beacon(
+    dialler: Dialler,
+) -> None:
+    dialler.know(RELAY, [HERE])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    answering = call(dialler, 0.0).handshake
+    assert isinstance(answering, RelayTarget)
+    assert answering.nonce == of_relay(1).nonce
+    dialler.ended(LinkId(1), 5.0)
+    unprompted = call(dialler, 60.0, link=2).handshake
+    assert isinstance(unprompted, RelayTarget)
+    assert unprompted.nonce == b""
+
+
+def test_at_an_address_where_no_beacon_was_heard_none_is_answered(dialler: Dialler) -> None:
+    dialler.know(RELAY, [FIXED])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    dial = only(dialler.due(0.0))
+    target = dialler.opened(dial.attempt, LinkId(1), FIXED)
+    assert target is not None
+    assert isinstance(target.handshake, RelayTarget)
+    assert target.handshake.nonce == b""
+
+
+def test_members_are_called_only_while_links_are_wanted(dialler: Dialler) -> None:
+    for number in range(20):
+        dialler.hear(of_member(number), [HERE], 0.0)
+    assert len(dialler.due(0.0, links=1)) == LINKS_WANTED - 1
+    assert dialler.due(0.0, links=1) == []
+    assert dialler.next_s(links=1) is None
+
+
+def test_which_members_are_called_is_left_to_chance() -> None:
+    chosen: set[Address] = set()
+    for seed in range(8):
+        dialler = Dialler(SeededEntropy(bytes([seed])))
+        for number in range(20):
+            dialler.hear(of_member(number), [Address("tcp", f"192.0.2.{number}:1")], 0.0)
+        chosen.update(dial.addresses[0] for dial in dialler.due(0.0))
+    assert len(chosen) > LINKS_WANTED * 2
+
+
+def test_relays_are_called_with_more_links_than_members_are_wanted_for(dialler: Dialler) -> None:
+    dialler.know(RELAY, [FIXED])
+    only(dialler.due(0.0, links=LINKS_WANTED + 1))
+
+
+def test_with_all_the_links_there_may_be_none_but_a_collector_is_called(dialler: Dialler) -> None:
+    dialler.know(RELAY, [FIXED])
+    assert dialler.due(0.0, links=NEIGHBOURS_MAX) == []
+    assert dialler.next_s(links=NEIGHBOURS_MAX) is None
+    dialler.know(replace(RELAY, flags=RelayFlags.COLLECTOR), [FIXED])
+    only(dialler.due(0.0, links=NEIGHBOURS_MAX))
+
+
+def test_a_member_is_called_by_its_beacon(dialler: Dialler) -> None:
+    dialler.hear(of_member(7), [HERE], 0.0)
+    target = call(dialler, 0.0)
+    assert target.handshake == MemberTarget(MESH, of_member(7).nonce)
+
+
+def test_a_flood_of_members_beacons_does_not_fill_the_memory(dialler: Dialler) -> None:
+    for number in range(500):
+        dialler.hear(of_member(number), [HERE], float(number))
+    assert len(dialler.targets) <= MEMBERS_REMEMBERED_MAX
+    assert of_member(499).nonce in dialler.targets
+
+
+def test_members_that_are_heard_no_more_are_forgotten(dialler: Dialler) -> None:
+    dialler.hear(of_member(1), [HERE], 0.0)
+    dialler.hear(of_member(2), [HERE], MEMBER_S_MAX + 1)
+    assert of_member(1).nonce not in dialler.targets
+
+
+def test_two_streams_to_one_machine_are_one_call_until_the_kept_one_ends(
+    dialler: Dialler,
+) -> None:
+    dialler.hear(of_member(1), [HERE], 0.0)
+    call(dialler, 0.0, link=1)
+    dialler.completed(LinkId(1), 0.1)
+    dialler.shares(LinkId(1), LinkId(9))
+    dialler.ended(LinkId(1), 0.2)
+    assert dialler.due(1000.0) == []
+    dialler.ended(LinkId(9), 1000.0)
+    only(dialler.due(1030.0))
+
+
+def test_who_had_no_room_for_us_is_left_alone_for_a_while(dialler: Dialler) -> None:
+    dialler.know(RELAY, [FIXED])
+    call(dialler, 0.0)
+    dialler.completed(LinkId(1), 0.1)
+    dialler.ended(LinkId(1), 10.0, crowded=True)
+    next_s = dialler.next_s()
+    assert next_s is not None
+    assert 10.0 + CROWDED_S_MIN / 2 <= next_s <= 10.0 + CROWDED_S_MIN
+
+
+def test_who_has_news_calls_at_once_those_it_left_alone(dialler: Dialler) -> None:
+    dialler.know(RELAY, [FIXED])
+    call(dialler, 0.0)
+    dialler.completed(LinkId(1), 0.1)
+    dialler.ended(LinkId(1), 10.0, crowded=True)
+    dialler.has_news(12.0)
+    next_s = dialler.next_s()
+    assert next_s is not None
+    assert next_s <= 12.0 + NEWS_S_MAX
+
+
+def test_a_link_that_held_is_called_again_soon_and_one_that_did_not_ever_later(
+    dialler: Dialler,
+) -> None:
+    dialler.know(RELAY, [FIXED])
+    now_s, waits = 0.0, []
+    for link in range(1, 6):
+        call(dialler, now_s, link=link)
+        dialler.completed(LinkId(link), now_s)
+        now_s += 0.1
+        dialler.ended(LinkId(link), now_s)
+        next_s = dialler.next_s()
+        assert next_s is not None
+        waits.append(next_s - now_s)
+        now_s = next_s
+    assert waits[-1] > 4.0
+    call(dialler, now_s, link=9)
+    dialler.completed(LinkId(9), now_s)
+    dialler.ended(LinkId(9), now_s + STEADY_S)
+    next_s = dialler.next_s()
+    assert next_s is not None
+    assert next_s - now_s - STEADY_S <= 1.0
+
+
+def test_a_network_that_appears_ends_all_waiting(dialler: Dialler) -> None:
+    dialler.know(RELAY, [FIXED])
+    for now_s in (0.0, 50.0, 100.0, 150.0):
+        dialler.failed(only(dialler.due(now_s)).attempt, now_s)
+    dialler.hurry(151.0)
+    only(dialler.due(151.0))
+
+
+def test_a_relay_with_a_new_beacon_key_is_not_called_where_the_old_one_was_heard(
+    dialler: Dialler,
+) -> None:
+    dialler.know(RELAY, [])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    dialler.know(RelayKeys(RELAY.static, SymmetricKey(b"k" * 32), RELAY.flags), [])
+    assert dialler.due(0.0) == []
+
+
+def test_a_joiner_calls_the_machine_that_invited_it(dialler: Dialler) -> None:
+    invitation = Rendezvous.by_invitation(bytes(16), bytes(16))
+    beacon = Heard(b"joining", invitation, 5, 7117, Flag.NONE, b"n" * 16)
+    dialler.hear(beacon, [HERE], 0.0)
+    assert call(dialler, 0.0).handshake == InvitationTarget(invitation, b"n" * 16)
+    dialler.forget(b"joining")
+    dialler.ended(LinkId(1), 5.0)
+    assert dialler.due(100.0) == []

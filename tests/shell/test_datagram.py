@@ -1,0 +1,379 @@
+"""Beacons as datagrams: what is sent where and when, and what is heard."""
+
+import errno
+import itertools
+import math
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from meshnews.crypto.entropy import SeededEntropy
+from meshnews.node.event import Address, Heard
+from meshnewsd.discovery import datagram
+from meshnewsd.discovery.datagram import (
+    AFTER_CHANGE_S,
+    EVERY_S,
+    HEARD_AGAIN_S,
+    HEARD_PER_S_MAX,
+    HEARD_REMEMBERED_MAX,
+    Air,
+    DatagramFinder,
+    source_of,
+)
+from meshnewsd.discovery.interface import Shown
+from meshnewsd.platform.interfaces import InterfaceAddress
+
+PORT = 48721
+FIRST, SECOND, SEEK = bytes([1]) * 48, bytes([2]) * 48, bytes([3]) * 48
+LOOPBACK = InterfaceAddress("lo", 1, "127.0.0.1")
+CABLE_4 = InterfaceAddress("eth0", 2, "192.0.2.5")
+CABLE_6 = InterfaceAddress("eth0", 2, "fe80::5")
+CABLE_GLOBAL = InterfaceAddress("eth0", 2, "2001:db8::5")
+RADIO_4 = InterfaceAddress("wlan0", 3, "198.51.100.5")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One datagram."""
+
+    at_s: float
+    data: bytes
+    host: str
+    port: int
+    interface: int
+
+
+class FakeSocket:
+    def __init__(self, air: "FakeAir", family: int) -> None:
+        self._air = air
+        self._family = family
+        self.tell, self._told = trio.open_memory_channel[tuple[bytes, Any]](math.inf)
+        self.is_closed = False
+
+    async def recvfrom(self, size: int, /) -> tuple[bytes, Any]:
+        data, where = await self._told.receive()
+        return data[:size], where
+
+    async def sendto(self, data: bytes, where: tuple[str, int, int, int], /) -> int:
+        assert self._family == socket.AF_INET6
+        return await self._air.sent_by(data, where[0], where[1], where[3])
+
+    async def sendmsg(
+        self,
+        parts: Iterable[bytes],
+        ancillary: Iterable[tuple[int, int, bytes]],
+        flags: int,
+        where: tuple[str, int],
+        /,
+    ) -> int:
+        ((level, kind, value),) = ancillary
+        assert (level, kind, flags) == (socket.IPPROTO_IP, 8, 0)
+        interface = int.from_bytes(value[:4], "little")
+        return await self._air.sent_by(b"".join(parts), where[0], where[1], interface)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@dataclass
+class FakeAir(Air):
+    """Interfaces that come and go, and what was sent on them."""
+
+    here: set[InterfaceAddress] = field(default_factory=lambda: {LOOPBACK, CABLE_4, CABLE_6})
+    families: tuple[int, ...] = (socket.AF_INET, socket.AF_INET6)
+    failing: dict[int, OSError] = field(default_factory=dict)
+    sent: list[Sent] = field(default_factory=list)
+    sockets: dict[int, FakeSocket] = field(default_factory=dict)
+
+    def look(self) -> frozenset[InterfaceAddress]:
+        return frozenset(self.here)
+
+    def open(self, family: int, port: int) -> FakeSocket:
+        assert port == PORT
+        if family not in self.families:
+            raise OSError(errno.EAFNOSUPPORT, "no such family")
+        self.sockets[family] = FakeSocket(self, family)
+        return self.sockets[family]
+
+    async def sent_by(self, data: bytes, host: str, port: int, interface: int) -> int:
+        await trio.lowlevel.checkpoint()
+        if interface in self.failing:
+            raise self.failing[interface]
+        self.sent.append(Sent(trio.current_time(), data, host, port, interface))
+        return len(data)
+
+    def say(self, data: bytes, host: str = "192.0.2.9") -> None:
+        self.sockets[socket.AF_INET].tell.send_nowait((data, (host, PORT)))
+
+    def times(self, data: bytes, host: str = datagram.BROADCAST) -> list[float]:
+        return [each.at_s for each in self.sent if each.data == data and each.host == host]
+
+
+@dataclass
+class Place:
+    air: FakeAir
+    finder: DatagramFinder
+    heard: list[Heard]
+
+
+Open = Callable[..., AbstractAsyncContextManager[Place]]
+
+
+@pytest.fixture
+def open_place() -> Open:
+    @asynccontextmanager
+    async def open_it(
+        air: FakeAir | None = None, shown: Shown | None = None
+    ) -> AsyncIterator[Place]:
+        air = air or FakeAir()
+        heard: list[Heard] = []
+        finder = DatagramFinder(
+            port=PORT, hear=heard.append, entropy=SeededEntropy(b"times"), air=air
+        )
+        if shown is not None:
+            finder.show(shown)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(finder.run)
+            await wait_all_tasks_blocked()
+            yield Place(air, finder, heard)
+            nursery.cancel_scope.cancel()
+        assert all(each.is_closed for each in air.sockets.values())
+
+    return open_it
+
+
+# Sending
+
+
+async def test_a_beacon_goes_to_everybody_on_every_interface_at_once(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    air = FakeAir({LOOPBACK, CABLE_4, CABLE_6, CABLE_GLOBAL, RADIO_4})
+    async with open_place(air, Shown((FIRST,))):
+        where = {(each.host, each.interface) for each in air.sent}
+        assert where == {
+            ("255.255.255.255", 2),
+            ("224.0.0.1", 2),
+            ("ff02::1", 2),
+            ("255.255.255.255", 3),
+            ("224.0.0.1", 3),
+        }
+        assert {(each.data, each.port) for each in air.sent} == {(FIRST, PORT)}
+        assert len(air.sent) == len(where)
+
+
+async def test_it_is_sent_again_and_again_at_times_nobody_can_foretell(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place(shown=Shown((FIRST,))) as place:
+        await trio.sleep(2000)
+        times = place.air.times(FIRST)
+        gaps = {round(b - a, 3) for a, b in itertools.pairwise(times)}
+        assert min(gaps) >= EVERY_S[0]
+        assert max(gaps) <= EVERY_S[1]
+        assert len(gaps) > 50
+
+
+async def test_who_shows_nothing_sends_nothing(open_place: Open, autojump_clock: MockClock) -> None:
+    async with open_place() as place:
+        place.finder.show(Shown(()))
+        place.air.say(FIRST)
+        await trio.sleep(500)
+        assert place.air.sent == []
+        assert len(place.heard) == 1
+
+
+async def test_who_falls_silent_sends_no_more(open_place: Open, autojump_clock: MockClock) -> None:
+    async with open_place(shown=Shown((FIRST,))) as place:
+        place.finder.show(Shown(()))
+        place.air.sent.clear()
+        await trio.sleep(500)
+        assert place.air.sent == []
+
+
+async def test_nothing_is_sent_where_nothing_may_be_shown(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    air = FakeAir({CABLE_4, RADIO_4})
+    shown = Shown((FIRST,), interfaces=("wlan0",), seeks=(SEEK,))
+    async with open_place(air, shown) as place:
+        place.finder.beckon((FIRST,), 0.5)
+        await trio.sleep(500)
+        assert {each.interface for each in air.sent} == {3}
+
+
+async def test_the_beacons_of_a_new_epoch_keep_no_rhythm_with_the_old(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    waits: list[float] = []
+    async with open_place(shown=Shown((FIRST,))) as place:
+        for number in range(10, 90):
+            await trio.sleep(60)
+            beacon, changed_s = bytes([number]) * 48, trio.current_time()
+            place.finder.show(Shown((beacon,)))
+            await trio.sleep(60)
+            waits.append(place.air.times(beacon)[0] - changed_s)
+    assert max(waits) <= AFTER_CHANGE_S[1]
+    assert min(waits) < 2
+    assert max(waits) > 18
+
+
+async def test_seeks_are_sent_once_and_not_again_at_a_new_epoch(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place(shown=Shown((FIRST,), seeks=(SEEK,))) as place:
+        await trio.sleep(100)
+        assert len(place.air.times(SEEK)) == 1
+        place.finder.show(Shown((SECOND,), seeks=(bytes([4]) * 48,)))
+        await trio.sleep(100)
+        assert place.air.times(bytes([4]) * 48) == []
+        place.finder.show(Shown((SECOND,), seeks=(bytes([4]) * 48, bytes([5]) * 48)))
+        await trio.sleep(1)
+        assert len(place.air.times(bytes([5]) * 48)) == 1
+
+
+async def test_a_joiner_that_shows_nothing_still_seeks(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place() as place:
+        place.finder.show(Shown((), seeks=(SEEK,)))
+        await trio.sleep(100)
+        assert len(place.air.times(SEEK)) == 1
+
+
+async def test_an_interface_that_comes_up_is_called_into_at_once(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place(FakeAir({CABLE_4}), Shown((FIRST,), seeks=(SEEK,))) as place:
+        await trio.sleep(1)
+        place.air.sent.clear()
+        place.air.here.add(RADIO_4)
+        await trio.sleep(3)
+        sent = [(each.data, each.interface) for each in place.air.sent if each.host[0] == "2"]
+        assert set(sent) == {(FIRST, 3), (SEEK, 3)}
+
+
+async def test_an_interface_that_takes_nothing_yet_is_tried_again(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    air = FakeAir({CABLE_6, RADIO_4})
+    air.failing[2] = OSError(errno.EADDRNOTAVAIL, "tentative")
+    async with open_place(air, Shown((FIRST,))) as place:
+        assert {each.interface for each in air.sent} == {3}
+        assert place.finder.troubles == {"eth0": "tentative"}
+        del air.failing[2]
+        await trio.sleep(1)
+        assert {each.interface for each in air.sent} == {2, 3}
+        assert place.finder.troubles == {}
+
+
+async def test_an_interface_that_never_takes_anything_does_not_keep_us_busy(
+    open_place: Open,
+    autojump_clock: MockClock,
+) -> None:
+    air = FakeAir({CABLE_4})
+    air.failing[2] = OSError(errno.EPERM, "not permitted")
+    async with open_place(air, Shown((FIRST,))) as place:
+        await trio.sleep(300)
+        assert place.finder.troubles == {"eth0": "not permitted"}
+        air.here.clear()
+        await trio.sleep(5)
+        assert place.finder.troubles == {}
+
+
+async def test_an_answer_is_sent_once_when_it_is_due(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place(shown=Shown((FIRST,))) as place:
+        await trio.sleep(1)
+        place.air.sent.clear()
+        place.finder.beckon((FIRST,), 0.5)
+        await trio.sleep(0.4)
+        assert place.air.sent == []
+        await trio.sleep(0.2)
+        assert len(place.air.times(FIRST)) == 1
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+async def test_one_family_is_enough(
+    open_place: Open, autojump_clock: MockClock, family: int
+) -> None:
+    async with open_place(FakeAir(families=(family,)), Shown((FIRST,))) as place:
+        assert place.air.sent
+
+
+# Listening
+
+
+async def test_a_beacon_is_heard_with_where_it_came_from(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place() as place:
+        place.air.say(SECOND)
+        await wait_all_tasks_blocked()
+        assert place.heard == [Heard(SECOND, (Address("tcp", "192.0.2.9:0"),))]
+
+
+async def test_what_is_no_beacon_and_our_own_is_not_heard(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place(shown=Shown((FIRST,), seeks=(SEEK,))) as place:
+        for data in (b"", bytes(47), bytes(49), bytes(1400), FIRST, SEEK):
+            place.air.say(data)
+        await wait_all_tasks_blocked()
+        assert place.heard == []
+
+
+async def test_the_same_news_is_told_once_in_a_while(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place() as place:
+        for _ in range(5):
+            place.air.say(SECOND)
+            await trio.sleep(1)
+        place.air.say(SECOND, "192.0.2.10")
+        await trio.sleep(HEARD_AGAIN_S)
+        place.air.say(SECOND)
+        await wait_all_tasks_blocked()
+        assert len(place.heard) == 3
+
+
+async def test_a_flood_is_left_to_the_kernel(open_place: Open, autojump_clock: MockClock) -> None:
+    async with open_place() as place:
+        for number in range(10_000):
+            place.air.say(number.to_bytes(48, "big"))
+        await trio.sleep(0.5)
+        assert len(place.heard) <= HEARD_PER_S_MAX
+        await trio.sleep(30)
+        assert len(place.heard) <= 31 * HEARD_PER_S_MAX
+        assert len(place.finder._recent) <= HEARD_REMEMBERED_MAX
+
+
+@given(st.binary(max_size=64), st.ip_addresses(v=4).map(str))
+def test_no_datagram_from_anywhere_breaks_anything(data: bytes, host: str) -> None:
+    assert source_of(socket.AF_INET, (host, PORT)) in {None, f"{host}:0"}
+
+
+@pytest.mark.parametrize(
+    ("sockaddr", "expected"),
+    [
+        (("2001:db8::9", PORT, 0, 0), "[2001:db8::9]:0"),
+        (("fe80::9", PORT, 0, 1), "[fe80::9%lo]:0"),
+        (("fe80::9%lo", PORT, 0, 1), "[fe80::9%lo]:0"),
+        (("fe80::9", PORT, 0, 99999), None),
+        (("ff02::1", PORT, 0, 1), None),
+        (("::", PORT, 0, 1), None),
+    ],
+)
+def test_a_link_local_sender_is_called_with_its_interface(
+    sockaddr: tuple[str, int, int, int], expected: str | None
+) -> None:
+    assert source_of(socket.AF_INET6, sockaddr) == expected
