@@ -34,6 +34,7 @@ from meshnews.limits import (
     RELAYS_ON_CARD_MAX,
 )
 from meshnews.node import shelf
+from meshnews.node.chain import Chains
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.home import Home
 from meshnews.node.identity import save_relay
@@ -142,6 +143,8 @@ class CardIssue:
             name=name,
             expiry_day=Day(self._home.moment.today + CARD_DAYS),
         )
+        if self._roster.member(request.byline) is None:
+            Chains(self._home.open_vault).begin(request.byline)
         member = Member(certificate, request.reply_scan, request.reply_keys)
         self._roster.add_member(member)
         self._tell_editors(member.encode())

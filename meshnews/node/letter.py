@@ -223,6 +223,14 @@ class Letters:
             self._await(item.ref.id, index, root_node(tree))
             self._gather(item.ref.id, index, root_node(tree))
 
+    def settle_gap(self, identifier: bytes) -> None:
+        """Take back the alarm that something before an item was missing: it has come."""
+        item = self.get(identifier)
+        if item is not None and Alarm.GAP in item.alarms:
+            left = tuple(alarm for alarm in item.alarms if alarm is not Alarm.GAP)
+            self._keep(replace(item, alarms=left))
+            self._home.tell(Topic.INBOX, [item.ref])
+
     def _next_order(self) -> int:
         # Items are never deleted singly, so the count is a fresh number.
         return self._home.open_vault.count(shelf.LETTER_ORDER)

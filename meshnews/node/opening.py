@@ -23,6 +23,7 @@ from meshnews.desk.manifest import Manifest
 from meshnews.errors import Malformed, PeerError
 from meshnews.ids import TrafficClass
 from meshnews.node import shelf
+from meshnews.node.chain import Chains
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.dispatch import Dispatches
 from meshnews.node.event import Topic
@@ -188,9 +189,8 @@ class Opening:
         known = roster.member(letter.author)
         alarms: list[Alarm] = [Alarm.TWO_PLACES] if key.used else []
         if known is not None:
-            alarms += self._chain_alarms(letter, known)
+            alarms += self._follow_chain(letter, bundle)
             roster.add_reply_keys(letter.author, letter.statement.reply)
-            self._follow_chain(roster, letter, known)
             self._supply.met(letter.author, letter, by_prekey=bool(key.byline))
         statement, inner = letter.statement, letter.inner
         self._letters.add(
@@ -223,21 +223,11 @@ class Opening:
             return Verdict.LAPSED
         return Verdict.VERIFIED
 
-    @staticmethod
-    def _chain_alarms(letter: Letter, known: Known) -> list[Alarm]:
-        statement = letter.statement
-        if statement.seq > known.seq:
-            return [Alarm.GAP]
-        if statement.seq == known.seq and statement.prev != known.link:
-            return [Alarm.BRANCH]
-        return []
-
-    @staticmethod
-    def _follow_chain(roster: Roster, letter: Letter, known: Known) -> None:
-        seq = letter.statement.seq
-        if seq >= known.seq:
-            after = Known(known.certificate, known.reply_scan, seq + 1, letter.link)
-            roster.set_member(letter.author, after)
+    def _follow_chain(self, letter: Letter, bundle: Bundle) -> list[Alarm]:
+        place = Chains(self._home.open_vault).follow(letter, bundle.id)
+        if place.settles:
+            self._letters.settle_gap(place.settles)
+        return [*([Alarm.GAP] if place.gap else []), *([Alarm.BRANCH] if place.branch else [])]
 
     def _take_card(self, letter: Letter) -> None:
         """Take in what another editor tells of a card it has made."""
@@ -255,7 +245,9 @@ class Opening:
             relay = decode_relay_record(record)
         except Malformed:
             member = decode_member(record)
-            verify_certificate(member.certificate, manifest)
+            card = verify_certificate(member.certificate, manifest)
+            if roster.member(card.byline) is None:
+                Chains(self._home.open_vault).begin(card.byline)
             roster.add_member(member)
         else:
             roster.add_relay(relay)

@@ -1,6 +1,6 @@
 """Whom a desk knows: its reporters, how to answer them, and its relays by name.
 
-    member      byline -> [certificate, reply scan, next seq, link, since]
+    member      byline -> [certificate, reply scan]
     member-key  byline ‖ ref8 -> [scan, public, psk]        one-time keys for answers
     relay-book  static -> [notice, sign, flags, beacon key, name, order]
 
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshnews.bundle.seal import Reader, epoch_prekey
-from meshnews.bundle.statement import FIRST_LINK
 from meshnews.crypto.keys import (
     Ed25519Public,
     Prekey,
@@ -25,7 +24,7 @@ from meshnews.desk.card import RelayRecord
 from meshnews.desk.certificate import CardCertificate, Member, read_certificate
 from meshnews.desk.pack import RelayKeys
 from meshnews.ids import KeyRef
-from meshnews.limits import CERTIFICATE_BYTES_MAX, SEQ_MAX
+from meshnews.limits import CERTIFICATE_BYTES_MAX
 from meshnews.node import shelf
 from meshnews.store.port import Vault
 from meshnews.wire.codec import as_bytes, as_int, as_list, as_text, decode, encode
@@ -37,17 +36,10 @@ _ORDER_MAX: Final = 1 << 32
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the desk knows of one reporter.
-
-    Attributes:
-        seq: the place that the next statement should have; 0: none was seen yet.
-        link: what the next statement should name as its `prev`.
-    """
+    """What the desk knows of one reporter."""
 
     certificate: bytes
     reply_scan: X25519Public
-    seq: int = 0
-    link: bytes = FIRST_LINK
 
     @property
     def card(self) -> CardCertificate:
@@ -68,27 +60,21 @@ class Roster:
         value = self._vault.get(shelf.MEMBER, byline)
         if value is None:
             return None
-        certificate, scan, seq, link = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=4)
+        certificate, scan = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=2)
         return Known(
             as_bytes(certificate, at_most=CERTIFICATE_BYTES_MAX),
             X25519Public(as_bytes(scan, 32)),
-            as_int(seq, 0, SEQ_MAX + 1),
-            as_bytes(link, len(FIRST_LINK)),
         )
 
     def set_member(self, byline: bytes, known: Known) -> None:
         """Keep what is known of a reporter."""
-        value = encode([known.certificate, known.reply_scan, known.seq, known.link])
+        value = encode([known.certificate, known.reply_scan])
         self._vault.put(shelf.MEMBER, byline, value)
 
     def add_member(self, member: Member) -> None:
         """Take in a reporter, or a new certificate and more reply keys of one."""
         byline = read_certificate(member.certificate).byline
-        before = self.member(byline)
-        known = Known(member.certificate, member.reply_scan)
-        if before is not None:
-            known = Known(member.certificate, member.reply_scan, before.seq, before.link)
-        self.set_member(byline, known)
+        self.set_member(byline, Known(member.certificate, member.reply_scan))
         self.add_reply_keys(byline, [Reader(member.reply_scan, key) for key in member.reply_keys])
 
     def members(self) -> Iterator[tuple[Ed25519Public, Known]]:

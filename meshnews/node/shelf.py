@@ -96,7 +96,10 @@ BURNT: Final = "burnt"
 """desk_keys: reference of a deleted prekey -> byline key it was given to."""
 
 MEMBER: Final = "member"
-"""roster: byline key -> certificate, reply scan key, chain position."""
+"""roster: byline key -> certificate, reply scan key."""
+
+CHAIN: Final = "chain"
+"""chain: byline key ‖ seq u64 -> link, prev and item of the statement in that place."""
 
 MEMBER_KEY: Final = "member-key"
 """roster: byline key ‖ reference -> one-time key for an answer to a member."""
