@@ -20,6 +20,7 @@ from meshnews.crypto.keys import PrekeySecret, X25519Secret
 from meshnews.desk.card import decode_relay_record
 from meshnews.desk.certificate import decode_member, verify_certificate
 from meshnews.desk.manifest import Manifest
+from meshnews.desk.recall import revocation_id
 from meshnews.errors import Malformed, PeerError
 from meshnews.ids import TrafficClass
 from meshnews.node import shelf
@@ -214,6 +215,8 @@ class Opening:
     def _verdict(self, known: Known | None) -> Verdict:
         manifest = self._home.book.manifest
         if known is None or manifest is None:
+            return Verdict.UNPROVEN
+        if self._home.book.is_recalled(revocation_id(known.card.byline)):
             return Verdict.UNPROVEN
         try:
             card = verify_certificate(known.certificate, manifest)

@@ -51,6 +51,9 @@ ANSWER_S_MAX: Final = 1.0
 ANSWERS_APART_S: Final = 20.0
 """A beacon never heard before is answered within the one, and not more often than the other."""
 
+JOINING_SOUGHT_S: Final = (1.0, 3.0, 9.0, 27.0)
+"""Who wants to join seeks again after these times."""
+
 SOUGHT_S_MAX: Final = 0.5
 SOUGHT_APART_S: Final = 1.0
 """The same for one that seeks us."""
@@ -79,6 +82,7 @@ class Presence:
         self._shown = Advertise(())
         self._moving_until_s = 0.0
         self._own_before: tuple[Rendezvous, ...] = ()
+        self._joining_before: Rendezvous | None = None
         self._heard_nonces: OrderedDict[bytes, None] = OrderedDict()
         self._answer_after_s = 0.0
         self._beckon_after_s = 0.0
@@ -179,6 +183,11 @@ class Presence:
             if gone not in own:
                 self._book.drop(gone)
         self._own_before = own
+        if self._home.joining != self._joining_before and self._home.joining is not None:
+            # A person waits: one datagram that is lost shall not cost half a minute.
+            seek = self._seek(self._home.joining)
+            self.effects += [Beckon((seek,), after_s) for after_s in JOINING_SOUGHT_S]
+        self._joining_before = self._home.joining
         target = self._dialler.targets.get(_JOINING)
         if target is not None and target.rendezvous != self._home.joining:
             self._dialler.forget(_JOINING)
