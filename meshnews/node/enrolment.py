@@ -48,6 +48,8 @@ from meshnews.node.wallet import Wallet
 
 _REQUEST: Final = b"request"
 _CARD_KEY: Final = b"card-key"
+_TAKEN: Final = b"card-taken"
+"""Set from the taking in of a card until its request is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Enrolment:
         """
         home = self._home
         stored = self._values.get(_REQUEST)
-        if stored is not None:
+        if stored is not None and self._values.get(_TAKEN) is None:
             return stored
         if home.identity.role is Role.EDITOR and home.identity.desk is not None:
             raise _has_desk()
@@ -97,6 +99,7 @@ class Enrolment:
             raise _whole_desk()
         card_key = X25519Secret(home.entropy.draw(32))
         request = self._make(card_key)
+        self._values.delete(_TAKEN)
         self._values.put(_CARD_KEY, card_key.raw)
         self._values.put(_REQUEST, request)
         return request
@@ -154,7 +157,7 @@ class Enrolment:
                 another desk than this home's.
         """
         request, raw_key = self._values.get(_REQUEST), self._values.get(_CARD_KEY)
-        if request is None or raw_key is None:
+        if request is None or raw_key is None or self._values.get(_TAKEN) is not None:
             raise Refusal(
                 "no-request",
                 what="This home has asked for no card.",
@@ -172,10 +175,23 @@ class Enrolment:
                 meaning="Nothing was taken in.",
                 remedy="Ask the desk for the card again, and compare the words of the request.",
             ) from exc
-        self._values.delete(_REQUEST)
-        self._values.delete(_CARD_KEY)
+        self._values.put(_TAKEN, b"\x01")
         self._home.tell(Topic.DESK)
         return enrolled
+
+    def tidy(self) -> None:
+        """Forget the request that a card has answered; to be called in a later transaction.
+
+        The vault is on disk before carry.  A request that went with the card would
+        be missing when the power goes out between the two, and with it any way to
+        take the card in again.
+        """
+        if not self._values.is_open or self._values.get(_TAKEN) is None:
+            return
+        self._values.delete(_TAKEN)
+        if self._home.identity.desk is not None:
+            self._values.delete(_REQUEST)
+            self._values.delete(_CARD_KEY)
 
     def _take(self, encoded: bytes, expected: _Expected) -> Enrolled:
         match self._home.identity.role:

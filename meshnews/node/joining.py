@@ -202,8 +202,17 @@ class Joining:
         """Go on where the last start left off."""
         self.sweep()
         record = self._record()
+        if record is not None and record.step is Step.TAKEN and not self._has_card(record):
+            # The vault was on disk before the power went out, carry was not: the
+            # desk has not been told that the card is here, and gives it again.
+            ends_s = int(self._home.moment.lived_s) + SOUGHT_S
+            self._keep(replace(record, step=Step.AGREED, ends_s=ends_s))
+            self._values.delete(_MARK)
         if record is not None:
             self._home.joining = _rendezvous(record.invitation)
+
+    def _has_card(self, record: _Record) -> bool:
+        return self._home.identity.desk == record.desk
 
     def sweep(self) -> None:
         """Give up what has lasted too long."""

@@ -281,7 +281,7 @@ class Node:
     @property
     def enrolment(self) -> Enrolment:
         """Joining a desk."""
-        return Enrolment(self.home)
+        return self.work.enrolment
 
     @property
     def answers(self) -> Answers:

@@ -46,8 +46,11 @@ class Wallet:
         """Add what a press card brings; what is left of earlier cards stays."""
         for pack in card.packs:
             self.add_pack(pack)
+        # A card may be taken in twice, when the power went out in between.
+        held = {key.seed for _, key in self._postage(b"")}
         for key in card.postage:
-            self.add_postage(key)
+            if key.seed not in held:
+                self.add_postage(key)
 
     # Prekeys of the desk's editors ------------------------------------------
 

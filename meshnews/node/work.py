@@ -9,6 +9,7 @@ from meshnews.bundle.receipt import Receipt
 from meshnews.ids import BundleRef
 from meshnews.link.session import LinkSession
 from meshnews.node.dispatch import Dispatches
+from meshnews.node.enrolment import Enrolment
 from meshnews.node.filing import Filing
 from meshnews.node.home import Home
 from meshnews.node.invitations import Invitations
@@ -34,6 +35,7 @@ class Work:
         self.notices = Notices(home, self.refreshing)
         self.letters = Letters(home)
         self.supply = Supply(home)
+        self.enrolment = Enrolment(home)
         self.opening = Opening(
             home,
             letters=self.letters,
@@ -53,6 +55,7 @@ class Work:
         self.rotation.turn()
         self.opening.catch_up()
         self.invitations.start()
+        self.enrolment.tidy()
         self.joining.start()
 
     def _speaker(self, session: LinkSession, is_calling: bool) -> Speaker | None:  # noqa: FBT001
@@ -86,4 +89,5 @@ class Work:
         self.opening.catch_up()
         self.opening.sweep()
         self.invitations.sweep()
+        self.enrolment.tidy()
         self.joining.sweep()

@@ -264,6 +264,8 @@ def has_joined(joiner: Machine, desk: Machine) -> bool:
     assert home.identity.desk == desk.node.home.identity.desk
     assert home.book.manifest == desk.node.home.book.manifest
     assert home.identity.notice_key == desk.node.home.identity.notice_key
+    # The key that opened the card is forgotten in a later transaction.
+    joiner.ask(lambda node: node.work.sweep())
     if joiner.vault is not None:
         (editor,) = home.book.manifest.editors if home.book.manifest else ()
         assert Person(joiner.vault).certificate() is not None
