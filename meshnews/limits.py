@@ -120,6 +120,9 @@ NEIGHBOURS_MAX_RELAY: Final = 32
 NEIGHBOURS_MAX_COLLECTOR: Final = 256
 """Links at once: a person's machine, a relay, a collector (decision 0103)."""
 
+LOOK_S_MAX: Final = 24 * 3600
+"""Longest time for which a person asks to be findable everywhere."""
+
 # Sync
 
 BLOCK_BYTES_LAN: Final = 32 * 1024

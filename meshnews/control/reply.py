@@ -49,6 +49,9 @@ from meshnews.limits import (
 )
 
 Sentence = Annotated[str, Meta(max_length=1024)]
+InterfaceName = Annotated[str, Meta(min_length=1, max_length=15)]
+"""As the kernel has it (IFNAMSIZ)."""
+INTERFACES_MAX = 64
 
 
 class ReplyBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="is"):
@@ -265,6 +268,16 @@ class NeighbourListing(ReplyBase, frozen=True, tag="neighbour-listing", kw_only=
     neighbours: Annotated[tuple[Neighbour, ...], Meta(max_length=NEIGHBOURS_MAX_COLLECTOR)]
 
 
+class Visible(ReplyBase, frozen=True, tag="visible", kw_only=True):
+    """To `Look` and `TrustNetwork`: who can notice this machine now, and where."""
+
+    visibility: Visibility
+    interfaces: Annotated[tuple[InterfaceName, ...], Meta(max_length=INTERFACES_MAX)] = ()
+    """On these only; none while it is silent, or visible everywhere."""
+    until: Moment | None = None
+    """When it stops being findable everywhere."""
+
+
 class Diagnosis(ReplyBase, frozen=True, tag="diagnosis"):
     """To `Doctor`, in the order in which a person should read it."""
 
@@ -330,6 +343,7 @@ Reply: TypeAlias = (
     | AttachmentSaved
     | ReplyFiled
     | NeighbourListing
+    | Visible
     | Diagnosis
     | Refused
 )

@@ -18,6 +18,7 @@ from meshnews.limits import (
     EDITOR_CARD_BYTES_MAX,
     INVITATION_CHARS_MAX,
     INVITATION_HOURS_MAX,
+    LOOK_S_MAX,
     MANIFEST_BYTES_MAX,
     PASSPHRASE_CHARS_MAX,
     RELAYS_NAMED_ON_CARD,
@@ -250,6 +251,18 @@ class Neighbours(RequestBase, frozen=True, tag="neighbours"):
     """Tell who is near.  Answer: `NeighbourListing`."""
 
 
+class Look(RequestBase, frozen=True, tag="look"):
+    """Be findable by colleagues for a while; 0: no longer.  Answer: `Visible`."""
+
+    seconds: Annotated[int, Meta(ge=0, le=LOOK_S_MAX)]
+
+
+class TrustNetwork(RequestBase, frozen=True, tag="trust-network"):
+    """Mark the networks that are here as ours, or no longer.  Answer: `Visible`."""
+
+    trusted: bool = True
+
+
 class Doctor(RequestBase, frozen=True, tag="doctor"):
     """Check that this machine is ready.  Answer: `Diagnosis`."""
 
@@ -282,5 +295,7 @@ Request: TypeAlias = (
     | SaveAttachment
     | SendReply
     | Neighbours
+    | Look
+    | TrustNetwork
     | Doctor
 )

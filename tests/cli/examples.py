@@ -28,6 +28,7 @@ from meshnews.control.reply import (
     NeighbourListing,
     Opened,
     Status,
+    Visible,
 )
 
 FILED_AT = dt.datetime(2026, 11, 21, 8, 2, tzinfo=dt.UTC)
@@ -178,6 +179,9 @@ OPENED = Opened(
         ),
     ),
 )
+
+VISIBLE = Visible(visibility=Visibility.VEILED, until=LATER)
+TRUSTED = Visible(visibility=Visibility.VEILED, interfaces=("wlan0",))
 
 NEIGHBOURS = NeighbourListing(
     visibility=Visibility.VEILED,

@@ -38,11 +38,13 @@ from meshnews.control.request import (
     File,
     Inbox,
     Init,
+    Look,
     Neighbours,
     Open,
     Request,
     SendReply,
     StatusRequest,
+    TrustNetwork,
 )
 from tests.cli import examples
 from tests.cli.conftest import Answer, RunCommand, StartDaemon
@@ -54,6 +56,8 @@ ANSWERS: dict[type[Request], Answer] = {
     Inbox: examples.INBOX,
     Open: examples.OPENED,
     Neighbours: examples.NEIGHBOURS,
+    Look: examples.VISIBLE,
+    TrustNetwork: examples.TRUSTED,
     Doctor: examples.DIAGNOSIS,
     File: Filed(
         id="7k2mq9xa",
@@ -95,6 +99,8 @@ COMMANDS: dict[str, list[str]] = {
     "inbox": ["inbox"],
     "open": ["open", "7k2m"],
     "neighbours": ["neighbours"],
+    "trust-network": ["neighbours", "--trust-network"],
+    "look": ["look", "15"],
     "doctor": ["doctor"],
     "file": ["file", "story.txt", "--slug", "market-fire"],
     "reply": ["reply", "7k2m", "Where was this?"],

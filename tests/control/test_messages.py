@@ -98,6 +98,8 @@ REQUESTS: list[Request] = [
     requests.SaveAttachment("7k2m", 3),
     requests.SendReply("7k2m", "Where was this?"),
     requests.Neighbours(),
+    requests.Look(600),
+    requests.TrustNetwork(trusted=False),
     requests.Doctor(),
 ]
 
@@ -182,6 +184,7 @@ ANSWERS: list[Reply | Event] = [
     ),
     replies.AttachmentSaved(5, bytes(32)),
     replies.ReplyFiled(id="9abc", to="aliya"),
+    replies.Visible(visibility=Visibility.VEILED, interfaces=("eth0", "wlan0"), until=NOON),
     replies.NeighbourListing(
         visibility=Visibility.VEILED,
         neighbours=(

@@ -1,7 +1,9 @@
 """Machines of one desk find each other on whatever network there is, without any address."""
 
+import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -138,3 +140,47 @@ def test_a_network_without_multicast_is_enough(world: World) -> None:
     left.start()
     right.start()
     linked_within(right, 1.5)
+
+
+def test_colleagues_find_each_other_on_a_network_that_they_trust(world: World) -> None:
+    left, right = pair(world, "reporter-1", "reporter-2")
+    world.meet(left, right)
+    for machine in (left, right):
+        where = ("ip", "-n", machine.namespace)
+        run(*where, "route", "replace", "default", "via", "10.77.0.254", "dev", "eth0")
+        run(*where, "neighbour", "replace", "10.77.0.254", "lladdr", "02:00:00:00:00:fe",
+            "dev", "eth0")  # fmt: skip
+        machine.start()
+    assert left.ask("neighbours")["visibility"] == "silent"
+    told = wait_until(lambda: trusted(left), within_s=8, what="the router is known")
+    assert (told["visibility"], told["interfaces"]) == ("veiled", ["eth0"])
+    linked_within(right, 1.5)
+    assert left.ask("neighbours", "--distrust-network")["visibility"] == "silent"
+
+
+def trusted(machine: Machine) -> dict[str, Any] | None:
+    done = machine.cli("neighbours", "--trust-network", "--json", check=False)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def test_who_looks_for_colleagues_is_found_for_a_while(world: World) -> None:
+    left, right = pair(world, "reporter-1", "reporter-2")
+    world.meet(left, right)
+    left.start()
+    right.start()
+    assert left.ask("look", "1")["visibility"] == "veiled"
+    linked_within(right, 1.5)
+
+
+def test_clients_kept_apart_by_their_access_point_do_not_find_each_other(world: World) -> None:
+    left, right = pair(world, "relay-1", "reporter-1")
+    veil(left, right)
+    for machine in (left, right):
+        filtered(machine, "ip saddr 10.77.0.0/24 drop", "ip6 saddr fe80::/10 drop",
+                 "ip6 saddr fd77::/64 drop")  # fmt: skip
+    world.meet(left, right)
+    left.start()
+    right.start()
+    time.sleep(4)
+    assert not neighbours(left)
+    assert left.ask("neighbours")["visibility"] == "veiled"

@@ -7,13 +7,31 @@ from meshnews_cli.session import Access, Needs, session
 
 
 @click.command(cls=Command)
+@click.option(
+    "--trust-network",
+    "trust",
+    flag_value=True,
+    type=bool,
+    default=None,
+    help="Mark the networks you are on as yours: colleagues find this machine there.",
+)
+@click.option(
+    "--distrust-network",
+    "trust",
+    flag_value=False,
+    type=bool,
+    help="Take that back for the networks you are on.",
+)
 @with_access
-def neighbours(access: Access) -> None:
+def neighbours(access: Access, *, trust: bool | None) -> None:
     """Show who is near: by which carrier, since when, how fast.
 
     Only machines with a link to this one are shown. Which colleague a
     colleague's machine belongs to is not known to anybody.
     """
+    if trust is not None:
+        _trust(access, trusted=trust)
+        return
     from meshnews.control.reply import NeighbourListing
     from meshnews.control.request import Neighbours
     from meshnews_cli.sentences import NEIGHBOUR_KINDS, VISIBILITIES
@@ -43,3 +61,17 @@ def neighbours(access: Access) -> None:
     if not listing.neighbours:
         say("No other machine has a link to this one now.")
     note(VISIBILITIES[listing.visibility])
+
+
+def _trust(access: Access, *, trusted: bool) -> None:
+    from meshnews.control.reply import Visible
+    from meshnews.control.request import TrustNetwork
+    from meshnews_cli.shape import to_json
+    from meshnews_cli.visibility import explain
+
+    with session(access, Needs.DAEMON) as conversation:
+        visible = conversation.connection.ask(TrustNetwork(trusted), Visible)
+    if access.as_json:
+        click.echo(to_json(visible))
+    else:
+        explain(visible)

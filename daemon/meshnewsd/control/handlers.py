@@ -44,5 +44,7 @@ def home_handlers(asker: Asker, home: Path) -> Handlers:
         ask.SaveAttachment: reading.save,
         ask.SendReply: reading.reply,
         ask.Neighbours: lookout.neighbours,
+        ask.Look: lookout.look,
+        ask.TrustNetwork: lookout.trust,
         ask.Doctor: lookout.doctor,
     }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from meshnews.control.fact import CarrierName, Check, Finding, Level, NeighbourKind, Visibility
 from meshnews.control.fact import Neighbour as NeighbourFact
-from meshnews.control.reply import Diagnosis, NeighbourListing
-from meshnews.control.request import Doctor, Neighbours
+from meshnews.control.reply import Diagnosis, NeighbourListing, Visible
+from meshnews.control.request import Doctor, Look, Neighbours, TrustNetwork
 from meshnews.desk.certificate import read_certificate
 from meshnews.desk.manifest import Role as EditorRole
 from meshnews.ids import Day, TrafficClass
@@ -51,6 +51,27 @@ class LookoutDesk:
 
         return await self._asker.ask(act)
 
+    async def look(self, request: Look, _: Sequence[int], __: "Emit") -> Visible:
+        """Be findable for a while."""
+
+        def act(node: Node) -> Visible:
+            node.surroundings.look(float(request.seconds))
+            return _visible(node)
+
+        return await self._asker.ask(act)
+
+    async def trust(self, request: TrustNetwork, _: Sequence[int], __: "Emit") -> Visible:
+        """Trust the networks that are here, or no longer."""
+
+        def act(node: Node) -> Visible:
+            if request.trusted:
+                node.surroundings.trust()
+            else:
+                node.surroundings.distrust()
+            return _visible(node)
+
+        return await self._asker.ask(act)
+
     async def doctor(self, _: Doctor, __: Sequence[int], ___: "Emit") -> Diagnosis:
         """Check that this machine is ready."""
         findings = [
@@ -60,6 +81,16 @@ class LookoutDesk:
         ]
         findings += await self._asker.ask(_node_findings)
         return Diagnosis(tuple(findings))
+
+
+def _visible(node: Node) -> Visible:
+    around = node.surroundings
+    left_s = around.look_left_s
+    return Visible(
+        visibility=Visibility(around.visibility.value),
+        interfaces=around.places() or (),
+        until=moment(int(node.home.wall.s + left_s)) if left_s > 0 else None,
+    )
 
 
 def _relay_names(node: Node) -> dict[bytes, str]:
