@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from meshnews.errors import Refusal
+from meshnews.limits import BEACON_EPOCH_S
 from meshnews.node.event import Address
 from meshnews.node.settings import Settings, StaticNeighbour, Visibility
 
@@ -60,6 +61,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     beacon_port: NamedPort = 48721
     """Where machines of one desk call into a network to find each other; the same for all."""
+    beacon_epoch_s: Annotated[float, msgspec.Meta(ge=10, le=BEACON_EPOCH_S)] = BEACON_EPOCH_S
+    """How long a beacon stays the same; the same for all.  Shorter only for trials."""
     service_type: Annotated[str, msgspec.Meta(max_length=60)] = "_relay._tcp"
     """What the home is called on local networks while it is open."""
     process_title: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = "relayd"
@@ -133,6 +136,7 @@ def node_settings(config: Config) -> Settings:
             for each in config.neighbour
         ),
         visibility=config.visibility,
+        beacon_epoch_s=config.beacon_epoch_s,
         hold_s_max=config.hold_s,
         flash_hold_s_max=config.hold_flash_s,
         reply_receipt_hold_s_max=config.hold_receipt_s,

@@ -43,14 +43,16 @@ class _Shown(NamedTuple):
 class BeaconBook:
     """Makes this node's beacons and remembers their nonces for three epochs.
 
-    `count` is the last one that `count` gave in an earlier run, 0 at first.
+    `count` is the last one that `count` gave in an earlier run, 0 at first;
+    `epoch_s` is how long an epoch lasts.
     Whoever keeps the book calls `turn` at the start and whenever `due_s` has
     come or the state of the clock has changed, writes `count` to disk when it
     returns True, and only then shows the new beacons.
     """
 
-    def __init__(self, entropy: Entropy, *, count: int) -> None:
+    def __init__(self, entropy: Entropy, *, count: int, epoch_s: float = BEACON_EPOCH_S) -> None:
         self._entropy = entropy
+        self._epoch_s = epoch_s
         self._count = count
         self._epoch = -1
         self._is_clockless = False
@@ -87,11 +89,11 @@ class BeaconBook:
                 return False
             self._count = min(self._count + 1, EPOCH_MAX)
             self._is_clockless, self._epoch = True, self._count
-            self._due_s = boot_s + BEACON_EPOCH_S
+            self._due_s = boot_s + self._epoch_s
         else:
             wall_s = max(wall_s, 0.0)
-            epoch = min(int(wall_s // BEACON_EPOCH_S), EPOCH_MAX)
-            self._due_s = boot_s + BEACON_EPOCH_S - wall_s % BEACON_EPOCH_S
+            epoch = min(int(wall_s // self._epoch_s), EPOCH_MAX)
+            self._due_s = boot_s + self._epoch_s - wall_s % self._epoch_s
             if not self._is_clockless and epoch == self._epoch:
                 return False
             self._is_clockless, self._epoch = False, epoch

@@ -18,7 +18,7 @@ from typing import Final
 from meshnews.crypto.entropy import between
 from meshnews.crypto.keys import SymmetricKey
 from meshnews.ids import Day
-from meshnews.limits import BEACON_EPOCH_S, BEACON_EPOCHS_ANSWERED
+from meshnews.limits import BEACON_EPOCHS_ANSWERED
 from meshnews.link import beacon
 from meshnews.link.beacon import Flag, hear
 from meshnews.link.beacon_book import BeaconBook
@@ -40,9 +40,6 @@ DAYS_AROUND: Final = 1
 
 DAYS_AHEAD_MAX: Final = 400
 """And, when its clock is not to be believed, of this many days above the floor."""
-
-PORTS_KEPT_S: Final = BEACON_EPOCH_S * BEACON_EPOCHS_ANSWERED
-"""How long the ports named by the beacons of before are good: as long as these are answered."""
 
 MOVING_S_MAX: Final = 30.0
 """How long the beacons of an epoch wait for its ports, before they name those of before."""
@@ -73,7 +70,7 @@ class Presence:
         self._surroundings = surroundings
         self._ports: dict[str, int] = {}
         count = int.from_bytes(home.carry.get(shelf.SELF, b"count") or b"", "big")
-        self._book = BeaconBook(home.entropy, count=count)
+        self._book = BeaconBook(home.entropy, count=count, epoch_s=home.settings.beacon_epoch_s)
         self._hearing: Hearing[bytes] = Hearing(dict(self._kept_marks()))
         self._clock: Clock | None = None
         self._mesh: dict[Day, Rendezvous] = {}
@@ -111,7 +108,9 @@ class Presence:
             count = self._book.count.to_bytes(4, "big")
             self._home.carry.put(shelf.SELF, b"count", count)
             if self._has_begun:
-                self.effects.append(Relisten(PORTS_KEPT_S))
+                kept_s = self._home.settings.beacon_epoch_s * BEACON_EPOCHS_ANSWERED
+                # Ports named by the beacons of before are good as long as these are answered.
+                self.effects.append(Relisten(kept_s))
                 self._moving_until_s = self._home.moment.lived_s + MOVING_S_MAX
             self._has_begun = True
         return turned

@@ -4,6 +4,7 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
+from meshnews.limits import BEACON_EPOCH_S
 from meshnews.node.event import Address
 
 
@@ -35,6 +36,8 @@ class Settings:
     neighbours: tuple[StaticNeighbour, ...] = ()
     visibility: Visibility | None = None
     """None: open for a relay, silent for a person."""
+    beacon_epoch_s: float = BEACON_EPOCH_S
+    """How long a beacon stays the same; all machines of a desk have to agree."""
     hold_s_max: float = 1800.0
     """Own work enters the set after a random time up to this."""
     flash_hold_s_max: float = 120.0

@@ -258,8 +258,13 @@ class World:
         # A default route for multicast, which finders need.
         run("ip", "-n", namespace, "route", "add", "224.0.0.0/4", "dev", "eth0")
 
-    def meet(self, *machines: Machine) -> None:
-        """Put machines on one network."""
+    @property
+    def hub(self) -> str:
+        """The namespace that all cables lead into."""
+        return self._hub
+
+    def meet(self, *machines: Machine) -> str:
+        """Put machines on one network; return the name of its bridge in the hub."""
         bridge = f"b{len(self._bridges)}-{secrets.token_hex(2)}"
         run("ip", "-n", self._hub, "link", "add", bridge, "type", "bridge")
         run("ip", "-n", self._hub, "link", "set", bridge, "up")
@@ -268,6 +273,7 @@ class World:
             run("ip", "-n", self._hub, "link", "set", cable, "master", bridge)
             run("ip", "-n", self._hub, "link", "set", cable, "up")
         self._bridges[bridge] = [machine.name for machine in machines]
+        return bridge
 
     def part(self, *machines: Machine) -> None:
         """Take machines off whatever network they are on."""

@@ -94,7 +94,7 @@ def test_everything_that_may_be_said_is_understood() -> None:
         'addresses = ["127.0.0.1"]\nstreams_max = 64\nservice_type = "_hub._tcp"\n'
         'process_title = "hubd"\nquota_mb = 100\nhold_s = 10\nhold_flash_s = 1.5\n'
         'hold_receipt_s = 3\nbatch_s = 4\nbatch_flash_s = 5\nlog_format = "json"\n'
-        'log_level = "debug"\nbeacon_port = 48000\n' + NEIGHBOUR
+        'log_level = "debug"\nbeacon_port = 48000\nbeacon_epoch_s = 60\n' + NEIGHBOUR
     )
     changed = {
         name
