@@ -226,4 +226,26 @@ _FINDINGS: Final[dict[tuple[Check, Level | None], str]] = {
     (Check.EDITORS, Level.GOOD): "The desk has {number} editors.",
     (Check.EDITORS, None): "The desk has {number} editor. If this home is lost, nobody can open "
     "what comes in: add a second one with `meshnews desk editor`.",
+    (Check.STORE, None): "This machine knows of {number} bundles.",
+    (Check.NETWORKS, Level.GOOD): "{number} networks are in reach.",
+    (Check.NETWORKS, None): "No network is in reach. Join a wireless network or plug in a cable.",
+    (Check.CALLS, None): "Nothing can be sent to everybody on {name}. Look at its firewall, or use "
+    "another network; machines whose address is written down are still called.",
+    (Check.FIREWALL, Level.GOOD): "No firewall of this machine keeps others' calls away.",
+    (Check.FIREWALL, None): "A firewall of this machine keeps others' calls away. Let UDP port "
+    "{number} in, or others cannot be found.",
+    (Check.HEARD, Level.GOOD): "{number} machines of your desk were heard lately.",
+    (Check.HEARD, None): "No machine of your desk was heard lately. Some networks keep their users "
+    "apart: try another, or `meshnews look`.",
+    (Check.SWAP, Level.GOOD): "No memory is written to a readable swap.",
+    (Check.SWAP, None): "Memory may be written, readable, to the swap {name}. Turn it off with "
+    "`swapoff`, or encrypt it.",
+    (Check.SERVICE, Level.GOOD): "The daemon is a service: it comes back after a power cut.",
+    (Check.SERVICE, None): "The daemon was started by hand and does not come back after a power "
+    "cut. Make it a service of systemd.",
+    (Check.ISSUER, Level.GOOD): "You can make cards until {day}.",
+    (Check.ISSUER, Level.WARNING): "You can make cards only until {day}. Let the root renew your "
+    "desk's list of editors before.",
+    (Check.ISSUER, None): "The key with which you make postage ended on {day}: no card can be made "
+    "or refreshed. Let the root renew your desk's list of editors.",
 }

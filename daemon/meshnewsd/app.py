@@ -39,7 +39,7 @@ from meshnews.node.settings import Visibility
 from meshnews.store.age import Clock
 from meshnewsd.compose import ClosableStores, Composition, Launch, Part
 from meshnewsd.config import Config
-from meshnewsd.discovery.interface import Finder, Hear, Shown
+from meshnewsd.discovery.interface import Finder, Hear, Outlook, Shown
 from meshnewsd.discovery.registry import make_finders
 from meshnewsd.host import Host, NodeFailed, NodeMachine
 from meshnewsd.peers.doors import Doors
@@ -112,7 +112,7 @@ async def serve_on(
             read_clock=surroundings.make_clock(launch.config),
         )
         app = _App(launch, host, visibility, surroundings)
-        return await app.run(composition.parts(host))
+        return await app.run(functools.partial(composition.parts, host))
     finally:
         with trio.CancelScope(shield=True):
             await worker.run(functools.partial(_close, stores))
@@ -140,10 +140,10 @@ class _App:
         self._status = 0
         self._scope = trio.CancelScope()
 
-    async def run(self, parts: Sequence[Part]) -> int:
+    async def run(self, make_parts: Callable[[Outlook], Sequence[Part]]) -> int:
         with self._scope:
             async with trio.open_nursery() as nursery:
-                self._attach(nursery)
+                parts = make_parts(self._attach(nursery))
                 nursery.start_soon(self._end_on_signal)
                 nursery.start_soon(self._run_host)
                 nursery.start_soon(self._watch_disk)
@@ -156,8 +156,8 @@ class _App:
         self._surroundings.notifier.say(STOPPING)
         return self._status
 
-    def _attach(self, nursery: trio.Nursery) -> None:
-        """Give the node's effects somebody who carries them out."""
+    def _attach(self, nursery: trio.Nursery) -> Outlook:
+        """Give the node's effects somebody who carries them out; return how finders fare."""
         config, host = self._config, self._host
         is_on = self._has_network
         transports = self._surroundings.make_transports(config) if is_on else {}
@@ -182,8 +182,9 @@ class _App:
             forget_streams=peers.forget_all,
             standing=lambda: (Networks(self._networks), *doors.listening),
         )
+        outlook = Outlook(finders)
         if not is_on:
-            return
+            return outlook
         runs: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("doors", doors.run),
             ("cables", functools.partial(self._watch_cables, peers)),
@@ -191,6 +192,7 @@ class _App:
         ]
         for name, run in runs:
             nursery.start_soon(functools.partial(supervise, name, run, weather=(OSError,)))
+        return outlook
 
     async def _watch_cables(self, peers: Peers) -> None:
         """End streams whose interface has lost its carrier; tell the node which networks there are.

@@ -19,6 +19,7 @@ from meshnewsd.config import Config, node_settings
 from meshnewsd.control.handlers import home_handlers
 from meshnewsd.control.server import ControlServer
 from meshnewsd.control.table import Asker
+from meshnewsd.discovery.interface import Outlook
 from meshnewsd.host import Host, NodeMachine, Stores
 from meshnewsd.platform.entropy import OsEntropy
 from meshnewsd.storage.home import check_home, hold_home
@@ -85,7 +86,7 @@ class Composition:
     open_stores: Callable[[], ClosableStores]
     build: Callable[[ClosableStores], NodeMachine]
     visibility: Callable[[ClosableStores], Visibility]
-    parts: Callable[["Host[Any]"], Sequence[Part]]
+    parts: Callable[["Host[Any]", "Outlook"], Sequence[Part]]
 
 
 class OpenHome:
@@ -147,8 +148,8 @@ def compose(launch: Launch) -> Composition:
         identity = load_identity(stores.store.carry)
         return Visibility.SILENT if identity.relay is None else Visibility.OPEN
 
-    def parts(host: Host[Any]) -> Sequence[Part]:
-        server = ControlServer(home_handlers(Asker(host, once=False), launch.home))
+    def parts(host: Host[Any], outlook: Outlook) -> Sequence[Part]:
+        server = ControlServer(home_handlers(Asker(host, once=False), launch.home, outlook))
         serve = functools.partial(server.serve, launch.home / SOCKET_NAME)
         return [Part("control", serve)]
 

@@ -21,6 +21,9 @@ from meshnews.node.settings import Settings, StaticNeighbour, Visibility
 CONFIG_BYTES_MAX: Final = 256 * 1024
 NEIGHBOURS_NAMED_MAX: Final = 64
 PORTS_MAX: Final = 8
+
+BEACON_PORT: Final = 48721
+"""Assigned to nothing else; it tells only that some machine may be here."""
 ADDRESSES_MAX: Final = 16
 
 TELLING_WORDS: Final = ("press", "news", "mesh", "secure", "report", "dispatch", "desk")
@@ -59,7 +62,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     streams_max: Annotated[int, msgspec.Meta(ge=8, le=4096)] = 320
     """Streams accepted at once, strangers' included."""
 
-    beacon_port: NamedPort = 48721
+    beacon_port: NamedPort = BEACON_PORT
     """Where machines of one desk call into a network to find each other; the same for all."""
     beacon_epoch_s: Annotated[float, msgspec.Meta(ge=10, le=BEACON_EPOCH_S)] = BEACON_EPOCH_S
     """How long a beacon stays the same; the same for all.  Shorter only for trials."""

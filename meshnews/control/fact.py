@@ -251,6 +251,22 @@ class Check(enum.StrEnum):
     """WARNING: the desk's keys lie on the machine that strangers may call."""
     EDITORS = "editors"
     """The desk has `number` editors.  WARNING: one, whose loss would be the desk's."""
+    STORE = "store"
+    """`number` bundles are known here."""
+    NETWORKS = "networks"
+    """`number` networks are in reach.  WARNING: none."""
+    CALLS = "calls"
+    """WARNING: nothing can be sent to everybody on the network of `name`."""
+    FIREWALL = "firewall"
+    """WARNING: a firewall keeps others' calls away; their UDP port is `number`."""
+    HEARD = "heard"
+    """`number` machines of the desk were heard lately.  WARNING: none."""
+    SWAP = "swap"
+    """WARNING: memory may be written, readable, to `name`."""
+    SERVICE = "service"
+    """WARNING: nobody starts this machine's daemon again after a power cut."""
+    ISSUER = "issuer"
+    """This editor makes postage until `day`.  WARNING: soon over; BAD: over."""
 
 
 class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -55,9 +55,20 @@ class Chains:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    def begin(self, byline: bytes) -> None:
-        """Take note that nothing of this byline was written yet, so nothing may be missing."""
+    def begin(self, byline: bytes) -> frozenset[bytes]:
+        """Take note that this byline's chain is known from its start: nothing may be missing.
+
+        Returns:
+            The items that came before this was known, and what is before them has not.
+        """
         self._vault.put(shelf.CHAIN, byline, b"")
+        seqs = [
+            int.from_bytes(key[len(byline) :], "big")
+            for key, _ in self._vault.scan(shelf.CHAIN, byline)
+            if key != byline
+        ]
+        places = [self._place(byline, seq) for seq in seqs if seq and seq - 1 not in seqs]
+        return frozenset(place.item for place in places if place is not None)
 
     def follow(self, letter: Letter, item: bytes) -> Judgement:
         """Give a statement its place, the first that claims it keeps it; return the judgement."""

@@ -19,8 +19,13 @@ from meshnews.limits import ATTACHMENTS_MAX, DAY_MAX
 from meshnews.node import shelf
 from meshnews.node.event import Topic
 from meshnews.node.home import Home
+from meshnews.node.identity import Role
 from meshnews.store.port import State, Vault
+from meshnews.store.reference import key_of, ref_of
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, as_text, decode, encode
+
+STEP: Final = 1024
+"""Receipts looked at in one go after the vault was opened."""
 
 RECORD_BYTES_MAX: Final = 16 * 1024
 _COUNT_MAX: Final = 1 << 32
@@ -215,7 +220,13 @@ class Dispatches:
         self._keep(vault, dispatch)
 
     def on_receipt(self, ref: BundleRef) -> None:
-        """Take note that the desk's receipt for one of our bundles has come."""
+        """Take note that the desk's receipt for one of our bundles has come.
+
+        With the vault closed it is not known which are ours; `catch_up` looks later.
+        """
+        home = self._home
+        if home.vault is None and home.identity.role is Role.REPORTER:
+            home.carry.put(shelf.UNHEARD, key_of(ref), b"")
         found = self._part(ref)
         if found is None:
             return
@@ -226,6 +237,15 @@ class Dispatches:
         else:
             dispatch = _counted(dispatch, number, received=1)
         self._keep(vault, dispatch)
+
+    def catch_up(self) -> None:
+        """Take note of some of the receipts that came while the vault was closed."""
+        home = self._home
+        if home.vault is None:
+            return
+        for key, _ in home.carry.scan(shelf.UNHEARD, at_most=STEP):
+            home.carry.delete(shelf.UNHEARD, key)
+            self.on_receipt(ref_of(key))
 
     def on_read(self, reference: bytes, at: int) -> None:
         """Take note that an editor says it has read a dispatch."""

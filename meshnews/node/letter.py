@@ -11,7 +11,7 @@ key is in the record, so an attachment is put together only when it is saved.
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -222,6 +222,16 @@ class Letters:
         for index, (tree, _) in enumerate(item.trees):
             self._await(item.ref.id, index, root_node(tree))
             self._gather(item.ref.id, index, root_node(tree))
+
+    def name_author(
+        self, author: bytes, *, name: str, verdict: Verdict, gaps: Container[bytes]
+    ) -> None:
+        """Say who wrote what came before its author was known; what is in `gaps` has one."""
+        for item in self.all():
+            if item.author == author and not item.name:
+                missing = (Alarm.GAP,) if item.ref.id in gaps else ()
+                alarms = tuple(dict.fromkeys((*item.alarms, *missing)))
+                self._keep(replace(item, name=name, verdict=verdict, alarms=alarms))
 
     def settle_gap(self, identifier: bytes) -> None:
         """Take back the alarm that something before an item was missing: it has come."""

@@ -18,7 +18,7 @@ from meshnews.bundle.seal import epoch_ref
 from meshnews.bundle.statement import Kind, Letter, Priority, read
 from meshnews.crypto.keys import PrekeySecret, X25519Secret
 from meshnews.desk.card import decode_relay_record
-from meshnews.desk.certificate import decode_member, verify_certificate
+from meshnews.desk.certificate import Member, decode_member, verify_certificate
 from meshnews.desk.manifest import Manifest
 from meshnews.desk.recall import revocation_id
 from meshnews.errors import Malformed, PeerError
@@ -189,8 +189,8 @@ class Opening:
         roster = Roster(self._home.open_vault)
         known = roster.member(letter.author)
         alarms: list[Alarm] = [Alarm.TWO_PLACES] if key.used else []
+        alarms += self._follow_chain(letter, bundle)
         if known is not None:
-            alarms += self._follow_chain(letter, bundle)
             roster.add_reply_keys(letter.author, letter.statement.reply)
             self._supply.met(letter.author, letter, by_prekey=bool(key.byline))
         statement, inner = letter.statement, letter.inner
@@ -248,14 +248,22 @@ class Opening:
             relay = decode_relay_record(record)
         except Malformed:
             member = decode_member(record)
-            card = verify_certificate(member.certificate, manifest)
-            if roster.member(card.byline) is None:
-                Chains(self._home.open_vault).begin(card.byline)
-            roster.add_member(member)
+            self._take_member(roster, member, manifest)
         else:
             roster.add_relay(relay)
             save_relay(self._home.carry, keys_of(relay))
             self._home.tell(Topic.DESK)
+
+    def _take_member(self, roster: Roster, member: Member, manifest: Manifest) -> None:
+        byline = verify_certificate(member.certificate, manifest).byline
+        is_new = roster.member(byline) is None
+        roster.add_member(member)
+        known = roster.member(byline)
+        if is_new and known is not None:
+            # In a mesh a dispatch may well be faster than word of who wrote it.
+            gaps = Chains(self._home.open_vault).begin(byline)
+            name, verdict = known.card.name, self._verdict(known)
+            self._letters.name_author(byline, name=name, verdict=verdict, gaps=gaps)
 
     def _unreadable(self, bundle: Bundle, byline: bytes) -> None:
         known = Roster(self._home.open_vault).member(byline) if byline else None

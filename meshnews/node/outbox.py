@@ -1,5 +1,7 @@
 """Sealed texts that also lie in the vault until carry is known to have them.
 
+A reporter's dispatches, and whatever an editor posts.
+
     outbox    reference key -> [since s of life, draft id 16, wire form]
 
 The vault commits before carry.  A crash between the two would leave a dispatch
@@ -19,6 +21,9 @@ from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode
 KEPT_S: Final = 60
 """No transaction lasts this long, so an older copy was committed by both stores."""
 
+NO_DRAFT: Final = bytes(16)
+"""What has no attachments was made from no draft."""
+
 _S_MAX: Final = 1 << 40
 
 
@@ -28,7 +33,7 @@ class Outbox:
     def __init__(self, home: Home) -> None:
         self._home = home
 
-    def keep(self, bundle: Bundle, draft_id: bytes) -> None:
+    def keep(self, bundle: Bundle, draft_id: bytes = NO_DRAFT) -> None:
         """Keep a copy of a bundle that this transaction puts on carry."""
         value = encode([int(self._home.moment.lived_s), draft_id, bundle.wire])
         self._home.open_vault.put(shelf.OUTBOX, key_of(bundle.ref), value)

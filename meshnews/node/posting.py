@@ -10,6 +10,7 @@ from meshnews.crypto.keys import Ed25519Secret
 from meshnews.ids import BundleId, Day, DeskId, TrafficClass
 from meshnews.limits import LIVES_DAYS
 from meshnews.node.home import Home
+from meshnews.node.outbox import Outbox
 from meshnews.node.person import Person
 
 FILING_DAYS: Final = 2
@@ -66,6 +67,7 @@ def post(
         envelope=envelope,
     ).bundle
     person.set_chain(seq + 1, chain_link(payload))
+    Outbox(home).keep(bundle)
     home.publish(bundle, release_after_s=0.0)
     return bundle.id
 

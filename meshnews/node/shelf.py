@@ -26,6 +26,9 @@ DRAFT: Final = "draft"
 UNTRIED: Final = "untried"
 """node: reference of a bundle that arrived while the vault was closed -> empty."""
 
+UNHEARD: Final = "unheard"
+"""dispatch: reference of a bundle that became acked while the vault was closed -> empty."""
+
 REPLAY: Final = "replay"
 """switchboard: 16-byte hash of a client's ephemeral key -> empty."""
 

@@ -32,7 +32,7 @@ from meshnews.node.settings import Visibility
 from meshnewsd.app import EXIT_FAILED, Surroundings, serve_on
 from meshnewsd.compose import ClosableStores, Composition, Launch, Part
 from meshnewsd.config import Config
-from meshnewsd.discovery.interface import Finder, Hear, Shown
+from meshnewsd.discovery.interface import Finder, Health, Hear, Outlook, Shown
 from meshnewsd.host import Host, NodeMachine
 from meshnewsd.platform.systemd import Notifier
 from meshnewsd.transports.interface import Transport
@@ -54,6 +54,10 @@ class FakeFinder:
 
     def show(self, shown: Shown) -> None:
         self.shown.append(shown)
+
+    @property
+    def health(self) -> Health:
+        return Health()
 
     def beckon(self, beacons: tuple[bytes, ...], after_s: float) -> None:
         self.beckoned.append((beacons, after_s))
@@ -114,7 +118,7 @@ class Daemon:
         shows = isinstance(event, Listening) and self.visibility is Visibility.OPEN
         return [*([Advertise((BEACON,))] if shows else []), *self.react(event)]
 
-    def _parts(self, host: "Host[Any]") -> Sequence[Part]:
+    def _parts(self, host: "Host[Any]", outlook: Outlook) -> Sequence[Part]:
         self.hosts.append(host)
         return self.parts
 
@@ -337,7 +341,7 @@ async def test_a_home_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
         open_stores=refuse,
         build=lambda stores: FakeNode(FakeStores()),
         visibility=lambda stores: Visibility.OPEN,
-        parts=lambda host: (),
+        parts=lambda host, outlook: (),
     )
     launch = Launch(tmp_path, Config(), None, lambda: None)
     with pytest.raises(Refusal):

@@ -377,3 +377,26 @@ def test_a_link_local_sender_is_called_with_its_interface(
     sockaddr: tuple[str, int, int, int], expected: str | None
 ) -> None:
     assert source_of(socket.AF_INET6, sockaddr) == expected
+
+
+# How it fares
+
+
+async def test_calls_that_do_not_come_back_mean_a_firewall(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place(shown=Shown((FIRST,))) as place:
+        assert not place.finder.health.is_deaf
+        await trio.sleep(5)
+        assert place.finder.health.is_deaf
+        place.air.say(FIRST)
+        await wait_all_tasks_blocked()
+        assert not place.finder.health.is_deaf
+
+
+async def test_who_sends_nothing_cannot_tell_of_a_firewall(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place() as place:
+        await trio.sleep(100)
+        assert not place.finder.health.is_deaf

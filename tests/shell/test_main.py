@@ -32,7 +32,7 @@ composition = Composition(
     open_stores=lambda: stores,
     build=lambda stores: FakeNode(stores),
     visibility=lambda stores: Visibility.VEILED,
-    parts=lambda host: (),
+    parts=lambda host, outlook: (),
 )
 launch = Launch(Path(sys.argv[1]), config, None, lambda: None)
 status = trio.run(serve, launch, composition)

@@ -11,12 +11,13 @@ from meshnewsd.control.reading import ReadingDesk
 from meshnewsd.control.server import Handlers
 from meshnewsd.control.table import Asker
 from meshnewsd.control.watching import LookoutDesk
+from meshnewsd.discovery.interface import Outlook
 
 
-def home_handlers(asker: Asker, home: Path) -> Handlers:
+def home_handlers(asker: Asker, home: Path, outlook: Outlook | None = None) -> Handlers:
     """Return what a daemon whose home is open answers."""
     filing, reading = FilingDesk(asker), ReadingDesk(asker)
-    enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, home)
+    enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, home, outlook or Outlook())
     inviting = InvitationDesk(asker)
     return {
         ask.Hello: asker.welcome,

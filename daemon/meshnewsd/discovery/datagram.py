@@ -25,7 +25,7 @@ import trio
 from meshnews.crypto.entropy import Entropy, between
 from meshnews.link.beacon import BEACON_BYTES
 from meshnews.node.event import Address, Heard
-from meshnewsd.discovery.interface import Hear, Shown, reachable
+from meshnewsd.discovery.interface import Health, Hear, Shown, reachable
 from meshnewsd.platform.entropy import OsEntropy
 from meshnewsd.platform.interfaces import AddressWatch, InterfaceAddress, list_connected
 from meshnewsd.platform.logs import Log
@@ -39,6 +39,9 @@ HEARD_AGAIN_S: Final = 10.0
 HEARD_REMEMBERED_MAX: Final = 1024
 HEARD_PER_S_MAX: Final = 64
 """More datagrams than this in a second are left to the kernel, which drops them."""
+
+ECHO_S_MAX: Final = 1.0
+"""The kernel brings our own calls back at once, unless a firewall keeps them away."""
 
 ERRANDS_MAX: Final = 32
 TRIES: Final = 5
@@ -135,6 +138,7 @@ class DatagramFinder:
         self._links: list[_Link] = []
         self._sockets: dict[int, DatagramSocket] = {}
         self._recent: OrderedDict[tuple[bytes, str], float] = OrderedDict()
+        self._sent_s = self._echoed_s = -math.inf
         self.troubles: dict[str, str] = {}
         """Interfaces on which the last attempt to send failed, and why."""
 
@@ -179,6 +183,13 @@ class DatagramFinder:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
+
+    @property
+    def health(self) -> Health:
+        """What could not be sent, and whether our own calls come back; see the protocol."""
+        was_sent = math.isfinite(self._sent_s)
+        waited = was_sent and trio.current_time() - self._sent_s > ECHO_S_MAX
+        return Health(dict(self.troubles), is_deaf=waited and self._echoed_s < self._sent_s)
 
     # Running ------------------------------------------------------------------
 
@@ -254,6 +265,7 @@ class DatagramFinder:
             self._send_once(errand.beacons, again_s, failed, errand.tries - 1)
 
     async def _send_on(self, sock: "DatagramSocket", link: "_Link", beacon: bytes) -> bool:
+        began_s = trio.current_time()
         try:
             if link.family == socket.AF_INET6:
                 await sock.sendto(beacon, (ALL_HOSTS_6, self._port, 0, link.number))
@@ -269,6 +281,7 @@ class DatagramFinder:
             self.troubles[link.interface] = cause
             return False
         self.troubles.pop(link.interface, None)
+        self._sent_s = began_s
         return True
 
     # Listening --------------------------------------------------------------------
@@ -290,7 +303,9 @@ class DatagramFinder:
             if count > HEARD_PER_S_MAX:
                 await trio.sleep_until(second + 1)
                 continue
-            if len(data) == BEACON_BYTES and data not in self._own:
+            if data in self._own:
+                self._echoed_s = now_s
+            elif len(data) == BEACON_BYTES:
                 self._heard(family, data, sockaddr, now_s)
 
     def _heard(self, family: int, data: bytes, sockaddr: Sequence[str | int], now_s: float) -> None:

@@ -4,8 +4,8 @@ A finder knows nothing of beacons but that they have 48 bytes.  It may be run in
 one kind of place only; where it has nothing to do it waits.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from meshnews.node.event import Heard
@@ -34,6 +34,20 @@ class Shown:
         return self.interfaces is None or interface in self.interfaces
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a finder fares.
+
+    Attributes:
+        troubles: interfaces on which it could not send, and why.
+        is_deaf: what it sends to everybody does not come back to itself, so nothing
+            of others can reach it either.
+    """
+
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    is_deaf: bool = False
+
+
 class Finder(Protocol):
     """One way to find neighbours."""
 
@@ -53,6 +67,11 @@ class Finder(Protocol):
         """
         ...
 
+    @property
+    def health(self) -> "Health":
+        """How it fares, for whoever asks what is wrong."""
+        ...
+
     async def run(self) -> None:
         """Show and listen until cancelled; may be called again after it raised.
 
@@ -60,6 +79,20 @@ class Finder(Protocol):
             OSError: the network is not there, or not ready.
         """
         ...
+
+
+class Outlook:
+    """How this machine's finders fare, all together."""
+
+    def __init__(self, finders: Iterable[Finder] = ()) -> None:
+        self.finders = tuple(finders)
+
+    @property
+    def health(self) -> Health:
+        """What any of them has to tell."""
+        found = [finder.health for finder in self.finders]
+        troubles = {name: why for each in found for name, why in each.troubles.items()}
+        return Health(troubles, is_deaf=any(each.is_deaf for each in found))
 
 
 def reachable(

@@ -32,7 +32,7 @@ from zeroconf import (
 from meshnews.crypto.entropy import Entropy, below, between
 from meshnews.link.beacon import BEACON_BYTES
 from meshnews.node.event import Address, Heard
-from meshnewsd.discovery.interface import Hear, Shown, reachable
+from meshnewsd.discovery.interface import Health, Hear, Shown, reachable
 from meshnewsd.platform.entropy import OsEntropy
 from meshnewsd.platform.interfaces import AddressWatch, InterfaceAddress, list_connected
 from meshnewsd.platform.logs import Log
@@ -96,6 +96,11 @@ class MdnsFinder:
 
     def beckon(self, beacons: tuple[bytes, ...], after_s: float) -> None:
         """Do nothing: whoever looks asks by itself."""
+
+    @property
+    def health(self) -> Health:
+        """Nothing of note: what fails here fails aloud."""
+        return Health()
 
     async def run(self) -> None:
         """Show and browse until cancelled; see the protocol."""

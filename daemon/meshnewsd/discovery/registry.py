@@ -44,5 +44,8 @@ FINDERS: Final = (
 
 
 def make_finders(config: Config, visibility: Visibility, hear: Hear) -> list[Finder]:
-    """Return the finders that a home with this visibility uses."""
+    """Return the finders that a home with this visibility uses; none for one kept to itself."""
+    only = _restricted(config)
+    if only is not None and all(ipaddress.ip_address(each).is_loopback for each in only):
+        return []
     return [row.make(config, hear) for row in FINDERS if visibility in row.visibilities]

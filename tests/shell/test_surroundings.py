@@ -1,0 +1,120 @@
+"""What the system tells about networks and swap, and how finders fare."""
+
+from pathlib import Path
+
+import pytest
+
+from meshnews.node.event import Network
+from meshnewsd.discovery.interface import Health, Outlook, reachable
+from meshnewsd.platform.host_checks import is_a_service, readable_swap
+from meshnewsd.platform.interfaces import InterfaceAddress
+from meshnewsd.platform.networks import find_networks
+
+LOOPBACK = InterfaceAddress("lo", 1, "127.0.0.1")
+CABLE = InterfaceAddress("eth0", 2, "192.0.2.5")
+CABLE_6 = InterfaceAddress("eth0", 2, "fe80::5")
+RADIO = InterfaceAddress("wlan0", 3, "198.51.100.5")
+
+ROUTES = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+"""
+NEIGHBOURS = """\
+IP address       HW type     Flags       HW address            Mask     Device
+192.0.2.1        0x1         0x2         02:fc:00:00:00:05     *        eth0
+192.0.2.7        0x1         0x0         00:00:00:00:00:00     *        eth0
+"""
+ROUTES_6 = (
+    "00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
+    "fe800000000000000000000000000001 00000400 00000003 00000000 00000003    wlan0\n"
+    "fe800000000000000000000000000000 40 00000000000000000000000000000000 00 "
+    "00000000000000000000000000000000 00000100 00000002 00000000 00000001    wlan0\n"
+)
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    (tmp_path / "route").write_text(ROUTES)
+    (tmp_path / "arp").write_text(NEIGHBOURS)
+    (tmp_path / "ipv6_route").write_text(ROUTES_6)
+    return tmp_path
+
+
+def test_a_network_is_known_by_its_router(tables: Path) -> None:
+    assert find_networks([LOOPBACK, CABLE, CABLE_6, RADIO], tables) == (
+        Network("eth0", b"4" + bytes.fromhex("02fc00000005")),
+        Network("wlan0", b"6" + bytes.fromhex("fe800000000000000000000000000001")),
+    )
+
+
+def test_a_router_whose_hardware_is_not_known_yet_marks_nothing(tables: Path) -> None:
+    (tables / "arp").write_text(NEIGHBOURS.splitlines()[0] + "\n")
+    assert find_networks([CABLE], tables) == (Network("eth0", b""),)
+
+
+def test_a_kernel_without_such_tables_marks_nothing(tmp_path: Path) -> None:
+    assert find_networks([CABLE, RADIO], tmp_path) == (Network("eth0", b""), Network("wlan0", b""))
+
+
+def test_a_machine_without_networks_is_on_none(tables: Path) -> None:
+    assert find_networks([LOOPBACK], tables) == ()
+
+
+def test_a_home_is_found_only_where_its_keeper_restricted_it_to() -> None:
+    here = [LOOPBACK, CABLE, RADIO]
+    assert reachable(here, None) == [CABLE, RADIO]
+    assert reachable(here, ["198.51.100.5"]) == [RADIO]
+
+
+HEAD = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "uuid", "found"),
+    [
+        ("", None, ""),
+        ("/dev/zram0 partition 100 0 5\n", None, ""),
+        ("/dev/dm-0 partition 100 0 -2\n", "CRYPT-LUKS2-0123", ""),
+        ("/dev/dm-0 partition 100 0 -2\n", "LVM-0123", "/dev/dm-0"),
+        ("/swapfile file 100 0 -2\n", None, "/swapfile"),
+    ],
+)
+def test_swap_that_keeps_keys_readable_is_named(
+    tmp_path: Path, line: str, uuid: str | None, found: str
+) -> None:
+    (tmp_path / "swaps").write_text(HEAD + line)
+    if uuid is not None:
+        (tmp_path / "dm-0" / "dm").mkdir(parents=True)
+        (tmp_path / "dm-0" / "dm" / "uuid").write_text(uuid)
+    assert readable_swap(tmp_path / "swaps", tmp_path) == found
+
+
+def test_a_system_without_swap_has_none(tmp_path: Path) -> None:
+    assert readable_swap(tmp_path / "none", tmp_path) == ""
+
+
+def test_who_was_started_by_a_service_manager_knows_it() -> None:
+    assert is_a_service({"INVOCATION_ID": "0" * 32})
+    assert not is_a_service({})
+
+
+class FakeFinder:
+    name = "fake"
+
+    def __init__(self, health: Health) -> None:
+        self.health = health
+
+    def show(self, shown: object) -> None: ...
+
+    def beckon(self, beacons: tuple[bytes, ...], after_s: float) -> None: ...
+
+    async def run(self) -> None: ...
+
+
+def test_an_outlook_tells_what_any_finder_has_to_tell() -> None:
+    assert Outlook().health == Health()
+    outlook = Outlook(
+        [FakeFinder(Health({"eth0": "not permitted"})), FakeFinder(Health(is_deaf=True))]
+    )
+    assert outlook.health == Health({"eth0": "not permitted"}, is_deaf=True)
