@@ -118,7 +118,7 @@ FRAME_S_MAX: Final = 60.0
 NEIGHBOURS_MAX: Final = 8
 NEIGHBOURS_MAX_RELAY: Final = 32
 NEIGHBOURS_MAX_COLLECTOR: Final = 256
-"""Links at once: a person's machine, a relay, a collector (decision 0103)."""
+"""Links at once: a person's machine, a relay, a collector (decision 0102)."""
 
 LOOK_S_MAX: Final = 24 * 3600
 """Longest time for which a person asks to be findable everywhere."""
