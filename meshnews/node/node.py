@@ -5,7 +5,7 @@ is in them: a node that is thrown away and made again goes on where the last
 transaction left it.  See docs/protocol/README.md and docs/decisions/0001.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -197,7 +197,7 @@ class Node:
 
     # What follows from what happened --------------------------------------
 
-    def _happened(self, happenings: list[Happening]) -> None:
+    def _happened(self, happenings: Iterable[Happening]) -> None:
         for talk, event in happenings:
             match event:
                 case Arrived(bundle):

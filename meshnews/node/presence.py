@@ -48,6 +48,11 @@ ANSWER_S_MAX: Final = 1.0
 ANSWERS_APART_S: Final = 20.0
 """A beacon never heard before is answered within the one, and not more often than the other."""
 
+EPOCH_YOUNG_S: Final = 60.0
+EPOCH_YOUNG_SHARE: Final = 0.8
+"""So long after an epoch began, or for this share of a shorter one, no beacon is answered: all
+are new then, and only members, not relays, would answer them."""
+
 JOINING_SOUGHT_S: Final = (1.0, 3.0, 9.0, 27.0)
 """Who wants to join seeks again after these times."""
 
@@ -76,6 +81,7 @@ class Presence:
         self._mesh: dict[Day, Rendezvous] = {}
         self._mesh_ahead: tuple[SymmetricKey, tuple[Rendezvous, ...]] | None = None
         self._has_begun = False
+        self._turned_s = float("-inf")
         self._shown = Advertise(())
         self._moving_until_s = 0.0
         self._own_before: tuple[Rendezvous, ...] = ()
@@ -108,6 +114,7 @@ class Presence:
             count = self._book.count.to_bytes(4, "big")
             self._home.carry.put(shelf.SELF, b"count", count)
             if self._has_begun:
+                self._turned_s = clock.boot_s
                 kept_s = self._home.settings.beacon_epoch_s * BEACON_EPOCHS_ANSWERED
                 # Ports named by the beacons of before are good as long as these are answered.
                 self.effects.append(Relisten(kept_s))
@@ -219,9 +226,14 @@ class Presence:
         self._heard_nonces[nonce] = None
         if len(self._heard_nonces) > NONCES_REMEMBERED_MAX:
             self._heard_nonces.popitem(last=False)
-        if not known and self._home.moment.lived_s >= self._answer_after_s:
+        if not known and not self._is_young() and self._home.moment.lived_s >= self._answer_after_s:
             self._answer_after_s = self._home.moment.lived_s + ANSWERS_APART_S
             self._beckon(ANSWER_S_MAX, apart_s=0.0)
+
+    def _is_young(self) -> bool:
+        epoch_s = self._home.settings.beacon_epoch_s
+        young_s = min(EPOCH_YOUNG_S, EPOCH_YOUNG_SHARE * epoch_s)
+        return self._clock is not None and self._clock.boot_s < self._turned_s + young_s
 
     def _beckon(self, within_s: float, *, apart_s: float) -> None:
         now_s, shown = self._home.moment.lived_s, self.shown()

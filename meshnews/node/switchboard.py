@@ -124,13 +124,16 @@ class Switchboard:
         if talk is not None:
             talk.drained(self._home.moment.lived_s)
 
-    def received(self, event: Received) -> list[Happening]:
-        """Bytes came in; return what they made happen."""
+    def received(self, event: Received) -> Iterator[Happening]:
+        """Bytes came in; yield what they make happen.
+
+        What came last is judged by what was learnt from what came before it, so
+        each happening is to be dealt with before the next is asked for.
+        """
         talk = self._talks.get(event.link)
         if talk is None:
-            return []
+            return
         talk.received += len(event.data)
-        happenings: list[Happening] = []
         try:
             messages = talk.session.receive(event.data)
             if talk.session.established and talk.speaker is None:
@@ -141,10 +144,9 @@ class Switchboard:
                 assert talk.speaker is not None
                 for reported in talk.speaker.receive(message, self._home.moment):
                     self._note(talk, reported)
-                    happenings.append(Happening(talk, reported))
+                    yield Happening(talk, reported)
         except PeerError:
             self._fail(talk)
-        return happenings
 
     def _frame_since(self, talk: Conversation) -> float | None:
         if not talk.session.is_inside_message:

@@ -11,13 +11,15 @@ and of all together; 0.5 is guessing.
 """
 
 import argparse
+import ipaddress
 import itertools
+import json
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.e2e.newsroom import Newsroom
@@ -156,6 +158,17 @@ def shares_bytes(left: list[bytes], right: list[bytes]) -> bool:
 EVERYBODYS: set[bytes] = set()
 
 
+def without_addresses(packets: Sequence[Packet], addresses: Sequence[bytes]) -> list[Packet]:
+    """Return the packets with every network address in them blotted out."""
+    blotted = []
+    for packet in packets:
+        payload = packet.payload
+        for address in addresses:
+            payload = payload.replace(address, bytes(len(address)))
+        blotted.append(replace(packet, payload=payload))
+    return blotted
+
+
 def learn_what_all_share(seen: dict[tuple[int, str], Seen]) -> None:
     """Take note of what the packets of more than one machine contain."""
     holders: dict[bytes, set[str]] = {}
@@ -163,13 +176,7 @@ def learn_what_all_share(seen: dict[tuple[int, str], Seen]) -> None:
         for data in one.payloads:
             for n in range(len(data) - LONGEST_COMMON):
                 holders.setdefault(data[n : n + LONGEST_COMMON], set()).add(source)
-    # Its own network address is in a service's records, and is left out of account.
-    addresses = {bytes(map(int, source.split("."))) for _, source in seen}
-    EVERYBODYS.update(
-        piece
-        for piece, sources in holders.items()
-        if len(sources) > 1 or any(address in piece for address in addresses)
-    )
+    EVERYBODYS.update(piece for piece, sources in holders.items() if len(sources) > 1)
 
 
 def area(same: Sequence[float], other: Sequence[float]) -> float:
@@ -264,9 +271,16 @@ def record(world: World, machines: Sequence[Machine], minutes: float, to: Path) 
 def groups(machine: Machine) -> set[str]:
     """Return the multicast groups that a machine is in."""
     told = run("ip", "-n", machine.namespace, "maddress", "show", "dev", "eth0").stdout
-    return {
-        word for line in told.splitlines() for word in line.split() if "." in word or "::" in word
-    }
+    words = {word for line in told.splitlines() for word in line.split()}
+    # The kernel joins one group for each address that it gives itself (RFC 4861).
+    return {word for word in words if "." in word or ("::" in word and "::1:ff" not in word)}
+
+
+def addresses_of(machine: Machine) -> list[bytes]:
+    """Return a machine's network addresses, packed."""
+    told = run("ip", "-n", machine.namespace, "-j", "address", "show", "dev", "eth0").stdout
+    found = [info["local"] for link in json.loads(told) for info in link["addr_info"]]
+    return [ipaddress.ip_address(each).packed for each in found]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -286,7 +300,8 @@ def main(arguments: Sequence[str]) -> int:
             joined = set().union(
                 *(groups(machine) - known for machine, known in zip(machines, before, strict=True))
             )
-            packets = list(read_packets(capture))
+            addresses = [packed for machine in machines for packed in addresses_of(machine)]
+            packets = without_addresses(list(read_packets(capture)), addresses)
             areas = judge(packets, [machine.address for machine in machines])
         print(f"{mode}: {len(packets)} packets, {areas.pop('pairs'):.0f} true pairs")
         for way, found in areas.items():

@@ -6,6 +6,7 @@ every draw comes from the seed.
 """
 
 import contextlib
+import hashlib
 import heapq
 import itertools
 from collections.abc import Callable, Iterator
@@ -53,7 +54,13 @@ PORT = 7117
 
 @dataclass
 class Machine:
-    """One machine: its stores outlive its node."""
+    """One machine: its stores outlive its node.
+
+    Attributes:
+        is_locked: its next node is made without the vault.
+        tears_in: the power fails when so many more transactions have written to the
+            vault: between the vault's commit and carry's.  None: it does not.
+    """
 
     name: str
     carry: MemoryCarry
@@ -65,19 +72,44 @@ class Machine:
     booted_s: float = 0.0
     wall_offset_s: float = 0.0
     wall_is_trusted: bool = True
+    is_locked: bool = False
+    tears_in: int | None = None
     wake: int = 0
     changed: list[Changed] = field(default_factory=list)
     shown: Advertise = field(default_factory=lambda: Advertise(()))
 
 
+class PowerCut(Exception):
+    """A machine lost its power in the middle of a transaction."""
+
+
 @contextlib.contextmanager
 def transaction(machine: Machine) -> Iterator[None]:
-    """Do what follows wholly or not at all."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(machine.carry.transaction())
-        if machine.vault is not None:
-            stack.enter_context(machine.vault.transaction())
-        yield
+    """Do what follows wholly or not at all; the vault is committed first, as on a disk.
+
+    Raises:
+        PowerCut: the vault was committed, and carry was not.
+    """
+    with machine.carry.transaction():
+        if machine.vault is None:
+            yield
+            return
+        with machine.vault.transaction():
+            yield
+            has_written = bool(machine.vault._journal._undo)
+        if machine.tears_in is not None and has_written:
+            machine.tears_in -= 1
+            if machine.tears_in <= 0:
+                machine.tears_in = None
+                raise PowerCut
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What streams between two machines are like: bytes a second, and how late they come."""
+
+    rate: float
+    delay_s: float
 
 
 @dataclass
@@ -86,13 +118,19 @@ class Stream:
 
     ends: tuple[Machine, Machine]
     links: tuple[LinkId, LinkId]
+    way: Way
     free_s: list[float] = field(default_factory=lambda: [0.0, 0.0])
     is_open: bool = True
 
 
 @dataclass
 class World:
-    """Machines, meetings and a clock."""
+    """Machines, meetings and a clock.
+
+    Attributes:
+        trace: every effect of every node, with a hash of the bytes it sends.
+        watch: called when a node says that something has changed.
+    """
 
     seed: int
     rate: float = 2e6
@@ -102,13 +140,14 @@ class World:
     now_s: float = START_S
     machines: dict[str, Machine] = field(default_factory=dict)
     trace: list[str] = field(default_factory=list)
+    watch: Callable[[Machine, Changed], None] = lambda *_: None
 
     def __post_init__(self) -> None:
         self.luck = SeededEntropy(f"world {self.seed}".encode())
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._links = itertools.count(1)
-        self._near: set[frozenset[str]] = set()
+        self._near: dict[frozenset[str], Way] = {}
         self._streams: dict[LinkId, Stream] = {}
 
     # Machines -------------------------------------------------------------
@@ -126,14 +165,18 @@ class World:
 
     def restart(self, machine: Machine) -> None:
         """Start its daemon."""
-        with transaction(machine):
-            node = machine.node = Node(
-                carry=machine.carry,
-                vault=machine.vault,
-                entropy=machine.entropy,
-                settings=machine.settings,
-            )
-            effects = node.start(self.clock(machine))
+        try:
+            with transaction(machine):
+                node = machine.node = Node(
+                    carry=machine.carry,
+                    vault=None if machine.is_locked else machine.vault,
+                    entropy=machine.entropy,
+                    settings=machine.settings,
+                )
+                effects = node.start(self.clock(machine))
+        except PowerCut:
+            self.crash(machine)
+            return
         self._perform(machine, effects)
         self.post(machine, Listening("tcp", PORT))
 
@@ -155,10 +198,10 @@ class World:
 
     # Meetings -------------------------------------------------------------
 
-    def meet(self, *names: str) -> None:
-        """Bring machines within reach of each other."""
+    def meet(self, *names: str, way: Way | None = None) -> None:
+        """Bring machines within reach of each other; streams are as the world's, or as `way`."""
         for left, right in itertools.combinations(names, 2):
-            self._near.add(frozenset((left, right)))
+            self._near[frozenset((left, right))] = way or Way(self.rate, self.delay_s)
         for machine in [self.machines[name] for name in names if self.has_air]:
             shown = machine.shown
             self._call_out(machine, (*shown.beacons, *shown.seeks))
@@ -167,7 +210,7 @@ class World:
         """Take machines out of each other's reach."""
         for left, right in itertools.combinations(names, 2):
             pair = frozenset((left, right))
-            self._near.discard(pair)
+            self._near.pop(pair, None)
             for stream in list(self._streams.values()):
                 if {end.name for end in stream.ends} == pair:
                     self._close(stream)
@@ -183,14 +226,22 @@ class World:
         self.now_s = end_s
 
     def ask(self, machine: Machine, question: Callable[[Node], Answer]) -> Answer:
-        """Ask something of a node, as its control socket would."""
+        """Ask something of a node, as its control socket would.
+
+        Raises:
+            PowerCut: there is no answer, for the machine is off now.
+        """
         node = machine.node
         assert node is not None, f"{machine.name} is off"
         clock = self.clock(machine)
-        with transaction(machine):
-            node.at(clock)
-            answer = question(node)
-            effects = node.settle(clock)
+        try:
+            with transaction(machine):
+                node.at(clock)
+                answer = question(node)
+                effects = node.settle(clock)
+        except PowerCut:
+            self.crash(machine)
+            raise
         self._perform(machine, effects)
         return answer
 
@@ -200,8 +251,12 @@ class World:
         if node is None:
             return
         clock = self.clock(machine)
-        with transaction(machine):
-            effects = node.handle(event, clock)
+        try:
+            with transaction(machine):
+                effects = node.handle(event, clock)
+        except PowerCut:
+            self.crash(machine)
+            return
         self._perform(machine, effects)
 
     def _later(self, after_s: float, act: Callable[[], None]) -> None:
@@ -209,6 +264,7 @@ class World:
 
     def _perform(self, machine: Machine, effects: list[Effect]) -> None:
         for effect in effects:
+            self._trace(machine, effect)
             match effect:
                 case Send(link, data):
                     self._send(machine, link, data)
@@ -220,12 +276,20 @@ class World:
                     self._wake(machine, after_s)
                 case Changed():
                     machine.changed.append(effect)
+                    self.watch(machine, effect)
                 case Relisten():
                     self.post(machine, Listening("tcp", PORT))
                 case Advertise():
                     self._show(machine, effect)
                 case Beckon(beacons, after_s):
                     self._later(after_s, partial(self._call_out, machine, beacons))
+
+    def _trace(self, machine: Machine, effect: Effect) -> None:
+        what = repr(effect)
+        if isinstance(effect, Send):
+            digest = hashlib.blake2b(effect.data, digest_size=16).hexdigest()
+            what = f"sends {len(effect.data)} bytes {digest} on {effect.link}"
+        self.trace.append(f"{self.now_s:.6f} {machine.name} {what}")
 
     # Beacons ----------------------------------------------------------------
 
@@ -266,25 +330,35 @@ class World:
         for address in dial.addresses:
             name = address.where.split(":")[0]
             called = self.machines.get(name)
-            near = frozenset((caller.name, name)) in self._near
-            if called is not None and called.node is not None and near:
-                self._later(
-                    self.delay_s, partial(self._open, caller, called, dial.attempt, address)
-                )
+            way = self._near.get(frozenset((caller.name, name)))
+            if called is not None and called.node is not None and way is not None:
+                call = partial(self._open, caller, called, dial.attempt, address)
+                self._later(way.delay_s, partial(self._for, caller, node, call))
                 return
-        self._later(
-            1.0,
-            lambda: self.post(caller, DialFailed(dial.attempt)) if caller.node is node else None,
-        )
+        fail = partial(self.post, caller, DialFailed(dial.attempt))
+        self._later(1.0, partial(self._for, caller, node, fail))
+
+    @staticmethod
+    def _for(machine: Machine, node: Node | None, act: Callable[[], None]) -> None:
+        """Act if the machine's daemon is still the one that asked for it."""
+        if machine.node is node:
+            act()
 
     def _open(self, caller: Machine, called: Machine, attempt: int, address: Address) -> None:
+        way = self._near.get(frozenset((caller.name, called.name)))
+        if way is None or called.node is None:
+            self.post(caller, DialFailed(attempt))
+            return
         links = LinkId(next(self._links)), LinkId(next(self._links))
-        stream = Stream((caller, called), links)
+        stream = Stream((caller, called), links, way)
         for link in links:
             self._streams[link] = stream
         self.trace.append(f"{self.now_s:.3f} {caller.name} -> {called.name}")
         self.post(called, Accepted(links[1], Carrier.LAN, Address("tcp", caller.name)))
-        self.post(caller, Dialled(attempt, links[0], Carrier.LAN, address))
+        if stream.is_open:
+            self.post(caller, Dialled(attempt, links[0], Carrier.LAN, address))
+        else:
+            self.post(caller, DialFailed(attempt))
 
     def _send(self, machine: Machine, link: LinkId, data: bytes) -> None:
         stream = self._streams.get(link)
@@ -292,24 +366,22 @@ class World:
             return
         end = stream.links.index(link)
         start_s = max(self.now_s, stream.free_s[end])
-        done_s = start_s + len(data) / self.rate
+        done_s = start_s + len(data) / stream.way.rate
         stream.free_s[end] = done_s
         other, its = stream.ends[1 - end], stream.links[1 - end]
-        self.trace.append(f"{self.now_s:.3f} {machine.name} sends {len(data)} on {link}")
 
         def drained() -> None:
             if stream.is_open:
                 self.post(machine, Drained(link))
 
         def arrived() -> None:
-            if stream.is_open:
-                cut = len(data) // 2 + 1 if between(self.luck, 0, 1) < 0.1 else len(data)
-                for piece in (data[:cut], data[cut:]):
-                    if piece:
-                        self.post(other, Received(its, piece))
+            cut = len(data) // 2 + 1 if between(self.luck, 0, 1) < 0.1 else len(data)
+            for piece in (data[:cut], data[cut:]):
+                if piece and stream.is_open:
+                    self.post(other, Received(its, piece))
 
         self._later(done_s - self.now_s, drained)
-        self._later(done_s - self.now_s + self.delay_s, arrived)
+        self._later(done_s - self.now_s + stream.way.delay_s, arrived)
 
     def _close_link(self, link: LinkId) -> None:
         stream = self._streams.get(link)
