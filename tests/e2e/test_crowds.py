@@ -1,5 +1,6 @@
 """Hundreds of strangers at the door, and forty machines of one desk in one room."""
 
+import ipaddress
 import json
 import secrets
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.capture_campaign import addresses_of
 from tests.e2e.newsroom import Newsroom
 from tests.e2e.test_there_and_back import neighbours
 from tests.e2e.world import Machine, World, open_world, run, wait_until
@@ -165,14 +167,15 @@ def reached(links: dict[str, set[str]], start: str) -> int:
 
 def links_of(machines: list[Machine]) -> dict[str, set[str]]:
     """Return who is linked to whom, as the kernels see it."""
-    by_address = {machine.address: machine.name for machine in machines}
+    by_address = {packed: machine.name for machine in machines for packed in addresses_of(machine)}
     found: dict[str, set[str]] = {machine.name: set() for machine in machines}
     for machine in machines:
         told = run("ip", "netns", "exec", machine.namespace, "ss", "-Htn", "state",
                    "established").stdout  # fmt: skip
         for line in told.splitlines():
-            host = line.split()[3].rpartition(":")[0].strip("[]")
-            if (other := by_address.get(host)) is not None:
+            host = line.split()[3].rpartition(":")[0].strip("[]").partition("%")[0]
+            packed = ipaddress.ip_address(host).packed
+            if (other := by_address.get(packed)) is not None:
                 found[machine.name].add(other)
     return found
 

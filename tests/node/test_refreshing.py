@@ -1,0 +1,181 @@
+"""What a member or relay takes from a refresh, and what it does not."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from meshnews.bundle.statement import Inner, Kind, Letter, Priority, Statement
+from meshnews.crypto.keys import (
+    Ed25519Public,
+    PostageKey,
+    Prekey,
+    SymmetricKey,
+    X25519Public,
+)
+from meshnews.desk.pack import PrekeyPack, RelayKeys
+from meshnews.desk.refresh import Refresh
+from meshnews.errors import Malformed
+from meshnews.ids import Day, IssuerId, KeyRef, TrafficClass
+from meshnews.limits import PREKEYS_PER_PACK
+from meshnews.node.identity import Role, load_relays
+from meshnews.node.node import Node
+from meshnews.node.person import Person
+from meshnews.node.wallet import Wallet
+from tests.node.newsroom import Machine, enrolled, make_desk
+
+OTHER = X25519Public(bytes(31) + b"\x09")
+
+
+@dataclass
+class Holder:
+    """One who has a card, and the sign key of the editor who made it."""
+
+    machine: Machine
+    editor: Ed25519Public
+
+    def take(self, refresh: Refresh, *, author: Ed25519Public | None = None) -> bool:
+        inner = Inner(Kind.REFRESH, "", Priority.ROUTINE, cargo=refresh.encode())
+        return self.take_inner(inner, author=author)
+
+    def take_inner(self, inner: Inner, *, author: Ed25519Public | None = None) -> bool:
+        signer = author or self.editor
+        letter = _letter(inner, signer)
+        return self.machine.ask(lambda node: node.work.refreshing.take(letter))
+
+    @property
+    def wallet(self) -> Wallet:
+        assert self.machine.vault is not None
+        return Wallet(self.machine.vault, self.machine.entropy)
+
+    def beacon_key(self) -> bytes:
+        (found,) = [k.beacon_key.raw for k in load_relays(self.machine.carry) if k.static == OTHER]
+        return found
+
+
+def _letter(inner: Inner, author: Ed25519Public) -> Letter:
+    # Whose it is was proven before; what its statement says plays no part here.
+    return Letter(object.__new__(Statement), inner, author, bytes(16))
+
+
+def holder(role: Role) -> Holder:
+    editor, _ = make_desk()
+    assert editor.vault is not None
+    signer = Person(editor.vault).sign_key()
+    assert signer is not None
+    return Holder(enrolled(editor, f"{role.value}-1", role), signer.public)
+
+
+@pytest.fixture
+def member() -> Holder:
+    return holder(Role.REPORTER)
+
+
+def relay_keys(beacon: int) -> RelayKeys:
+    return RelayKeys(OTHER, SymmetricKey(bytes([beacon]) * 32))
+
+
+def prekeys(count: int, *, first: int = 0) -> tuple[Prekey, ...]:
+    return tuple(
+        Prekey(KeyRef((first + n).to_bytes(8, "big")), X25519Public(bytes(31) + b"\x09"), bytes(32))
+        for n in range(count)
+    )
+
+
+def postage(count: int) -> tuple[PostageKey, ...]:
+    return tuple(
+        PostageKey(
+            seed=n.to_bytes(32, "big"),
+            expiry_day=Day(2900),
+            traffic=TrafficClass.FLASH,
+            n=1,
+            issuer=IssuerId(b"abcd"),
+            certificate=bytes(64),
+        )
+        for n in range(count)
+    )
+
+
+def test_a_relay_is_known_from_then_on(member: Holder) -> None:
+    assert member.take(Refresh(time=1, relays=(relay_keys(1),)))
+    assert member.beacon_key() == bytes([1]) * 32
+
+
+def test_of_two_refreshes_the_later_one_counts_in_whatever_order_they_come(
+    member: Holder,
+) -> None:
+    member.take(Refresh(time=7, relays=(relay_keys(7),)))
+    member.take(Refresh(time=3, relays=(relay_keys(3),)))
+    assert member.beacon_key() == bytes([7]) * 32
+
+
+def test_prekeys_and_postage_are_added_to_what_is_held(member: Holder) -> None:
+    keys = member.wallet.prekeys_left(member.editor)
+    flashes = member.wallet.pieces_left(TrafficClass.FLASH, 1)
+    pack = PrekeyPack(member.editor, OTHER, prekeys(5))
+    member.take(Refresh(time=1, packs=(pack,), postage=postage(3)))
+    assert member.wallet.prekeys_left(member.editor) == keys + 5
+    assert member.wallet.pieces_left(TrafficClass.FLASH, 1) == flashes + 3
+
+
+def test_the_same_refresh_again_adds_nothing(member: Holder) -> None:
+    refresh = Refresh(time=1, postage=postage(3))
+    member.take(refresh)
+    before = member.wallet.pieces_left(TrafficClass.FLASH, 1)
+    assert member.take(refresh)
+    assert member.wallet.pieces_left(TrafficClass.FLASH, 1) == before
+
+
+def test_a_holder_never_hoards(member: Holder) -> None:
+    for time in range(1, 9):
+        pack = PrekeyPack(member.editor, OTHER, prekeys(200, first=1000 * time))
+        pieces = tuple(replace(one, seed=bytes([time]) + one.seed[1:]) for one in postage(30))
+        member.take(Refresh(time=time, packs=(pack,), postage=pieces))
+    assert member.wallet.prekeys_left(member.editor) <= 2 * PREKEYS_PER_PACK + 200
+    assert member.wallet.pieces_left(TrafficClass.FLASH, 1) <= 32
+
+
+def test_nobody_but_an_editor_refreshes_a_card(member: Holder) -> None:
+    stranger = Ed25519Public(bytes(32))
+    before = member.machine.contents
+    assert not member.take(Refresh(time=1, relays=(relay_keys(1),)), author=stranger)
+    assert member.machine.contents == before
+
+
+def test_prekeys_of_somebody_who_is_no_editor_are_passed_over(member: Holder) -> None:
+    stranger = Ed25519Public(bytes([1]) * 32)
+    member.take(Refresh(time=1, packs=(PrekeyPack(stranger, OTHER, prekeys(5)),)))
+    assert member.wallet.prekeys_left(stranger) == 0
+
+
+def test_an_editor_that_writes_nonsense_changes_nothing(member: Holder) -> None:
+    inner = Inner(Kind.REFRESH, "", Priority.ROUTINE, cargo=b"\x90")
+    before = member.machine.contents
+    with pytest.raises(Malformed):
+        member.take_inner(inner)
+    assert member.machine.contents == before
+
+
+def test_a_mesh_key_and_a_notice_key_are_replaced(member: Holder) -> None:
+    fresh = SymmetricKey(b"m" * 32)
+    member.take(Refresh(time=1, mesh_key=fresh, mesh_day=Day(2500), desk_notice_key=fresh))
+    assert member.machine.vault is not None
+    assert Person(member.machine.vault).mesh_key() == (fresh, Day(2500))
+    assert member.machine.node.home.identity.notice_key == fresh
+
+
+def test_a_relay_takes_a_beacon_key_of_its_own_and_answers_to_no_other() -> None:
+    relay = holder(Role.RELAY)
+    relay.take(Refresh(time=1, beacon_key=SymmetricKey(b"b" * 32)))
+    own = relay.machine.node.home.identity.relay
+    assert own is not None
+    assert own.beacon_key == SymmetricKey(b"b" * 32)
+
+    def answered(node: Node) -> list[bytes]:
+        return [each.secret.raw for each in node.presence.keys().unprompted]
+
+    assert relay.machine.ask(answered) == [b"b" * 32]
+
+
+def test_a_member_has_no_beacon_key_to_be_given(member: Holder) -> None:
+    member.take(Refresh(time=1, beacon_key=SymmetricKey(b"b" * 32)))
+    assert member.machine.node.home.identity.relay is None
