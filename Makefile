@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 WORKERS ?= auto
 
-.PHONY: help run demo test lint format e2e e2e-all kill-campaign bench check docs clean
+.PHONY: help run demo test lint format e2e e2e-all kill-campaign capture-campaign soak bench check docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,15 +36,22 @@ format: $(STAMP)  ## Put the code in the house's shape
 	@$(BIN)/ruff check --fix .
 
 e2e: $(STAMP)  ## Real daemons in network namespaces (root), the fast ones
-	@tests/tools/want_packages ip:iproute2 faketime:faketime tcpdump:tcpdump
+	@tests/tools/want_packages ip:iproute2 faketime:faketime tcpdump:tcpdump nft:nftables
 	@$(BIN)/python -m pytest -q -m "e2e and not slow" tests/e2e
 
 e2e-all: $(STAMP)  ## Every end-to-end test, the long ones too (root)
-	@tests/tools/want_packages ip:iproute2 faketime:faketime tcpdump:tcpdump
+	@tests/tools/want_packages ip:iproute2 faketime:faketime tcpdump:tcpdump nft:nftables
 	@$(BIN)/python -m pytest -q -m e2e tests/e2e
 
 kill-campaign: $(STAMP)  ## SIGKILL every daemon at random moments; KILLS=100 of each by default (root)
 	@$(BIN)/python -m tests.e2e.kill_campaign --kills $(or $(KILLS),100)
+
+capture-campaign: $(STAMP)  ## Record a network and try to link its machines across epochs; MINUTES=10 (root)
+	@tests/tools/want_packages ip:iproute2 tcpdump:tcpdump
+	@$(BIN)/python -m tests.e2e.capture_campaign --minutes $(or $(MINUTES),10)
+
+soak: $(STAMP)  ## Random weeks of a small desk in the simulator; SEEDS=100
+	@$(BIN)/python -m tests.sim.campaign --seeds 1:$(or $(SEEDS),100)
 
 bench: $(STAMP)  ## Measure, print and write build/bench.json
 	@mkdir -p build
