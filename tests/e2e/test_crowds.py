@@ -221,15 +221,18 @@ def test_forty_machines_become_one_mesh_that_is_quick_and_costs_nothing_idle(
 
 
 def flash_s(author: Machine, machines: list[Machine]) -> float:
-    """File a flash; return how long until every machine holds it."""
+    """File a flash; return how long until every machine holds it, asked one after the other."""
     before = {machine.name: held(machine) for machine in machines}
     author.cli("file", "-", "--slug", "flash", "--flash", "--now", stdin="Flash.")
     began_s = time.monotonic()
-    wait_until(
-        lambda: all(held(machine) > before[machine.name] for machine in machines),
-        within_s=FLASH_S,
-        what="everybody has the flash",
-    )
+    left = list(machines)
+
+    def all_have_it() -> bool:
+        while left and held(left[-1]) > before[left[-1].name]:
+            left.pop()
+        return not left
+
+    wait_until(all_have_it, within_s=FLASH_S, what="everybody has the flash")
     return time.monotonic() - began_s
 
 
