@@ -8,8 +8,9 @@ A node calls the relays and collectors that its card names: at the addresses
 its keeper wrote down, and at those where a beacon of theirs was heard.  A
 member also calls other members whose beacon it hears, as long as it has fewer
 links than it wants; which of many is left to chance, so that a crowd becomes
-one mesh and not a star.  With all the links it may have it calls none but
-collectors.  A joiner calls the machine that invited it.
+one mesh and not a star.  Two relays are enough for who has links enough; with
+all the links it may have it calls none but collectors.  A joiner calls the
+machine that invited it.
 
 An answer to a beacon that meets silence is not tried again with that beacon at
 that address: it was a recording, or somebody else repeats it.  A stream that
@@ -51,7 +52,9 @@ MEMBER_S_MAX: Final = 2700.0
 """A member's beacon is worth nothing after the three epochs in which it is answered."""
 
 LINKS_WANTED: Final = 4
-"""With this many links a member calls no more members; it still answers them."""
+RELAYS_WANTED: Final = 2
+"""With this many links a member calls no more members; with so many of them to relays, no more
+relays.  It still answers all."""
 
 TRIES_PER_BEACON: Final = 8
 """Calls that reach nobody at the address of one beacon, before the next beacon."""
@@ -136,6 +139,11 @@ class Target:
     def is_member(self) -> bool:
         """Nothing is known of it but that it is of our desk."""
         return self.rendezvous.mode is Mode.MEMBER
+
+    @property
+    def is_relay(self) -> bool:
+        """It is a relay, and no collector."""
+        return self.relay is not None and not self.is_collector
 
     @property
     def is_collector(self) -> bool:
@@ -234,8 +242,11 @@ class Dialler:
     def _callable(self, links: int) -> Iterator[Target]:
         """Yield whom there is a use in calling, with so many neighbours in contact."""
         links += len(self._attempts)
+        called = [*self._attempts.values(), *self._links.values()]
+        has_relays = sum(target.is_relay for target in called) >= RELAYS_WANTED
         for target in self.targets.values():
-            enough = LINKS_WANTED if target.is_member else self.links_max
+            is_spare = target.is_member or (target.is_relay and has_relays)
+            enough = LINKS_WANTED if is_spare else self.links_max
             if target.may_be_called and (links < enough or target.is_collector):
                 yield target
 

@@ -21,6 +21,7 @@ from meshnews.node.dialler import (
     MEMBER_S_MAX,
     MEMBERS_REMEMBERED_MAX,
     NEWS_S_MAX,
+    RELAYS_WANTED,
     STEADY_S,
     TRIES_PER_BEACON,
     Dialler,
@@ -189,6 +190,17 @@ def test_which_members_are_called_is_left_to_chance() -> None:
 def test_relays_are_called_with_more_links_than_members_are_wanted_for(dialler: Dialler) -> None:
     dialler.know(RELAY, [FIXED])
     only(dialler.due(0.0, links=LINKS_WANTED + 1))
+
+
+def test_two_relays_are_enough_for_who_has_links_enough(dialler: Dialler) -> None:
+    for number in range(3):
+        static = X25519Public(bytes(31) + bytes([number + 1]))
+        dialler.know(replace(RELAY, static=static), [FIXED])
+        if number < RELAYS_WANTED:
+            call(dialler, 0.0, link=number + 1)
+            dialler.completed(LinkId(number + 1), 0.0)
+    assert dialler.due(1.0, links=LINKS_WANTED) == []
+    only(dialler.due(1.0, links=LINKS_WANTED - 1))
 
 
 def test_with_all_the_links_there_may_be_none_but_a_collector_is_called(dialler: Dialler) -> None:

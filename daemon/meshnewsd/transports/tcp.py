@@ -23,11 +23,11 @@ BACKLOG: Final = 64
 NOTSENT_LOWAT_BYTES: Final = 16 * 1024
 """Unsent bytes that the kernel keeps; what is urgent never waits behind more."""
 
-KEEPALIVE_IDLE_S: Final = 10
+KEEPALIVE_IDLE_S: Final = 20
 KEEPALIVE_EVERY_S: Final = 5
 KEEPALIVE_TRIES: Final = 3
 UNHEARD_S: Final = 20
-"""A neighbour that walked away closes nothing: its stream ends after some 25 s of
+"""A neighbour that walked away closes nothing: its stream ends after some 35 s of
 silence, or 20 s in which it took nothing, so that it can be met afresh."""
 
 BIND_ATTEMPTS: Final = 16
