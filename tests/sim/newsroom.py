@@ -1,9 +1,12 @@
 """A desk in the simulator: collector, editor, relay and reporters, enrolled by their files."""
 
+import functools
 from dataclasses import dataclass, field, replace
 
 from meshnews.bundle.statement import Priority, Role
 from meshnews.crypto.entropy import SeededEntropy
+from meshnews.ids import TrafficClass
+from meshnews.node import shelf
 from meshnews.node.birth import create_home
 from meshnews.node.event import Address
 from meshnews.node.identity import Role as HomeRole
@@ -122,3 +125,34 @@ def small_desk(world: World) -> tuple[Newsroom, dict[str, Machine]]:
     newsroom.introduce(editor, collector, relay, reporter)
     machines = [editor, collector, relay, reporter]
     return newsroom, {machine.name: machine for machine in machines}
+
+
+@functools.cache
+def whole_desk() -> Newsroom:
+    """Return a whole desk, everybody enrolled and nobody met: made once, copied for each seed.
+
+    The second half of the reporters joins after the second editor, by the first one's hand.
+    """
+    newsroom = Newsroom(World(0))
+    editor = newsroom.machine("editor-1", HomeRole.EDITOR)
+    newsroom.found(editor)
+    newsroom.enrol(editor, newsroom.machine("collector-1", HomeRole.RELAY, endpoint=True))
+    for number in range(1, 5):
+        newsroom.enrol(editor, newsroom.machine(f"relay-{number}", HomeRole.RELAY))
+    for number in (1, 2):
+        newsroom.enrol(editor, newsroom.machine(f"reporter-{number}", HomeRole.REPORTER))
+    newsroom.add_editor(editor, newsroom.machine("editor-2", HomeRole.EDITOR))
+    for number in (3, 4):
+        newsroom.enrol(editor, newsroom.machine(f"reporter-{number}", HomeRole.REPORTER))
+    for machine in newsroom.world.machines.values():
+        _lighten(machine)
+    return newsroom
+
+
+def _lighten(machine: Machine) -> None:
+    """Take most postage for large files off a card: nobody here spends it, all are copied."""
+    large = bytes([TrafficClass.BULK])
+    if machine.vault is not None:
+        for number, (key, _) in enumerate(machine.vault.scan(shelf.POSTAGE, large)):
+            if number % 20:
+                machine.vault.delete(shelf.POSTAGE, key)

@@ -10,20 +10,26 @@ import pytest
 from tests.sim.campaign import digest_of
 
 ROOT = Path(__file__).parents[2]
-SEEDS = (3, 12)
+SEEDS = (2, 3)
 """The second has beacons in the air."""
+
+STEPS = 12
+
+SCRIPT = f"""
+from tests.sim.campaign import digest_of
+print(*[digest_of(seed, {STEPS}) for seed in {SEEDS}])
+"""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_seed_does_the_same_twice_in_one_process(seed: int) -> None:
-    assert digest_of(seed) == digest_of(seed)
+    assert digest_of(seed, STEPS) == digest_of(seed, STEPS)
 
 
 def test_a_seed_does_the_same_to_the_byte_whatever_the_process_hashes_with() -> None:
-    script = f"from tests.sim.campaign import digest_of; print(*map(digest_of, {SEEDS}))"
     told = {
         subprocess.run(
-            [sys.executable, "-c", script],
+            [sys.executable, "-c", SCRIPT],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             cwd=ROOT,
             check=True,
@@ -36,4 +42,4 @@ def test_a_seed_does_the_same_to_the_byte_whatever_the_process_hashes_with() -> 
 
 
 def test_two_seeds_are_two_stories() -> None:
-    assert digest_of(3) != digest_of(4)
+    assert digest_of(2, STEPS) != digest_of(3, STEPS)

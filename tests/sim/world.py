@@ -297,7 +297,7 @@ class World:
         was_silent, machine.shown = not machine.shown.beacons, shown
         if shown.seeks:
             self._later(0.0, partial(self._call_out, machine, shown.seeks))
-        if shown.beacons and was_silent:
+        if shown.beacons and was_silent and self.has_air:
             self._later(0.0, partial(self._show_again, machine))
 
     def _show_again(self, machine: Machine) -> None:
