@@ -14,6 +14,7 @@ import argparse
 import ipaddress
 import itertools
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ EPOCH_S = 30.0
 RELAYS, REPORTERS = 4, 8
 MDNS, BEACON = 5353, 48721
 IPV4, TCP, UDP = b"\x08\x00", 6, 17
+LABEL = re.compile(rb"\x0c([0-9a-f]{12})")
+"""The random name of a service, as RFC 1035 writes it."""
 LONGEST_COMMON = 6
 """Bytes that two random payloads of a few hundred may share by chance."""
 
@@ -88,6 +91,7 @@ def _read_frame(at_s: float, frame: bytes) -> Packet | None:
 def by_epoch(packets: Sequence[Packet]) -> dict[tuple[int, str], Seen]:
     """Sort what was recorded by epoch and machine."""
     seen: dict[tuple[int, str], Seen] = {}
+    first_heard: dict[bytes, int] = {}
     for packet in packets:
         epoch = int(packet.at_s // EPOCH_S)
         here = seen.setdefault((epoch, packet.source), Seen())
@@ -96,8 +100,13 @@ def by_epoch(packets: Sequence[Packet]) -> dict[tuple[int, str], Seen]:
             here.beacons.append(offset)
             here.payloads.append(packet.payload)
         elif packet.protocol == UDP and packet.port == MDNS and packet.payload[2] & 0x80:
-            here.services.append(offset)
-            here.payloads.append(packet.payload)
+            heard = {
+                first_heard.setdefault(label, epoch) for label in LABEL.findall(packet.payload)
+            }
+            # A last word about a service of before is the end of that one, and no more.
+            if heard != {epoch - 1}:
+                here.services.append(offset)
+                here.payloads.append(packet.payload)
         if packet.protocol == UDP:
             here.sizes.add(len(packet.payload))
             here.ports.add(packet.source_port)

@@ -52,8 +52,10 @@ ADDRESSES_HEARD_MAX: Final = 8
 BEACONS_HEARD_MAX: Final = 4
 CLOSE_S_MAX: Final = 1.0
 
-CHANGE_S_MAX: Final = 5.0
-"""Within this time after a change of beacons the old is withdrawn, and the new registered."""
+WITHDRAWN_S_MAX: Final = 4.0
+REGISTERED_S: Final = (6.0, 10.0)
+"""After a change of beacons the old is withdrawn and the new registered, at times of their own:
+never are both there, or one answer to a query would hold the two."""
 
 _log = Log("mdns")
 
@@ -157,9 +159,13 @@ class MdnsFinder:
         undone = shown ^ known
         self._plans = {each: at_s for each, at_s in self._plans.items() if each in undone}
         for beacon in sorted(undone - set(self._plans)):
-            at_once = not known or not shown
-            after_s = 0.0 if at_once else between(self._entropy, 0.0, CHANGE_S_MAX)
+            after_s = self._after_s(is_new=beacon in shown, is_first=not known)
             self._plans[beacon] = now_s + after_s
+
+    def _after_s(self, *, is_new: bool, is_first: bool) -> float:
+        if is_first:
+            return 0.0
+        return between(self._entropy, *(REGISTERED_S if is_new else (0.0, WITHDRAWN_S_MAX)))
 
     async def _register(self, zeroconf: Zeroconf, beacon: bytes) -> None:
         label = self._entropy.draw(LABEL_BYTES).hex()
