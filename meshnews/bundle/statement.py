@@ -31,7 +31,14 @@ from meshnews.bundle.tree import (
     decode_attachment,
 )
 from meshnews.crypto.digest import Label, b2, same
-from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, Prekey, X25519Public, verify
+from meshnews.crypto.keys import (
+    Ed25519Public,
+    Ed25519Secret,
+    Prekey,
+    X25519Secret,
+    agree_key,
+    verify,
+)
 from meshnews.errors import Forged, LocalMisuse, Malformed
 from meshnews.ids import Day, DeskId, KeyRef, TrafficClass
 from meshnews.limits import (
@@ -258,8 +265,8 @@ def read(payload: bytes, pc: bytes) -> Letter:
 
     Raises:
         Malformed: it is no statement, or one outside the protocol's limits.
-        Forged: the signature does not hold for this envelope, or what it says
-            is not what was signed.
+        Forged: the signature does not hold for this envelope, what it says is
+            not what was signed, or a reply key is of low order.
     """
     fields = as_list(decode(payload, bytes_max=WIRE_BYTES[-1]), size=3)
     encoded, signature, packed = as_bytes(fields[0]), as_bytes(fields[1]), as_bytes(fields[2])
@@ -312,7 +319,7 @@ def text_capacity(
         LocalMisuse: no bundle has that day, or no statement that slug, or as
             many attachments or reply keys.
     """
-    public = X25519Public(bytes(32))
+    public = X25519Secret(bytes(32)).public
     payload = write(
         Inner(Kind.DISPATCH, slug, Priority.BULK, bytes(16)),
         signer=Ed25519Secret(bytes(32)),
@@ -379,10 +386,10 @@ def _reply_value(key: ReplyKey) -> Value:
 def _decode_reply(value: Value) -> ReplyKey:
     scan, ref, public, psk = as_list(value, size=4)
     return ReplyKey(
-        X25519Public(as_bytes(scan, KEY_BYTES)),
+        agree_key(as_bytes(scan, KEY_BYTES)),
         Prekey(
             KeyRef(as_bytes(ref, KEY_REF_BYTES)),
-            X25519Public(as_bytes(public, KEY_BYTES)),
+            agree_key(as_bytes(public, KEY_BYTES)),
             as_bytes(psk, KEY_BYTES),
         ),
     )

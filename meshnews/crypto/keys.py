@@ -29,6 +29,33 @@ Ed25519Public = NewType("Ed25519Public", bytes)
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 
+_P: Final = (1 << 255) - 19
+_ORDER_8: Final = (
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+)
+_LOW_ORDER: Final = frozenset(
+    point.to_bytes(KEY_BYTES, "little") for point in (0, 1, *_ORDER_8, _P - 1, _P, _P + 1)
+)
+"""The encodings of points of low order (RFC 7748, section 7; Curve25519, the highest bit off)."""
+
+
+def agree_key(raw: bytes) -> X25519Public:
+    """Return a public key that somebody else gave us, to be kept and used later.
+
+    A key of low order is refused when it comes in: who seals to it later would fail
+    then, at a time of its maker's choosing.
+
+    Raises:
+        Forged: `raw` is not 32 bytes, or a point of low order.
+    """
+    if len(raw) != KEY_BYTES:
+        raise Forged("a public key that is not 32 bytes")
+    # The highest bit is ignored by whoever uses the key.
+    if raw[:-1] + bytes((raw[-1] & 0x7F,)) in _LOW_ORDER:
+        raise Forged("a public key of low order")
+    return X25519Public(raw)
+
 
 class _Secret:
     """32 bytes that show themselves to nobody by accident."""

@@ -20,6 +20,7 @@ from meshnews.crypto.keys import (
     Prekey,
     SymmetricKey,
     X25519Public,
+    agree_key,
 )
 from meshnews.errors import LocalMisuse, Malformed, PeerError
 from meshnews.ids import Day, DeskId, KeyRef
@@ -61,8 +62,9 @@ def as_agree_key(value: Value) -> X25519Public:
 
     Raises:
         Malformed: `value` is not 32 bytes.
+        Forged: it is a point of low order.
     """
-    return X25519Public(as_bytes(value, KEY_BYTES))
+    return agree_key(as_bytes(value, KEY_BYTES))
 
 
 def as_shared_key(value: Value) -> SymmetricKey:
@@ -170,6 +172,7 @@ def read_prekeys(value: Value, *, at_most: int) -> tuple[Prekey, ...]:
     Raises:
         Malformed: the length is no multiple of 72, there are more than
             `at_most`, or two have one reference.
+        Forged: one has a key of low order.
     """
     packed = as_bytes(value, at_most=at_most * PREKEY_BYTES)
     if len(packed) % PREKEY_BYTES:
@@ -177,7 +180,7 @@ def read_prekeys(value: Value, *, at_most: int) -> tuple[Prekey, ...]:
     prekeys = tuple(
         Prekey(
             KeyRef(packed[at : at + _REF_END]),
-            X25519Public(packed[at + _REF_END : at + _PUBLIC_END]),
+            agree_key(packed[at + _REF_END : at + _PUBLIC_END]),
             packed[at + _PUBLIC_END : at + PREKEY_BYTES],
         )
         for at in range(0, len(packed), PREKEY_BYTES)

@@ -211,8 +211,8 @@ NAMED_FAILURES: list[tuple[str, int, Value]] = [
     ("a name with a space behind", 8, attachment(name="a.jpg ")),
     ("a name too long", 8, attachment(name="ш" * 33)),
     ("five reply keys", 9, [list(subject._reply_value(REPLY))] * 5),  # type: ignore[arg-type]
-    ("a reply key without psk", 9, [[bytes(32), bytes(8), bytes(32), b""]]),
-    ("a reply key with a long reference", 9, [[bytes(32), bytes(9), bytes(32), bytes(32)]]),
+    ("a reply key without psk", 9, [[REPLY.scan, bytes(8), REPLY.scan, b""]]),
+    ("a reply key with a long reference", 9, [[REPLY.scan, bytes(9), REPLY.scan, bytes(32)]]),
 ]
 
 
@@ -222,6 +222,13 @@ NAMED_FAILURES: list[tuple[str, int, Value]] = [
 def test_a_signed_statement_outside_the_limits_is_malformed(at: int, value: Value) -> None:
     with pytest.raises(Malformed):
         read(resigned(at, value), PC)
+
+
+def test_a_reply_key_to_which_nobody_can_seal_is_refused_when_it_comes() -> None:
+    # Its author can sign it: who is to answer would find out only when it does.
+    for scan, public in ((bytes(32), REPLY.prekey.public), (REPLY.scan, bytes(32))):
+        with pytest.raises(Forged, match="low order"):
+            read(resigned(9, [[scan, bytes(8), public, bytes(32)]]), PC)
 
 
 def test_the_table_of_failures_changes_what_would_else_be_read() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from meshnews.crypto import aead
 from meshnews.crypto.hpke import hkdf_expand, hkdf_extract
-from meshnews.crypto.keys import X25519Secret, verify_raw
+from meshnews.crypto.keys import X25519Secret, agree_key, verify_raw
 from meshnews.errors import Forged, LocalMisuse
 from tests.crypto.vectors import fields, load, wycheproof
 
@@ -24,6 +24,16 @@ def test_x25519_agrees_and_refuses_exactly_the_zero_outputs() -> None:
                 key.exchange(public)
         else:
             assert key.exchange(public) == shared, test["tcId"]
+
+
+def test_a_key_is_taken_in_exactly_when_something_can_be_sealed_to_it() -> None:
+    for _, test in wycheproof("x25519"):
+        (public,) = fields(test, "public")
+        if "ZeroSharedSecret" in test["flags"]:
+            with pytest.raises(Forged, match="low order"):
+                agree_key(public)
+        else:
+            assert agree_key(public) == public, test["tcId"]
 
 
 def _short(key: bytes, text: bytes, nonce: bytes, ad: bytes) -> bytes:

@@ -291,11 +291,11 @@ def _recalls() -> list[tuple[str, str, bytes]]:
 
 
 def _requests() -> list[tuple[str, str, bytes]]:
-    head: list[Value] = ["req1", 1, CARD_KEY.public, BYLINE.public, bytes(32)]
+    head: list[Value] = ["req1", 1, CARD_KEY.public, BYLINE.public, CARD_KEY.public]
     body = encode([*head, b""])
     part = encode([*head, bytes(71)])
     many = encode([*head, b"".join(bytes([number]) * 72 for number in range(65))])
-    twice = encode([*head, bytes(144)])
+    twice = encode([*head, 2 * (bytes(8) + CARD_KEY.public + bytes(32))])
     role = encode(["req1", 4, *head[2:], b""])
 
     def own(packed: bytes) -> bytes:

@@ -112,8 +112,8 @@ def test_too_many_reply_keys_or_one_twice_are_never_sent() -> None:
     [
         encode([]),
         encode(["req1", 1]),
-        encode(["req1", 0, bytes(32)]),
-        encode(["req1", 4, bytes(32)]),
+        encode(["req1", 0, CARD_KEY.public]),
+        encode(["req1", 4, CARD_KEY.public]),
         encode(["req2", 2, CARD_KEY.public, *RELAY_REQUEST.fields()]),
         encode(["req1", 2, CARD_KEY.public, *RELAY_REQUEST.fields(), 0]),
         encode(["req1", 2, CARD_KEY.public, *RELAY_REQUEST.fields()[:-1]]),
