@@ -1,20 +1,21 @@
 """Taking in what the desk sends after a card: each refresh once, in whatever order they come.
 
     refreshed   'r' ‖ editor ‖ time          this refresh was taken in
-                'k' ‖ what                   time of the refresh that a single key came with
+                'k' ‖ what                   time ‖ editor of the refresh that brought a single key
 
 Packs and postage add to what is held, up to twice what a card brings; a key
-takes the place of one that came with an earlier refresh.  See
-docs/protocol/enrolment.md.
+takes the place of one that came with an earlier refresh, or from an editor who is
+one no more.  A refresh from the future is passed over: its keys would stay for
+good.  See docs/protocol/enrolment.md.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from meshnews.bundle.statement import Kind, Letter
 from meshnews.desk.manifest import Role
 from meshnews.desk.refresh import Refresh, decode_refresh
-from meshnews.limits import PREKEYS_PER_PACK
+from meshnews.limits import CLOCK_AHEAD_S_MAX, PREKEYS_PER_PACK
 from meshnews.node import shelf
 from meshnews.node.event import Topic
 from meshnews.node.home import Home
@@ -28,6 +29,22 @@ HELD_TIMES: Final = 2
 """What is held is never more than so many times what a card brings."""
 
 _TIME_BYTES: Final = 8
+_DAY_S: Final = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """By which editor's refresh of what time a single key was set."""
+
+    time: int
+    editor: bytes
+
+    def encode(self) -> bytes:
+        return self.time.to_bytes(_TIME_BYTES, "big") + self.editor
+
+    @classmethod
+    def decode(cls, stored: bytes) -> "_Stamp":
+        return cls(int.from_bytes(stored[:_TIME_BYTES], "big"), stored[_TIME_BYTES:])
 
 
 class Refreshing:
@@ -48,28 +65,37 @@ class Refreshing:
         if not manifest.roles_of(letter.author) & (Role.ENROL | Role.OPEN | Role.PUBLISH):
             return False
         refresh = decode_refresh(letter.inner.cargo)
+        if refresh.time > self._latest_s():
+            return True
         mark = b"r" + letter.author + refresh.time.to_bytes(_TIME_BYTES, "big")
         if self._home.carry.get(shelf.REFRESHED, mark) is None:
             self._home.carry.put(shelf.REFRESHED, mark, b"")
-            self._take(refresh)
+            self._take(refresh, letter.author)
             self._home.tell(Topic.DESK)
         return True
 
-    def _take(self, refresh: Refresh) -> None:
+    def _latest_s(self) -> int:
+        """Return the latest time that a refresh may have: somewhat ahead of what we believe."""
         home = self._home
+        if home.wall.trusted:
+            return home.wall.s + _DAY_S
+        return home.moment.floor_day * _DAY_S + CLOCK_AHEAD_S_MAX
+
+    def _take(self, refresh: Refresh, editor: bytes) -> None:
+        home, stamp = self._home, _Stamp(refresh.time, editor)
         for keys in refresh.relays:
-            if self._is_later(b"relay" + keys.static, refresh.time):
+            if self._is_later(b"relay" + keys.static, stamp):
                 save_relay(home.carry, keys)
         notice_key = refresh.desk_notice_key
-        if notice_key is not None and self._is_later(b"desk-notice", refresh.time):
+        if notice_key is not None and self._is_later(b"desk-notice", stamp):
             home.become(replace(home.identity, notice_key=notice_key))
         if home.identity.role is HomeRole.RELAY:
             beacon_key = refresh.beacon_key
-            if beacon_key is not None and self._is_later(b"beacon", refresh.time):
+            if beacon_key is not None and self._is_later(b"beacon", stamp):
                 home.become(with_beacon_key(home.identity, beacon_key))
         elif home.vault is not None:
             self._fill(refresh)
-            self._turn_keys(refresh, Person(home.vault))
+            self._turn_keys(refresh, stamp, Person(home.vault))
 
     def _fill(self, refresh: Refresh) -> None:
         wallet = Wallet(self._home.open_vault, self._home.entropy)
@@ -84,18 +110,21 @@ class Refreshing:
             for piece in pieces[: max(room, 0)]:
                 wallet.add_postage(piece)
 
-    def _turn_keys(self, refresh: Refresh, person: Person) -> None:
+    def _turn_keys(self, refresh: Refresh, stamp: _Stamp, person: Person) -> None:
         member_key, mesh_key = refresh.member_notice_key, refresh.mesh_key
-        if member_key is not None and self._is_later(b"member-notice", refresh.time):
+        if member_key is not None and self._is_later(b"member-notice", stamp):
             person.set_member_notice_key(member_key)
-        if mesh_key is not None and self._is_later(b"mesh", refresh.time):
+        if mesh_key is not None and self._is_later(b"mesh", stamp):
             person.set_mesh_key(mesh_key, refresh.mesh_day)
 
-    def _is_later(self, what: bytes, time: int) -> bool:
-        """Tell whether nothing later of this was heard; from now on it has this time."""
-        carry, key = self._home.carry, b"k" + what
-        known = carry.get(shelf.REFRESHED, key)
-        if known is not None and int.from_bytes(known, "big") >= time:
-            return False
-        carry.put(shelf.REFRESHED, key, time.to_bytes(_TIME_BYTES, "big"))
+    def _is_later(self, what: bytes, stamp: _Stamp) -> bool:
+        """Tell whether nothing later of this was heard; from now on it has this stamp."""
+        home, key = self._home, b"k" + what
+        known = home.carry.get(shelf.REFRESHED, key)
+        if known is not None:
+            before, manifest = _Stamp.decode(known), home.book.manifest
+            is_heard = manifest is not None and manifest.is_editor(before.editor)
+            if is_heard and before.time >= stamp.time:
+                return False
+        home.carry.put(shelf.REFRESHED, key, stamp.encode())
         return True

@@ -1,9 +1,11 @@
 """What a desk believes to be left of what it gave to one member or relay.
 
-    stock   byline or static key -> [sent day, time, met, prekeys, [postage …], [static …]]
+    stock   byline or static key
+                -> [sent day, filled day, time, met, prekeys, [postage …], [static …]]
 
-Only what the desk has seen spent is counted: a dispatch that was lost on its
-way spent its keys too.  See docs/protocol/enrolment.md.
+Only what the desk has seen spent is counted, never more than a card brings: a
+dispatch that was lost on its way spent its keys too, and one that came claims
+how much its attachments spent.  See docs/protocol/enrolment.md.
 """
 
 from dataclasses import dataclass, field, replace
@@ -21,7 +23,7 @@ from meshnews.limits import (
 )
 from meshnews.node import shelf
 from meshnews.store.port import Vault
-from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode
+from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
 PostageKind = tuple[TrafficClass, int]
 """Class, and how many bundles one key franks."""
@@ -35,6 +37,7 @@ CARD_POSTAGE: Final[dict[PostageKind, int]] = {
 """Postage on a press card: how many keys of each kind."""
 
 _KINDS: Final = tuple(CARD_POSTAGE)
+_NEVER: Final = Day(0)
 _ENTRY_BYTES_MAX: Final = 16 * 1024
 _USED_MAX: Final = 1 << 40
 _TIME_MAX: Final = 1 << 40
@@ -45,7 +48,8 @@ class Stock:
     """What was given to one, and how much of it is known to be gone.
 
     Attributes:
-        sent_day: when it was last given something.
+        sent_day: when it was last sent something; 0: never, since its card.
+        filled_day: when it was last given prekeys or postage.
         time: the `time` of the last refresh; each has a later one.
         met: something of its holder has come since then.
         prekeys: one-time prekeys of this editor known to be used.
@@ -54,6 +58,7 @@ class Stock:
     """
 
     sent_day: Day
+    filled_day: Day = _NEVER
     time: int = 0
     met: bool = False
     prekeys: int = 0
@@ -75,6 +80,7 @@ class Stock:
         postage[traffic, n] += 1
         for tree in letter.statement.attachments:
             postage[tree.traffic, POSTAGE_IDS_MAX] += -(-_bundles(tree) // POSTAGE_IDS_MAX)
+        postage = {kind: min(spent, CARD_POSTAGE[kind]) for kind, spent in postage.items()}
         return replace(self, met=True, prekeys=self.prekeys + by_prekey, postage=postage)
 
 
@@ -92,11 +98,12 @@ def load_stock(vault: Vault, holder: bytes) -> Stock | None:
     value = vault.get(shelf.STOCK, holder)
     if value is None:
         return None
-    fields = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=6)
-    sent_day, time, met, prekeys, postage, told = fields
+    fields = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=7)
+    sent_day, filled_day, time, met, prekeys, postage, told = fields
     used = as_list(postage, size=len(_KINDS))
     return Stock(
         sent_day=Day(as_int(sent_day, 0, DAY_MAX)),
+        filled_day=Day(as_int(filled_day, 0, DAY_MAX)),
         time=as_int(time, 0, _TIME_MAX),
         met=bool(as_int(met, 0, 1)),
         prekeys=as_int(prekeys, 0, _USED_MAX),
@@ -108,7 +115,6 @@ def load_stock(vault: Vault, holder: bytes) -> Stock | None:
 def save_stock(vault: Vault, holder: bytes, stock: Stock) -> None:
     """Keep what the desk believes of one holder."""
     used = [stock.postage[kind] for kind in _KINDS]
-    value = encode(
-        [stock.sent_day, stock.time, int(stock.met), stock.prekeys, used, sorted(stock.told)]
-    )
+    fields: list[Value] = [stock.sent_day, stock.filled_day, stock.time, int(stock.met)]
+    value = encode([*fields, stock.prekeys, used, sorted(stock.told)])
     vault.put(shelf.STOCK, holder, value)

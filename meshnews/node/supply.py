@@ -43,6 +43,9 @@ from meshnews.node.stock import CARD_POSTAGE, PostageKind, Stock, load_stock, sa
 RENEW_DAYS: Final = 7
 """What a card brought is filled up after so long, when its holder was heard of."""
 
+LOW_AFTER_DAYS: Final = 1
+"""What is low is filled up at most so often: a dispatch only claims how much it spent."""
+
 TRICKLE: Final = 16
 """One part in so many of what a card brings is given even when nothing was seen spent."""
 
@@ -67,7 +70,8 @@ class Supply:
         before = load_stock(home.open_vault, holder)
         time = 0 if before is None else before.time
         told = frozenset(bytes(one.static) for one in relays)
-        stock = Stock(home.moment.today, time=time, told=told)
+        today = home.moment.today
+        stock = Stock(today, filled_day=today, time=time, told=told)
         save_stock(home.open_vault, holder, stock)
 
     def met(self, byline: bytes, letter: Letter, *, by_prekey: bool) -> None:
@@ -133,8 +137,8 @@ class Supply:
             relays = []
 
     def _wants_filling(self, stock: Stock) -> bool:
-        days = self._home.moment.today - stock.sent_day
-        return stock.met and (stock.is_low or days >= RENEW_DAYS)
+        days = self._home.moment.today - stock.filled_day
+        return stock.met and days >= (LOW_AFTER_DAYS if stock.is_low else RENEW_DAYS)
 
     def _is_keeper(self, seat: Seat, known: Known) -> bool:
         """Tell whether it is this editor who looks after a member."""
@@ -279,6 +283,7 @@ def _after(stock: Stock, refresh: Refresh, today: Day) -> Stock:
     return replace(
         stock,
         sent_day=today,
+        filled_day=today if filled else stock.filled_day,
         time=refresh.time,
         met=stock.met and not filled,
         prekeys=max(0, stock.prekeys - given),

@@ -5,14 +5,19 @@ from dataclasses import dataclass, replace
 import pytest
 
 from meshnews.bundle.statement import Inner, Kind, Letter, Priority, Statement
+from meshnews.bundle.tree import WIDEST
+from meshnews.bundle.tree import Role as FileRole
 from meshnews.crypto.keys import (
     Ed25519Public,
+    Ed25519Secret,
     PostageKey,
     Prekey,
     SymmetricKey,
     X25519Public,
 )
+from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.pack import PrekeyPack, RelayKeys
+from meshnews.desk.recall import recall_oneself
 from meshnews.desk.refresh import Refresh
 from meshnews.errors import Malformed
 from meshnews.ids import Day, IssuerId, KeyRef, TrafficClass
@@ -20,8 +25,9 @@ from meshnews.limits import PREKEYS_PER_PACK
 from meshnews.node.identity import Role, load_relays
 from meshnews.node.node import Node
 from meshnews.node.person import Person
+from meshnews.node.stock import CARD_POSTAGE, Stock
 from meshnews.node.wallet import Wallet
-from tests.node.newsroom import Machine, enrolled, make_desk
+from tests.node.newsroom import Machine, add_editor, enrolled, make_desk, make_home
 
 OTHER = X25519Public(bytes(31) + b"\x09")
 
@@ -57,12 +63,16 @@ def _letter(inner: Inner, author: Ed25519Public) -> Letter:
     return Letter(object.__new__(Statement), inner, author, bytes(16))
 
 
+def sign_key(machine: Machine) -> Ed25519Secret:
+    assert machine.vault is not None
+    key = Person(machine.vault).sign_key()
+    assert key is not None
+    return key
+
+
 def holder(role: Role) -> Holder:
     editor, _ = make_desk()
-    assert editor.vault is not None
-    signer = Person(editor.vault).sign_key()
-    assert signer is not None
-    return Holder(enrolled(editor, f"{role.value}-1", role), signer.public)
+    return Holder(enrolled(editor, f"{role.value}-1", role), sign_key(editor).public)
 
 
 @pytest.fixture
@@ -179,3 +189,38 @@ def test_a_relay_takes_a_beacon_key_of_its_own_and_answers_to_no_other() -> None
 def test_a_member_has_no_beacon_key_to_be_given(member: Holder) -> None:
     member.take(Refresh(time=1, beacon_key=SymmetricKey(b"b" * 32)))
     assert member.machine.node.home.identity.relay is None
+
+
+def test_a_refresh_from_the_future_is_passed_over(member: Holder) -> None:
+    now_s = member.machine.node.home.wall.s
+    assert member.take(Refresh(time=now_s + 2 * 86400, relays=(relay_keys(1),)))
+    assert not [k for k in load_relays(member.machine.carry) if k.static == OTHER]
+    member.take(Refresh(time=now_s, relays=(relay_keys(2),)))
+    assert member.beacon_key() == bytes([2]) * 32
+
+
+def test_what_a_recalled_editor_set_gives_way_to_any_other_editors_word() -> None:
+    editor, root = make_desk()
+    second = make_home("editor-2", Role.EDITOR)
+    add_editor(editor, root, second)
+    member = Holder(enrolled(editor, "reporter-1", Role.REPORTER), sign_key(editor).public)
+    member.take(Refresh(time=9, relays=(relay_keys(9),)), author=sign_key(second).public)
+    member.take(Refresh(time=7, relays=(relay_keys(7),)))
+    assert member.beacon_key() == bytes([9]) * 32
+    desk = member.machine.node.home.book.desk
+    assert desk is not None
+    notice = Notice(NoticeKind.RECALL, recall_oneself(desk, sign_key(second)))
+    assert member.machine.ask(lambda node: node.home.book.take(notice))
+    member.take(Refresh(time=8, relays=(relay_keys(8),)))
+    assert member.beacon_key() == bytes([8]) * 32
+
+
+def test_what_a_dispatch_claims_to_have_spent_is_believed_as_far_as_a_card_goes() -> None:
+    original = replace(WIDEST, role=FileRole.ORIGINAL)
+    statement = object.__new__(Statement)
+    object.__setattr__(statement, "attachments", (original,) * 16)
+    inner = Inner(Kind.DISPATCH, "slug", Priority.ROUTINE)
+    letter = Letter(statement, inner, Ed25519Public(bytes(32)), bytes(16))
+    stock = Stock(Day(2000), filled_day=Day(2000)).after(letter, by_prekey=True)
+    assert stock.is_low
+    assert all(spent <= CARD_POSTAGE[kind] for kind, spent in stock.postage.items())
