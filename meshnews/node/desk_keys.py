@@ -2,19 +2,19 @@
 
     scan    first day u32 -> secret                   90 days handed out, 400 kept
     epoch   ref8 -> [first day, days, secret]         deleted 14 days after a day, 30 after a week
-    prekey  ref8 -> [secret, psk, byline, used at]    deleted 72 hours after its use
+    prekey  ref8 -> [secret, psk, byline, used at, pc]    deleted 72 hours after its use
     used    when u64 ‖ ref8 -> nothing                prekeys that wait to be deleted
-    burnt   ref8 -> byline                            to whom a deleted prekey had been given
+    burnt   ref8 -> byline ‖ pc                       to whom a deleted prekey had been given
 
 See docs/protocol/keys.md.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from meshnews.crypto.entropy import Entropy
-from meshnews.crypto.keys import Ed25519Secret, Prekey, PrekeySecret, X25519Secret
+from meshnews.crypto.keys import KEY_BYTES, Ed25519Secret, Prekey, PrekeySecret, X25519Secret
 from meshnews.desk.bulletin import EpochKey, epoch_ref
 from meshnews.ids import Day, KeyRef
 from meshnews.limits import DAY_MAX, EPOCH_DAYS_AHEAD, EPOCH_WEEKS_AHEAD
@@ -41,11 +41,26 @@ class GivenPrekey:
 
     Attributes:
         used_at_s: when it opened its bundle, in seconds of this node's life; 0: not yet.
+        opened: the purge commitment of that bundle; empty: none yet.
     """
 
     secret: PrekeySecret
     byline: bytes
-    used_at_s: int
+    used_at_s: int = 0
+    opened: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class BurntPrekey:
+    """What is left of a one-time prekey: to whom it was given, and what it opened.
+
+    Attributes:
+        byline: of the reporter whose card had it.
+        opened: the purge commitment of the one bundle it ever opened.
+    """
+
+    byline: bytes
+    opened: bytes
 
 
 class DeskKeys:
@@ -141,7 +156,7 @@ class DeskKeys:
         for _ in range(count):
             draw = self._entropy.draw
             one = PrekeySecret(KeyRef(draw(_REF_BYTES)), X25519Secret(draw(32)), draw(32))
-            self._put(GivenPrekey(one, byline, 0))
+            self._put(GivenPrekey(one, byline))
             made.append(one.prekey)
         return tuple(made)
 
@@ -150,16 +165,17 @@ class DeskKeys:
         value = self._vault.get(shelf.PREKEY, ref)
         return None if value is None else _given(ref, value)
 
-    def use(self, given: GivenPrekey, now_s: float) -> None:
-        """Take note that a prekey has opened its bundle: it is burnt 72 hours later."""
+    def use(self, given: GivenPrekey, opened: bytes, now_s: float) -> None:
+        """Take note that a prekey has opened the bundle with this `pc`: burnt 72 hours later."""
         if not given.used_at_s:
             used_at_s = max(1, int(now_s))
-            self._put(GivenPrekey(given.secret, given.byline, used_at_s))
+            self._put(replace(given, used_at_s=used_at_s, opened=opened))
             self._vault.put(shelf.USED, _used_key(used_at_s, given.secret.ref), b"")
 
-    def burnt(self, ref: KeyRef) -> bytes | None:
-        """Return to whom a prekey that is burnt had been given."""
-        return self._vault.get(shelf.BURNT, ref)
+    def burnt(self, ref: KeyRef) -> BurntPrekey | None:
+        """Return what is left of a prekey that is burnt."""
+        value = self._vault.get(shelf.BURNT, ref)
+        return None if value is None else BurntPrekey(value[:KEY_BYTES], value[KEY_BYTES:])
 
     def burn(self, now_s: float) -> None:
         """Delete the prekeys that were used more than 72 hours ago."""
@@ -171,19 +187,23 @@ class DeskKeys:
             given = self.prekey(ref)
             if given is not None:
                 self._vault.delete(shelf.PREKEY, ref)
-                self._vault.put(shelf.BURNT, ref, given.byline)
+                self._vault.put(shelf.BURNT, ref, given.byline + given.opened)
             self._vault.delete(shelf.USED, key)
 
     def _put(self, given: GivenPrekey) -> None:
         secret = given.secret
-        value = encode([secret.secret.raw, secret.psk, given.byline, given.used_at_s])
+        value = encode([secret.secret.raw, secret.psk, given.byline, given.used_at_s, given.opened])
         self._vault.put(shelf.PREKEY, secret.ref, value)
 
 
 def _given(ref: KeyRef, value: bytes) -> GivenPrekey:
-    raw, psk, byline, used_at = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=4)
-    secret = PrekeySecret(ref, X25519Secret(as_bytes(raw, 32)), as_bytes(psk, 32))
-    return GivenPrekey(secret, as_bytes(byline, 32), as_int(used_at, 0, _S_MAX))
+    raw, psk, byline, used_at, opened = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=5)
+    return GivenPrekey(
+        secret=PrekeySecret(ref, X25519Secret(as_bytes(raw, 32)), as_bytes(psk, 32)),
+        byline=as_bytes(byline, 32),
+        used_at_s=as_int(used_at, 0, _S_MAX),
+        opened=as_bytes(opened, at_most=32),
+    )
 
 
 def _used_key(used_at_s: int, ref: KeyRef) -> bytes:

@@ -2,7 +2,7 @@
 
     letter        bundle id -> the record below
     letter-order  u64 -> bundle id
-    awaited       chunk id -> [letter id, attachment, level, position, data hash]
+    awaited       chunk id ‖ letter id ‖ attachment u8 -> [level, position, data hash]
     leaf          letter id ‖ attachment u8 ‖ position u64 -> [chunk id, data hash]
     due           class u8 ‖ day u32 ‖ id -> receipt that no collector has yet
 
@@ -31,6 +31,7 @@ from meshnews.store.terms import Acknowledged
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, as_text, decode, encode
 
 RECORD_BYTES_MAX: Final = 256 * 1024
+_ID_BYTES: Final = 32
 _NAME_CHARS_MAX: Final = 256
 _TIME_S_MAX: Final = 1 << 60
 _COUNT_MAX: Final = 1 << 40
@@ -250,31 +251,38 @@ class Letters:
         self._home.tell(Topic.INBOX, [item.ref])
 
     def chunk_arrived(self, bundle: Bundle) -> bool:
-        """Take in a chunk that an attachment waits for; tell whether one did."""
+        """Take in a chunk that attachments wait for; tell whether it belongs to one.
+
+        Whoever sees an identifier can name it as a chunk of an attachment of their own.
+        So everyone who waits for it is heard, and waiting alone keeps it from nobody.
+        """
         vault = self._home.vault
-        value = None if vault is None else vault.get(shelf.AWAITED, bundle.id)
-        if value is None:
+        if vault is None:
             return False
-        letter, index, level, position, data_hash = as_list(decode(value, bytes_max=256), size=5)
-        node = TreeNode(
-            bundle.id,
-            as_bytes(data_hash, 32),
-            as_int(level, 0, 255),
-            as_int(position, 0, _COUNT_MAX),
-        )
-        self._gather(as_bytes(letter, 32), as_int(index, 0, ATTACHMENTS_MAX), node)
-        return True
+        belongs = False
+        for key, value in list(vault.scan(shelf.AWAITED, bundle.id)):
+            letter, index = key[_ID_BYTES : 2 * _ID_BYTES], key[2 * _ID_BYTES]
+            level, position, data_hash = as_list(decode(value, bytes_max=256), size=3)
+            node = TreeNode(
+                bundle.id,
+                as_bytes(data_hash, 32),
+                as_int(level, 0, 255),
+                as_int(position, 0, _COUNT_MAX),
+            )
+            belongs = self._gather(letter, index, node) or belongs
+        return belongs
 
     def _await(self, letter: bytes, index: int, node: TreeNode) -> None:
-        value = encode([letter, index, node.level, node.position, node.data_hash])
-        self._home.open_vault.put(shelf.AWAITED, node.id, value)
+        value = encode([node.level, node.position, node.data_hash])
+        self._home.open_vault.put(shelf.AWAITED, _awaited_key(letter, index, node), value)
 
-    def _gather(self, letter: bytes, index: int, node: TreeNode) -> None:
-        """Take in a node of a tree, and below it whatever is here already."""
+    def _gather(self, letter: bytes, index: int, node: TreeNode) -> bool:
+        """Take in a node of a tree, and below it what is here already; tell whether it was one."""
         item = self.get(letter)
         if item is None:
             raise LocalMisuse("a chunk for no letter")
         tree, here = item.trees[index]
+        belongs = False
         pending = [node]
         while pending:
             one = pending.pop()
@@ -284,15 +292,17 @@ class Letters:
             try:
                 children = self._take_node(parse(wire), one, tree, letter, index)
             except PeerError:
-                # Its author lied about it; nothing else can ever fit there.
-                self._home.open_vault.delete(shelf.AWAITED, one.id)
+                # The author of this letter lied about it; nothing else can ever fit there.
+                self._home.open_vault.delete(shelf.AWAITED, _awaited_key(letter, index, one))
                 continue
+            belongs = belongs or one is node
             here += one.level == 0
             pending += reversed(children)
         if here != item.trees[index][1]:
             trees = list(item.trees)
             trees[index] = tree, here
             self._keep(replace(item, trees=tuple(trees)))
+        return belongs
 
     def _take_node(
         self, bundle: Bundle, node: TreeNode, tree: AttachmentTree, letter: bytes, index: int
@@ -307,7 +317,7 @@ class Letters:
             open_leaf(bundle, node, tree)
             value = encode([node.id, node.data_hash])
             vault.put(shelf.LEAF, _leaf_key(letter, index, node.position), value)
-        vault.delete(shelf.AWAITED, node.id)
+        vault.delete(shelf.AWAITED, _awaited_key(letter, index, node))
         self.confirm(bundle, purge_of(node, tree))
         return children
 
@@ -363,6 +373,10 @@ class Letters:
             if int.from_bytes(key[:8], "big") > now_ms:
                 return
             yield key, value
+
+
+def _awaited_key(letter: bytes, index: int, node: TreeNode) -> bytes:
+    return node.id + letter + bytes([index])
 
 
 def _leaf_key(letter: bytes, index: int, position: int) -> bytes:

@@ -49,12 +49,12 @@ class Key:
     Attributes:
         secret: None when it was deleted after its use.
         byline: to whom a one-time prekey had been given; empty for other keys.
-        used: it has opened a bundle before.
+        opened: the purge commitment of the bundle that it has opened before, or none.
     """
 
     secret: PrekeySecret | None
     byline: bytes = b""
-    used: bool = False
+    opened: bytes = b""
 
 
 class Opening:
@@ -136,16 +136,23 @@ class Opening:
         editor = self._home.identity.role is Role.EDITOR
         key = self._editor_key(found) if editor else self._reporter_key(found, scan)
         if key.secret is None:
-            if editor and key.byline:
+            # Whoever carried what it opened can copy the seal, and nothing else.
+            if key.byline and key.opened != bundle.pc:
                 self._unreadable(bundle, key.byline)
             return
         try:
             opened = open_found(bundle, found, key.secret)
+        except PeerError:
+            # The seal of one bundle around the bytes of another: a carrier's work,
+            # that says nothing of whose seal it was.
+            return
+        try:
             letter = read(opened.payload, bundle.pc)
         except PeerError:
-            # Recognised, and yet not what its seal says: nobody else can read
-            # it either, so it is shown and never confirmed.
-            self._unreadable(bundle, key.byline)
+            # Its author's own work: nobody else can read it either, so it is
+            # shown and never confirmed.
+            if key.byline:
+                self._unreadable(bundle, key.byline)
             return
         if letter.statement.desk != self._home.identity.desk:
             return
@@ -158,11 +165,12 @@ class Opening:
         keys = DeskKeys(self._home.open_vault, self._home.entropy)
         given = keys.prekey(found.ref)
         if given is not None:
-            return Key(given.secret, given.byline, used=bool(given.used_at_s))
+            return Key(given.secret, given.byline, given.opened)
         shared = keys.epoch_secret(found.ref)
         if shared is not None:
             return Key(shared)
-        return Key(None, keys.burnt(found.ref) or b"")
+        burnt = keys.burnt(found.ref)
+        return Key(None) if burnt is None else Key(None, burnt.byline, burnt.opened)
 
     def _reporter_key(self, found: Found, scan: X25519Secret) -> Key:
         secret = Wallet(self._home.open_vault, self._home.entropy).reply_key(found.ref)
@@ -183,12 +191,12 @@ class Opening:
         keys = DeskKeys(home.open_vault, home.entropy)
         given = None if key.secret is None else keys.prekey(key.secret.ref)
         if given is not None:
-            keys.use(given, home.moment.lived_s)
+            keys.use(given, bundle.pc, home.moment.lived_s)
 
     def _take_dispatch(self, bundle: Bundle, letter: Letter, key: Key) -> None:
         roster = Roster(self._home.open_vault)
         known = roster.member(letter.author)
-        alarms: list[Alarm] = [Alarm.TWO_PLACES] if key.used else []
+        alarms: list[Alarm] = [Alarm.TWO_PLACES] if key.opened else []
         alarms += self._follow_chain(letter, bundle)
         if known is not None:
             roster.add_reply_keys(letter.author, letter.statement.reply)

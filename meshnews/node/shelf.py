@@ -37,7 +37,7 @@ MARK: Final = "mark"
 
 REFRESHED: Final = "refreshed"
 """refreshing: ``r`` ‖ editor ‖ time -> empty: this refresh was taken in;
-``k`` ‖ what -> time of the refresh that a single key came with."""
+``k`` ‖ what -> time u64 ‖ editor of the refresh that a single key came with."""
 
 # In the vault: what belongs to a person.
 
@@ -72,7 +72,7 @@ LETTER_ORDER: Final = "letter-order"
 """letters: u64 -> bundle id, in order of opening."""
 
 AWAITED: Final = "awaited"
-"""letters: chunk id -> [letter id, attachment, level, position, data hash]."""
+"""letters: chunk id ‖ letter id ‖ attachment u8 -> [level, position, data hash]."""
 
 LEAF: Final = "leaf"
 """letters: letter id ‖ attachment u8 ‖ position u64 -> [class, day, chunk id, data hash]."""
@@ -90,13 +90,14 @@ EPOCH: Final = "epoch"
 """desk_keys: reference -> [first day, days, secret]."""
 
 PREKEY: Final = "prekey"
-"""desk_keys: reference -> [secret, psk, byline key, used at]: private halves of packs given out."""
+"""desk_keys: reference -> [secret, psk, byline key, used at, what it opened]: private halves of
+packs given out."""
 
 USED: Final = "used"
 """desk_keys: when used, u64 s of life ‖ reference -> empty: prekeys that wait to be deleted."""
 
 BURNT: Final = "burnt"
-"""desk_keys: reference of a deleted prekey -> byline key it was given to."""
+"""desk_keys: reference of a deleted prekey -> byline key it was given to ‖ what it opened."""
 
 MEMBER: Final = "member"
 """roster: byline key -> certificate, reply scan key."""

@@ -1,15 +1,17 @@
 """What an editor makes of what arrives, and what it raises an alarm about."""
 
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from meshnews.bundle.format import parse
+from meshnews.bundle.format import Head, assemble, parse
+from meshnews.bundle.postage import make_stamp
+from meshnews.bundle.shape import shape_of
 from meshnews.bundle.statement import Kind, Priority, Role
+from meshnews.bundle.tree import WIDEST
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import recall_oneself
-from meshnews.ids import BundleId, BundleRef, TrafficClass
+from meshnews.ids import AuthKind, BundleId, BundleRef, TrafficClass
 from meshnews.node import shelf
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.letter import Alarm, Item, Verdict
@@ -212,6 +214,61 @@ def test_what_comes_under_a_recalled_byline_is_unproven(desk: Desk) -> None:
     assert only(desk.editor).verdict is Verdict.UNPROVEN
 
 
+# What others can do with what they carry
+
+
+def claim(machine: Machine, *claimed: BundleRef) -> None:
+    """File a dispatch that names others' bundles as the roots of its own attachments."""
+
+    def act(node: Node) -> None:
+        draft = node.filing.begin(Priority.ROUTINE)
+        draft.trees = [
+            replace(WIDEST, root=ref.id, day=ref.day, depth=0, n=1, size=1000, name="")
+            for ref in claimed
+        ]
+        node.filing.finish(draft, text="noise", slug="noise", now=True, forget=False)
+
+    machine.ask(act)
+
+
+def test_nobody_keeps_an_attachment_from_coming_by_naming_its_pieces(desk: Desk) -> None:
+    other = enrolled(desk.editor, "reporter-2", HomeRole.REPORTER)
+    picture = bytes(range(256)) * 600
+    identifier = file(desk.reporter, picture=picture)
+    pieces = wires(desk.reporter)
+    claim(other, *[parse(wire).ref for wire in pieces])
+    text = [wire for wire in pieces if parse(wire).id == identifier]
+    bring(desk.editor, *text, *wires(other), *[wire for wire in pieces if wire not in text])
+    (item,) = [item for item in items(desk.editor) if item.text == TEXT]
+    assert save(desk.editor, item) == picture
+
+
+def test_nobody_keeps_a_dispatch_from_being_read_by_naming_it_as_a_piece(desk: Desk) -> None:
+    other = enrolled(desk.editor, "reporter-2", HomeRole.REPORTER)
+    file(desk.reporter)
+    claim(other, *[parse(wire).ref for wire in wires(desk.reporter)])
+    bring(desk.editor, *wires(other), *wires(desk.reporter))
+    assert {item.text for item in items(desk.editor)} == {TEXT, "noise"}
+
+
+def in_another_envelope(wire: bytes) -> bytes:
+    """Return other bytes under the seal of a bundle, as anybody who carries it can make them."""
+    sealed = parse(wire)
+    terms = shape_of(sealed.size, AuthKind.STAMP, sealed.traffic, sealed.life, sealed.day)
+    head = Head(terms, sealed.pc, sealed.ephemeral, sealed.stanzas)
+    return assemble(head, bytes(len(sealed.ciphertext)), make_stamp).wire
+
+
+@pytest.mark.parametrize("days", [0.0, 3.1])
+def test_a_seal_around_other_bytes_says_nothing_of_its_author(desk: Desk, days: float) -> None:
+    file(desk.reporter)
+    (sealed,) = wires(desk.reporter)
+    bring(desk.editor, sealed)
+    desk.editor.later(days)
+    bring(desk.editor, in_another_envelope(sealed))
+    assert only(desk.editor).text == TEXT
+
+
 # Alarms
 
 
@@ -243,21 +300,24 @@ def test_a_prekey_used_again_after_three_days_opens_nothing_and_is_not_lost_in_s
 
 
 def copy_of(machine: Machine) -> Machine:
-    """Return a second machine with the same home, as somebody who seized it would have."""
+    """Return a second machine with the same home, as somebody who seized it would have.
+
+    One prekey is left on the card, so that both use the same.
+    """
+    assert isinstance(machine.vault, MemoryVault)
+    for key, _ in list(machine.vault.scan(shelf.PACK))[1:]:
+        machine.vault.delete(shelf.PACK, key)
     copy = make_home(machine.name, HomeRole.REPORTER)
     assert isinstance(copy.vault, MemoryVault)
-    assert isinstance(machine.vault, MemoryVault)
     for name in sorted(value for key, value in vars(shelf).items() if key.isupper()):
         for mine, theirs in ((copy.carry, machine.carry), (copy.vault, machine.vault)):
             for key, _ in list(mine.scan(name)):
                 mine.delete(name, key)
             for key, value in theirs.scan(name):
                 mine.put(name, key, value)
-    copy.entropy = deepcopy(machine.entropy)
     copy.clock = machine.clock
     copy.restart()
     machine.restart()
-    copy.entropy = copy.node.home.entropy = deepcopy(machine.entropy)
     return copy
 
 

@@ -11,7 +11,7 @@ from meshnews.desk.request import verify_request
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.link.rendezvous import mesh_key_on
 from meshnews.node import shelf
-from meshnews.node.desk_keys import DeskKeys
+from meshnews.node.desk_keys import BurntPrekey, DeskKeys
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
 from meshnews.node.person import Person
@@ -178,6 +178,10 @@ def test_mesh_keys_of_days_long_over_are_forgotten_and_later_ones_stay_the_same(
     assert given[1] > day
 
 
+OPENED = b"p" * 32
+"""The purge commitment of some bundle."""
+
+
 def test_a_used_prekey_opens_for_three_days_more_and_then_only_its_name_is_left() -> None:
     editor, _ = make_desk()
     enrolled(editor, "reporter-1", Role.REPORTER)
@@ -188,15 +192,15 @@ def test_a_used_prekey_opens_for_three_days_more_and_then_only_its_name_is_left(
     assert given is not None
     assert isinstance(given.secret.secret, X25519Secret)
     count = editor.vault.count(shelf.PREKEY)
-    editor.ask(lambda node: keys.use(given, node.home.moment.lived_s))
+    editor.ask(lambda node: keys.use(given, OPENED, node.home.moment.lived_s))
     editor.later(2.9)
     assert keys.prekey(given.secret.ref) is not None
-    editor.ask(lambda node: keys.use(given, node.home.moment.lived_s))
+    editor.ask(lambda node: keys.use(given, OPENED, node.home.moment.lived_s))
     editor.later(0.2)
     assert keys.prekey(given.secret.ref) is None or editor.vault.count(shelf.USED)
     editor.later(4)
     assert keys.prekey(given.secret.ref) is None
-    assert keys.burnt(given.secret.ref) == given.byline
+    assert keys.burnt(given.secret.ref) == BurntPrekey(given.byline, OPENED)
     assert editor.vault.count(shelf.PREKEY) == count - 1
     assert editor.vault.count(shelf.USED) == 0
 
