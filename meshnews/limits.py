@@ -184,12 +184,16 @@ STALL_S: Final = 30.0
 REQUEST_S_MAX: Final = 300.0
 """A request is given up after this, however busy the peer is with others."""
 
+CONTESTED_S: Final = 20.0
+CONTESTED_BYTES_PER_S: Final = 1000
+"""A bundle that comes slower than this for so long is asked of another neighbour that has it."""
+
 RECONCILE_BYTES_BASE: Final = 256 * 1024
 RECONCILE_BYTES_PER_BUNDLE: Final = 64
 """Comparison traffic allowed to a peer: the base, and more for every verified bundle."""
 
-RECEIPTS_UNKNOWN_MAX: Final = 4096
-"""Receipts kept per issuer for identifiers never held."""
+RECEIPTS_UNKNOWN_MAX: Final = 65_536
+"""Receipts kept per issuer for identifiers never held: some 16 MB."""
 
 AGE_ROUND_S: Final = 900
 """Ages are rounded up to this on transfer."""
@@ -198,6 +202,7 @@ AGE_ROUND_S: Final = 900
 
 POSTAGE_SHARE_MIN: Final = 0.85
 STAMP_SHARE_MAX: Final = 0.10
+NOTICE_SHARE_MAX: Final = 0.10
 """Partitions of the store."""
 
 ACKED_KEEP_S: Final = 6 * 3600.0

@@ -131,6 +131,15 @@ def verify_recall(data: bytes, *, desk: DeskId) -> Recall:
     return recall
 
 
+def is_by_roots(data: bytes) -> bool:
+    """Tell whether a verified recall is in the form that roots sign, not the recalled key.
+
+    Raises:
+        Malformed: `data` has neither form.
+    """
+    return len(as_list(decode(data, bytes_max=RECALL_BYTES_MAX))) == FIELDS
+
+
 def _of_roots(signed: RootSigned) -> Recall:
     recall = decode_body(signed.body)
     if recall.desk != signed.roots.desk:

@@ -15,10 +15,11 @@ from meshnews.desk.bulletin import supersedes as bulletin_supersedes
 from meshnews.desk.manifest import Manifest, verify_manifest
 from meshnews.desk.manifest import supersedes as manifest_supersedes
 from meshnews.desk.notice import Notice, NoticeKind
-from meshnews.desk.recall import Recall, verify_recall
+from meshnews.desk.recall import Recall, is_by_roots, verify_recall
 from meshnews.desk.request import EditorRequest, verify_request
 from meshnews.errors import PeerError
 from meshnews.ids import BundleId, BundleRef, Day, DeskId, IssuerId, TrafficClass
+from meshnews.limits import RECALLED_MAX
 from meshnews.node import shelf
 from meshnews.store.port import Carry
 
@@ -29,13 +30,24 @@ _EDITOR: Final = b"e"
 _BEARER: Final = b"n"
 
 
+SELF_RECALLS_MAX: Final = RECALLED_MAX // 2
+"""Recalls beyond which none is heard that only the recalled key has signed.
+
+Anybody can make keys and recall them; the roots' word must find room beside that."""
+
+
 class DeskBook:
-    """The signed objects of one desk, the newest of each."""
+    """The signed objects of one desk, the newest of each.
+
+    Attributes:
+        manifest: what the roots say, with the recalls that were heard beside it.
+    """
 
     def __init__(self, carry: Carry, desk: DeskId | None) -> None:
         self._carry = carry
         self.desk = desk
         self.manifest: Manifest | None = None
+        self._as_signed: Manifest | None = None
         self.bulletins: dict[Ed25519Public, Bulletin] = {}
         self._recalls: dict[bytes, Recall] = {}
         self._issuers: dict[IssuerId, list[tuple[Ed25519Public, Day]]] = {}
@@ -46,19 +58,20 @@ class DeskBook:
         stored = self._carry.get(shelf.DESK, _MANIFEST)
         if stored is None:
             return
-        self._adopt(verify_manifest(stored, self.desk))
-        self._read_bulletins()
+        manifest = verify_manifest(stored, self.desk)
         for _, value in self._carry.scan(shelf.DESK, _RECALL):
-            assert self.manifest is not None
-            recall = verify_recall(value, desk=self.manifest.desk)
+            recall = verify_recall(value, desk=manifest.desk)
             self._recalls[recall.revocation] = recall
+        self._adopt(manifest)
 
     def _adopt(self, manifest: Manifest) -> None:
-        self.manifest = manifest
+        self._as_signed = manifest
+        self.manifest = manifest.also_recalling(self._recalls)
         self._issuers.clear()
         for issuer in manifest.issuers:
             known = self._issuers.setdefault(issuer_id(issuer.key), [])
             known.append((issuer.key, issuer.expiry_day))
+        self._read_bulletins()
 
     def _read_bulletins(self) -> None:
         self.bulletins.clear()
@@ -104,56 +117,66 @@ class DeskBook:
 
     def is_recalled(self, revoked: bytes) -> bool:
         """Tell whether a revocation identifier has been recalled, by manifest or notice."""
-        if revoked in self._recalls:
-            return True
         return self.manifest is not None and revoked in self.manifest.recalled
 
-    def is_news(self, notice: Notice) -> bool:
+    def is_news(self, notice: Notice, *, is_franked: bool = True) -> bool:
         """Tell whether `notice` carries something valid that is newer than what is known.
+
+        A recall signed by the recalled key alone, which may be anybody's, is news only
+        when an editor's postage brings it.
 
         Raises:
             PeerError: it carries nothing that this desk signed.
         """
         match notice.kind:
             case NoticeKind.MANIFEST:
-                return manifest_supersedes(verify_manifest(notice.signed, self.desk), self.manifest)
+                offered = verify_manifest(notice.signed, self.desk)
+                return manifest_supersedes(offered, self._as_signed)
             case NoticeKind.BULLETIN:
                 if self.manifest is None:
                     return False
                 bulletin = verify_bulletin(notice.signed, self.manifest)
                 return bulletin_supersedes(bulletin, self.bulletins.get(bulletin.signer))
             case NoticeKind.RECALL:
-                if self.manifest is None:
-                    return False
-                recall = verify_recall(notice.signed, desk=self.manifest.desk)
-                return recall.revocation not in self._recalls
+                return self._is_new_recall(notice.signed, is_franked=is_franked)
             case NoticeKind.EDITOR:
                 introduced = self._introduction(notice.signed)
                 return introduced is not None and introduced.signer not in self.bulletins
+
+    def _is_new_recall(self, signed: bytes, *, is_franked: bool) -> bool:
+        if self.manifest is None:
+            return False
+        recall = verify_recall(signed, desk=self.manifest.desk)
+        if recall.revocation in self._recalls:
+            return False
+        known = len(self.manifest.recalled)
+        if is_by_roots(signed):
+            return known < RECALLED_MAX
+        return is_franked and known < SELF_RECALLS_MAX
 
     def is_known(self, notice: Notice) -> bool:
         """Tell whether `notice` carries exactly what is known already: a fresh envelope of it."""
         return self._carry.get(shelf.DESK, self._key(notice)) == notice.signed
 
-    def take(self, notice: Notice) -> bool:
+    def take(self, notice: Notice, *, is_franked: bool = True) -> bool:
         """Keep what `notice` carries if it is news; tell whether it was.
 
         Raises:
             PeerError: it carries nothing that this desk signed.
         """
-        if not self.is_news(notice):
+        if not self.is_news(notice, is_franked=is_franked):
             return False
         self._carry.put(shelf.DESK, self._key(notice), notice.signed)
         match notice.kind:
             case NoticeKind.MANIFEST:
                 self._adopt(verify_manifest(notice.signed, self.desk))
-                self._read_bulletins()
             case NoticeKind.BULLETIN:
                 self._read_bulletin(notice.signed)
             case NoticeKind.RECALL:
-                assert self.manifest is not None
-                recall = verify_recall(notice.signed, desk=self.manifest.desk)
+                assert self._as_signed is not None
+                recall = verify_recall(notice.signed, desk=self._as_signed.desk)
                 self._recalls[recall.revocation] = recall
+                self._adopt(self._as_signed)
             case NoticeKind.EDITOR:
                 self._read_bulletins()
         return True
@@ -199,3 +222,9 @@ class DeskBook:
         """Take note of the bundle that bears the newest object of this kind."""
         value = ref.day.to_bytes(4, "big") + ref.id
         self._carry.put(shelf.DESK, _BEARER + self._key(notice), value)
+
+    def drop_bearer(self, notice: Notice) -> BundleRef | None:
+        """Take note that no bundle here bears the newest object of this kind; return what did."""
+        before = self.bearer(notice)
+        self._carry.delete(shelf.DESK, _BEARER + self._key(notice))
+        return before

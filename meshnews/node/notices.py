@@ -32,7 +32,7 @@ class Notices:
     def __init__(self, home: Home, refreshing: Refreshing) -> None:
         self._home = home
         self._refreshing = refreshing
-        home.custody.is_news = self.is_news
+        home.custody.learn = self.learn
 
     def publish(self, notice: Notice, issuer: Ed25519Secret, *, issuer_ends: Day) -> None:
         """Seal a signed object for all, and let it travel at once."""
@@ -57,29 +57,31 @@ class Notices:
         home.publish(sealed.bundle, release_after_s=0.0)
         self._bear(notice, sealed.bundle.ref)
 
-    def is_news(self, bundle: Bundle) -> bool:
-        """Tell whether a bundle opens to something validly signed that is newer than ours."""
+    def learn(self, bundle: Bundle, *, is_franked: bool) -> bool:
+        """Take in what a notice bears for all, before it is kept; tell whether it was news."""
         try:
             notice = self._open(bundle)
-            return notice is not None and self._home.book.is_news(notice)
+            if notice is None or not self._home.book.take(notice, is_franked=is_franked):
+                return False
         except PeerError:
+            # Its signer may stand in a manifest that has not come yet: it is
+            # kept as any other bundle and tried again when that has.
             return False
+        before = self._home.book.drop_bearer(notice)
+        if before is not None:
+            self._home.custody.forget(before)
+        self._learnt(notice)
+        return True
 
     def arrived(self, bundle: Bundle) -> None:
-        """Take in what a class-0 bundle bears, if it is for all and is not older than ours."""
+        """Let a class-0 bundle bear what it brought, if it is for all and none newer does."""
         try:
             notice = self._open(bundle)
             if notice is None:
                 self._try_as_ours(bundle)
-                return
-            if self._home.book.take(notice):
-                self._bear(notice, bundle.ref)
-                self._learnt(notice)
-            elif self._home.book.is_known(notice):
-                self._refresh(notice, bundle.ref)
+            elif self.learn(bundle, is_franked=True) or self._home.book.is_known(notice):
+                self._bear_if_later(notice, bundle.ref)
         except PeerError:
-            # Its signer may stand in a manifest that has not come yet: it is
-            # held as any other bundle and tried again when that has.
             return
 
     def _open(self, bundle: Bundle) -> Notice | None:
@@ -116,7 +118,7 @@ class Notices:
                 if wire is not None:
                     self.arrived(parse(wire))
 
-    def _refresh(self, notice: Notice, ref: BundleRef) -> None:
+    def _bear_if_later(self, notice: Notice, ref: BundleRef) -> None:
         before = self._home.book.bearer(notice)
         if before is None or before.day < ref.day or self._home.custody.entry(before) is None:
             self._bear(notice, ref)

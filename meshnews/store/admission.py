@@ -9,9 +9,9 @@ against an identifier: that copy is not kept, and another may be.
 See docs/protocol/custody.md, "Admission".
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from meshnews.bundle.format import Bundle, Offer, parse
 from meshnews.bundle.postage import Franked
@@ -25,8 +25,21 @@ from meshnews.store.receipts import Receipts
 from meshnews.store.room import Room
 from meshnews.store.terms import FILING_DAYS, Accepted, Judgement, Terms
 
-_NEWS: Final = Franked(AuthKind.POSTAGE, b"", 0)
-"""How a notice is admitted that is news whatever its postage."""
+
+class Learn(Protocol):
+    """What a node does with a notice before it is kept."""
+
+    def __call__(self, bundle: Bundle, *, is_franked: bool) -> bool:
+        """Take in what a notice bears, if that is validly signed and new; tell whether it was.
+
+        `is_franked`: its postage holds, as far as is known here.
+        """
+        ...
+
+
+def _learn_nothing(bundle: Bundle, *, is_franked: bool) -> bool:  # noqa: ARG001
+    return False
+
 
 _BODILESS: Final = frozenset({State.LACKING, State.ACKED})
 
@@ -35,8 +48,7 @@ class Admission:
     """Takes bundles in for one store.
 
     Attributes:
-        is_news: tells whether a notice bears something validly signed that is
-            newer than ours, or a recall not known; set by the node.
+        learn: takes in what a notice bears; set by the node.
     """
 
     def __init__(
@@ -47,7 +59,7 @@ class Admission:
         self._room = room
         self._franking = franking
         self._receipts = receipts
-        self.is_news: Callable[[Bundle], bool] = lambda _: False
+        self.learn: Learn = _learn_nothing
 
     def wants(self, ref: BundleRef, their_state: State, moment: Moment) -> bool:
         """Tell whether the body of a bundle that a peer lists is wanted."""
@@ -159,28 +171,38 @@ class Admission:
     def _take_notice(
         self, bundle: Bundle, known: Entry | None, age_s: int, moment: Moment
     ) -> Judgement:
-        """Take a notice; one that is news whatever its postage, for its issuer may be in it."""
-        fault: PeerError | None = None
-        franked: Franked | None = None
-        try:
-            franked = self._admitted(bundle, None, moment)
-        except PeerError as exc:
-            fault = exc
-        if franked is not None and known is None:
-            displaced = self._franking.displaced(bundle, franked)
-            if displaced is None:
-                franked = None
-            else:
-                self.displace(displaced)
-        if franked is None:
-            if not self.is_news(bundle):
-                if fault is not None:
-                    raise fault
-                return Judgement.REFUSED
-            franked = _NEWS
+        """Take a notice.  What it bears is learnt first: its own issuer may be in it.
+
+        Only what is properly franked is kept, also when it is news: a bundle is given on,
+        and whoever is given a bad one blames the giver.
+        """
+        franked, fault = self._franked(bundle, moment)
+        is_news = self.learn(bundle, is_franked=franked is not None)
+        if is_news and franked is None:
+            franked, fault = self._franked(bundle, moment)
+        if fault is not None and not is_news:
+            raise fault
+        if franked is None or not (is_news or self._is_welcome(bundle, moment)):
+            return Judgement.REFUSED
+        displaced = None if known else self._franking.displaced(bundle, franked)
+        if known is None and displaced is None:
+            return Judgement.REFUSED
+        self.displace(displaced)
         self._room.make(bundle, franked.kind, moment)
         self.keep(bundle, franked, known, age_s, moment)
         return Judgement.WANTED
+
+    def _franked(self, bundle: Bundle, moment: Moment) -> tuple[Franked | None, PeerError | None]:
+        try:
+            return self._franking.check(bundle, moment), None
+        except PeerError as exc:
+            return None, exc
+
+    def _is_welcome(self, bundle: Bundle, moment: Moment) -> bool:
+        """Tell whether a notice may come in that brings nothing new for all."""
+        if self._is_past(bundle, None, moment):
+            return False
+        return self._room.has_room_for_notice(bundle.size)
 
     def displace(self, refs: Sequence[BundleRef] | None) -> None:
         """Let go of what stands above a lower id under the same postage key."""

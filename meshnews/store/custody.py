@@ -11,7 +11,7 @@ Everything here happens inside the transaction of the port.  The parts:
 pass.  See docs/protocol/custody.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from meshnews.bundle.format import Bundle, Offer, parse
@@ -27,10 +27,10 @@ from meshnews.crypto.entropy import Entropy
 from meshnews.errors import Exceeded, Forged, LocalMisuse, PeerError
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import AGE_LEAST_S_MAX, AGE_ROUND_S, STAMPS_KNOWN_MAX
-from meshnews.store.admission import Admission, entry_of, life_of
+from meshnews.store.admission import Admission, Learn, entry_of, life_of
 from meshnews.store.age import DAY_S, Moment
 from meshnews.store.franking import Franking, franked_as_said
-from meshnews.store.port import Carry, Entry, State
+from meshnews.store.port import WITH_BODY, Carry, Entry, State
 from meshnews.store.receipts import Receipts
 from meshnews.store.room import Room
 from meshnews.store.sweep import Sweeper
@@ -76,13 +76,13 @@ class Custody:
         self._sweeper = Sweeper(carry, terms, self._receipts, self._room)
 
     @property
-    def is_news(self) -> Callable[[Bundle], bool]:
-        """Tells whether a notice bears something validly signed and new; the node sets it."""
-        return self._admission.is_news
+    def learn(self) -> Learn:
+        """Takes in what a notice bears; the node sets it."""
+        return self._admission.learn
 
-    @is_news.setter
-    def is_news(self, judge: Callable[[Bundle], bool]) -> None:
-        self._admission.is_news = judge
+    @learn.setter
+    def learn(self, learn: Learn) -> None:
+        self._admission.learn = learn
 
     # What is known ----------------------------------------------------------
 
@@ -202,28 +202,48 @@ class Custody:
         """Take in a receipt: a collector keeps it back until its batch.
 
         Raises:
-            Malformed, Forged, Exceeded: it is for a bundle never held and its postage is bad.
-            Exceeded: of such receipts there are too many by its issuer.
+            Malformed, Forged, Exceeded: it is for a bundle not held and its postage is bad.
         """
         known = self._carry.entry(receipt.ref)
-        if known is not None:
-            return self._acknowledge_known(known, receipt.encode(), moment)
+        if known is None:
+            return self._acknowledge_unknown(receipt, moment)
+        if known.state in WITH_BODY:
+            return self.acknowledge_short(receipt.ref, receipt.short, moment)
+        if known.state is State.ACKED:
+            return Acknowledged.KNOWN
+        return self._acknowledge_known(known, self._as_kept(receipt, moment), moment)
+
+    def _acknowledge_unknown(self, receipt: Receipt, moment: Moment) -> Acknowledged:
         offer = receipt.offer
+        if self._receipts.is_pending(receipt.ref):
+            return Acknowledged.KNOWN
         if self._terms.is_over(offer.expiry_day, moment):
             return Acknowledged.REFUSED
+        issuer = self._issuer_of(receipt)
+        if issuer is None or not self._receipts.has_place(issuer):
+            # Before its postage is looked at: there may be thousands of these.
+            return Acknowledged.NO_ROOM
         franked = self._franking.check(offer, moment)
         if franked is None or not self._franking.is_among_lowest(offer, franked):
             return Acknowledged.REFUSED
         entry = entry_of(offer, franked, State.ACKED, 0, moment)
-        return self._receipts.take_unknown(receipt, entry, self._issuer_of(receipt), moment)
+        return self._receipts.take_unknown(receipt, entry, issuer, moment)
 
-    def _issuer_of(self, receipt: Receipt) -> bytes:
+    def _as_kept(self, receipt: Receipt, moment: Moment) -> bytes:
+        """Return a receipt as it can be passed on: in full only with postage that holds.
+
+        Whoever is given another blames the giver, and it is not part of the identifier.
+        """
+        if self._franking.check(receipt.offer, moment) is None:
+            return receipt.short.encode()
+        return receipt.encode()
+
+    def _issuer_of(self, receipt: Receipt) -> bytes | None:
+        """Return under whom a receipt is counted; None when a stamp finds no place."""
         auth = decode_auth(receipt.auth)
         if isinstance(auth, Postage):
             return auth.issuer
-        if self._carry.usage().stamps >= STAMPS_KNOWN_MAX:
-            raise Exceeded("too many stamped bundles")
-        return _STAMP_ISSUER
+        return None if self._carry.usage().stamps >= STAMPS_KNOWN_MAX else _STAMP_ISSUER
 
     def acknowledge_short(
         self, ref: BundleRef, short: ShortReceipt, moment: Moment

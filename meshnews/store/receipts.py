@@ -17,7 +17,6 @@ from typing import Final
 
 from meshnews.bundle.receipt import Receipt
 from meshnews.crypto.entropy import Entropy, shuffled
-from meshnews.errors import Exceeded
 from meshnews.ids import BundleRef, Day, TrafficClass
 from meshnews.limits import ACKED_BODY_BYTES_MAX, RECEIPTS_UNKNOWN_MAX
 from meshnews.store.age import Moment
@@ -54,17 +53,19 @@ class Receipts:
         self.ack(known, receipt, moment)
         return Acknowledged.NEW
 
+    def is_pending(self, ref: BundleRef) -> bool:
+        """Tell whether a collector holds back a receipt of a bundle."""
+        return self._terms.collector and self._carry.get(PENDING, key_of(ref)) is not None
+
+    def has_place(self, issuer: bytes) -> bool:
+        """Tell whether one more receipt of a bundle never held may be kept of an issuer."""
+        return self._unknown_of(issuer) < RECEIPTS_UNKNOWN_MAX
+
     def take_unknown(
         self, receipt: Receipt, entry: Entry, issuer: bytes, moment: Moment
     ) -> Acknowledged:
-        """Take in a receipt of a bundle never held, whose postage was verified.
-
-        Raises:
-            Exceeded: there are too many of them by this issuer.
-        """
+        """Take in a receipt of a bundle never held, whose postage was verified."""
         ref = receipt.ref
-        if self._terms.collector and self._carry.get(PENDING, key_of(ref)) is not None:
-            return Acknowledged.KNOWN
         self._count(ref, issuer)
         if self._terms.collector:
             return self._hold_back(ref, receipt.encode(), moment, has_body=False)
@@ -90,7 +91,7 @@ class Receipts:
 
     def body_came(self, ref: BundleRef, moment: Moment) -> None:
         """Plan the batch of a receipt that waited for this bundle, if one did."""
-        if self._terms.collector and self._carry.get(PENDING, key_of(ref)) is not None:
+        if self.is_pending(ref):
             self._plan(ref, moment)
 
     def next_batch_s(self) -> float | None:
@@ -176,10 +177,8 @@ class Receipts:
         return gone
 
     def _count(self, ref: BundleRef, issuer: bytes) -> None:
-        count = self._unknown_of(issuer)
-        if count >= RECEIPTS_UNKNOWN_MAX:
-            raise Exceeded("too many receipts of bundles never held")
-        self._carry.put(UNKNOWN, issuer, (count + 1).to_bytes(_COUNT_BYTES, "big"))
+        count = self._unknown_of(issuer) + 1
+        self._carry.put(UNKNOWN, issuer, count.to_bytes(_COUNT_BYTES, "big"))
         self._carry.put(UNKNOWN_BY, key_of(ref), issuer)
 
     def _unknown_of(self, issuer: bytes) -> int:

@@ -3,7 +3,8 @@
 Order of eviction: expired; acked; stamped; aged; then class 3, 2, 1, in each the
 lowest day and the most copied first.  A newcomer displaces only what goes before
 it, and either finds all the room it needs or displaces nothing.  Stamped bundles
-have at most STAMP_SHARE_MAX of the quota; notices are never displaced.
+have at most STAMP_SHARE_MAX of the quota.  Notices are never displaced, so those that
+bear nothing new for all have at most NOTICE_SHARE_MAX.
 See docs/protocol/custody.md, "Room".
 """
 
@@ -12,13 +13,16 @@ from typing import Final
 
 from meshnews.bundle.format import Bundle, Offer
 from meshnews.ids import AuthKind, BundleRef, Day, TrafficClass
-from meshnews.limits import CLASS_FREE_SHARE, STAMP_SHARE_MAX, WIRE_BYTES
+from meshnews.limits import CLASS_FREE_SHARE, NOTICE_SHARE_MAX, STAMP_SHARE_MAX, WIRE_BYTES
 from meshnews.store.age import Moment
 from meshnews.store.port import Carry, Entry, State
 from meshnews.store.terms import Terms
 
 RESERVE_BYTES: Final = 64 * 1024 * 1024
 """Left free on the disk for everything else that the machine does."""
+
+NOTICE_BYTES_MIN: Final = 1024 * 1024
+"""The share of notices in the smallest quota."""
 
 _LOOK_AT: Final = 64
 """Bodies looked at to place a stamped one in its own partition."""
@@ -62,6 +66,11 @@ class Room:
     def could_take(self, bundle: Bundle | Offer | Entry, auth: AuthKind, moment: Moment) -> bool:
         """Tell whether a bundle would find room, without making it."""
         return self._who_goes(bundle.ref, bundle.size, auth, moment) is not None
+
+    def has_room_for_notice(self, size: int) -> bool:
+        """Tell whether the share of those notices is free that bear nothing new for all."""
+        share = max(NOTICE_BYTES_MIN, int(self.allowed_bytes * NOTICE_SHARE_MAX))
+        return self._carry.usage().by_class[TrafficClass.NOTICE] + size <= share
 
     def make(self, bundle: Bundle | Offer, auth: AuthKind, moment: Moment) -> bool:
         """Displace what goes before a bundle so that it has room; tell whether it has."""

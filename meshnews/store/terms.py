@@ -85,6 +85,8 @@ class Acknowledged(enum.Enum):
     """A collector holds it back until its batch."""
     REFUSED = "refused"
     """Of a bundle never held, by an issuer not known here, or long expired."""
+    NO_ROOM = "no room"
+    """Of a bundle never held, by an issuer of whom there are too many such receipts."""
 
 
 @dataclass(frozen=True, slots=True)

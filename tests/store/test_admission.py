@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from meshnews.bundle.format import Offer
+from meshnews.bundle.format import Bundle, Offer
 from meshnews.bundle.postage import frank
 from meshnews.errors import Exceeded, Forged, Malformed, PeerError
 from meshnews.ids import AuthKind, Day, TrafficClass
@@ -358,15 +358,59 @@ def test_what_is_dropped_for_a_lower_one_was_bad_luck_and_comes_again(press: Pre
 # Notices
 
 
-def test_a_notice_that_is_news_is_taken_whatever_its_postage(press: Press) -> None:
-    unknown = press.make(NOTICE, size=66560, key=press.key(by=STRANGER))
-    expired = press.make(NOTICE, life=1)
-    for sample, moment in ((unknown, at()), (expired, at(floor_day=TODAY + 100))):
-        keeper = Keeper()
-        assert keeper.custody.judge(sample.bundle.offer, moment) is Judgement.WANTED
-        keeper.custody.is_news = sample.bundle.__eq__
-        assert keeper.take(sample, moment) is Judgement.WANTED
-        assert keeper.state(sample) is State.HELD
+class Reader:
+    """Learns from one notice, and says whether it was told that its postage holds."""
+
+    def __init__(self, news: Sample) -> None:
+        self.news = news
+        self.was_franked: list[bool] = []
+
+    def __call__(self, bundle: Bundle, *, is_franked: bool) -> bool:
+        """Take a notice for news."""
+        self.was_franked.append(is_franked)
+        return bundle == self.news.bundle
+
+
+def test_a_notice_that_is_news_is_taken_though_it_expired(press: Press, keeper: Keeper) -> None:
+    expired, moment = press.make(NOTICE, size=66560, life=1), at(floor_day=TODAY + 100)
+    assert keeper.custody.judge(expired.bundle.offer, moment) is Judgement.WANTED
+    keeper.custody.learn = Reader(expired)
+    assert keeper.take(expired, moment) is Judgement.WANTED
+    assert keeper.state(expired) is State.HELD
+
+
+def test_a_notice_may_bring_the_issuer_of_its_own_postage(press: Press, keeper: Keeper) -> None:
+    manifest = press.make(NOTICE, key=press.key(by=STRANGER))
+
+    def adopt(bundle: Bundle, *, is_franked: bool) -> bool:
+        assert not is_franked
+        keeper.known = lambda _: [(STRANGER.public, Day(TODAY + 400))]
+        return bundle == manifest.bundle
+
+    keeper.custody.learn = adopt
+    assert keeper.take(manifest) is Judgement.WANTED
+    assert keeper.state(manifest) is State.HELD
+
+
+def test_news_with_bad_postage_is_learnt_and_not_kept(press: Press, keeper: Keeper) -> None:
+    # Whoever were given such a notice by us would take us for its maker.
+    keeper.known = by_any_name
+    forged = press.make(NOTICE, key=press.key(by=STRANGER))
+    reader = keeper.custody.learn = Reader(forged)
+    assert keeper.take(forged) is Judgement.REFUSED
+    assert reader.was_franked == [False]
+    assert keeper.state(forged) is None
+
+
+def test_notices_that_bring_nothing_new_fill_no_more_than_their_share(press: Press) -> None:
+    keeper = Keeper(quota_bytes=20 * 1024 * 1024)
+    samples = [press.make(NOTICE, size=66560) for _ in range(40)]
+    taken = [keeper.take(sample) for sample in samples]
+    assert taken.count(Judgement.WANTED) * 66560 <= 2 * 1024 * 1024
+    assert taken[-1] is Judgement.REFUSED
+    assert keeper.state(samples[-1]) is None
+    keeper.custody.learn = Reader(samples[-1])
+    assert keeper.take(samples[-1]) is Judgement.WANTED
 
 
 def test_a_notice_that_is_no_news_needs_postage(press: Press, keeper: Keeper) -> None:

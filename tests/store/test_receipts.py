@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from meshnews.bundle.receipt import Receipt, ShortReceipt
-from meshnews.errors import Exceeded, Forged, PeerError
+from meshnews.errors import Exceeded, Forged, Malformed, PeerError
 from meshnews.ids import TrafficClass
 from meshnews.store import receipts as receipts_module
 from meshnews.store.custody import Acknowledged, Judgement
@@ -187,8 +187,7 @@ def test_stamps_have_an_end(press: Press, keeper: Keeper, monkeypatch: pytest.Mo
     monkeypatch.setattr("meshnews.store.admission.STAMPS_KNOWN_MAX", 2)
     ack(keeper, press.stamped(0))
     keeper.take(press.stamped(1))
-    with pytest.raises(Exceeded):
-        ack(keeper, press.stamped(2))
+    assert ack(keeper, press.stamped(2)) is Acknowledged.NO_ROOM
     assert keeper.take(press.stamped(3)) is Judgement.NO_ROOM
     assert keeper.carry.count_elements() == 2
 
@@ -201,8 +200,7 @@ def test_receipts_of_bundles_never_held_are_bounded_by_issuer(
     for sample in samples[:3]:
         assert ack(keeper, sample) is Acknowledged.NEW
     assert ack(keeper, samples[0]) is Acknowledged.KNOWN
-    with pytest.raises(Exceeded):
-        ack(keeper, samples[3])
+    assert ack(keeper, samples[3]) is Acknowledged.NO_ROOM
     # One that is held costs nobody a place.
     keeper.take(samples[3])
     assert ack(keeper, samples[3]) is Acknowledged.NEW
@@ -348,8 +346,51 @@ def test_receipts_that_wait_are_bounded_and_go_with_time(
     keeper = Keeper(collector=True)
     for _ in range(2):
         assert ack(keeper, press.make()) is Acknowledged.PENDING
-    with pytest.raises(Exceeded):
-        ack(keeper, press.make())
+    assert ack(keeper, press.make()) is Acknowledged.NO_ROOM
     keeper.custody.sweep(at(1000.0 + 49 * DAY_S, TODAY + 49))
     assert keeper.carry.count(receipts_module.PENDING) == 0
     assert keeper.carry.count(receipts_module.UNKNOWN) == 0
+
+
+# What a receipt is passed on with
+
+
+def with_other_postage(sample: Sample) -> Receipt:
+    receipt = sample.receipt
+    return Receipt(receipt.purge, receipt.h_ct, receipt.meta, b"\xff" * len(receipt.auth))
+
+
+def test_a_receipt_is_passed_on_with_the_postage_of_the_bundle_that_is_held(
+    press: Press, keeper: Keeper
+) -> None:
+    # Its identifier does not commit to it: whoever brought other postage would
+    # have us blamed wherever the bundle is new.
+    sample = press.make()
+    keeper.take(sample)
+    assert keeper.custody.acknowledge(with_other_postage(sample), at()) is Acknowledged.NEW
+    assert keeper.custody.receipt_for(sample.ref) == sample.receipt
+
+
+def test_bad_postage_on_a_receipt_of_a_bundle_that_is_lacking_is_blamed(press: Press) -> None:
+    keeper = Keeper(quota_bytes=2048)
+    held, lacking = press.make(day=TODAY), press.make(day=TODAY - 2)
+    keeper.take(held)
+    keeper.take(lacking)
+    assert keeper.state(lacking) is State.LACKING
+    with pytest.raises(Malformed):
+        keeper.custody.acknowledge(with_other_postage(lacking), at())
+    assert keeper.state(lacking) is State.LACKING
+    assert ack(keeper, lacking) is Acknowledged.NEW
+    assert keeper.custody.receipt_for(lacking.ref) == lacking.receipt
+
+
+def test_a_receipt_whose_issuer_is_not_known_any_more_is_passed_on_to_who_knows_the_bundle(
+    press: Press,
+) -> None:
+    keeper = Keeper(quota_bytes=2048)
+    held, lacking = press.make(day=TODAY), press.make(day=TODAY - 2)
+    keeper.take(held)
+    keeper.take(lacking)
+    keeper.known = lambda _: []
+    assert ack(keeper, lacking) is Acknowledged.NEW
+    assert keeper.custody.receipt_for(lacking.ref) == lacking.receipt.short
