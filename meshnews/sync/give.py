@@ -79,6 +79,11 @@ class Giver:
             begun_bytes += self._current.size
         return self._orders.waiting_bytes + begun_bytes
 
+    @property
+    def waiting(self) -> int:
+        """How many requests take room, those included that were cancelled since."""
+        return len(self._orders)
+
     def name(self, name: Name) -> None:
         """Remember a bundle that is being named to the peer."""
         if len(self._named) >= GIVEN_MAX:
@@ -117,10 +122,19 @@ class Giver:
     def _queue(self, order: _Order) -> None:
         if order.short in self._queued:
             raise OutOfTurn("Want of what was asked for already")
-        if len(self._queued) >= WANTS_QUEUED_MAX:
+        if len(self._orders) >= WANTS_QUEUED_MAX:
+            self._drop_cancelled()
+        if len(self._orders) >= WANTS_QUEUED_MAX:
             raise Exceeded("more requests than may wait")
         self._queued[order.short] = order
         self._orders.put(order.ref, order.size, order)
+
+    def _drop_cancelled(self) -> None:
+        """Make room: what was cancelled waits in the schedule until its turn comes."""
+        waiting = [order for order in self._orders if not order.cancelled]
+        self._orders = UrgentFirst()
+        for order in waiting:
+            self._orders.put(order.ref, order.size, order)
 
     def next(self, moment: Moment) -> bytes | None:
         """Return the next OFFER or DATA, encoded, or None.
@@ -188,7 +202,7 @@ class Giver:
         return missing
 
     def stored(self, groups: Iterable[Group]) -> list[tuple[BundleRef, bool]]:
-        """Count the copies that the peer keeps; return them, and which we hold as acked.
+        """Take note of what the peer keeps; return it, and which of it we hold as acked.
 
         Raises:
             PeerError: it says so of what was not given to it.
@@ -200,7 +214,6 @@ class Giver:
                 if sent is None:
                     raise OutOfTurn("Stored of what was not given")
                 self._named.pop(short, None)
-                self._custody.stored_by_peer(sent[0])
                 kept.append(sent)
         return kept
 

@@ -131,7 +131,13 @@ class Outbox:
         self._stored.append(reference)
 
     def stored_receipt(self, reference: Reference) -> None:
-        """Queue that a receipt handed over was kept."""
+        """Queue that a receipt handed over was kept.
+
+        Raises:
+            PeerError: the peer hands over and does not read.
+        """
+        if len(self._stored_receipts) >= REPLIES_QUEUED_MAX:
+            raise Exceeded("more answers than it reads")
         self._stored_receipts.append(reference)
 
     def cancelled(self, reference: Reference) -> None:

@@ -131,6 +131,10 @@ class InFlight:
             waiting.append((fetcher, name))
         return False
 
+    def is_contested(self, identifier: BundleId) -> bool:
+        """Tell whether another link waits for what one has claimed."""
+        return identifier in self._waiting
+
     def finish(self, identifier: BundleId) -> None:
         """Forget a bundle: it came, or it is wanted no longer, whoever has it."""
         self._holders.pop(identifier, None)

@@ -19,6 +19,8 @@ from meshnews.ids import BundleRef, Day, TrafficClass
 from meshnews.limits import (
     ASKED_MAX,
     BLOCK_BYTES_MIN,
+    CONTESTED_BYTES_PER_S,
+    CONTESTED_S,
     GROUPS_PER_MESSAGE_MAX,
     NAMES_PER_MESSAGE_MAX,
     REQUEST_S_MAX,
@@ -100,6 +102,7 @@ class Taker:
         self._offers_open = 0
         self._offers_max = max(4, 2 * window_bytes // WIRE_BYTES[-1])
         self._progress_s = 0.0
+        self._looked_s = 0.0
         self._resting = False
         self._weighing = False
 
@@ -148,7 +151,11 @@ class Taker:
         if not self._requests:
             return None
         first = next(iter(self._requests.values()))
-        return min(self._progress_s + STALL_S, first.asked_at_s + REQUEST_S_MAX)
+        return min(
+            self._progress_s + STALL_S,
+            self._looked_s + CONTESTED_S,
+            first.asked_at_s + REQUEST_S_MAX,
+        )
 
     # Wishing and asking
 
@@ -161,7 +168,7 @@ class Taker:
     def next_want(self, moment: Moment) -> Want | None:
         """Return a request for what fits the window now, or None."""
         if not self._requests:
-            self._progress_s = moment.lived_s
+            self._progress_s = self._looked_s = moment.lived_s
         groups: dict[tuple[TrafficClass, Day, How, bool], list[bytes]] = {}
         asked = 0
         while asked < NAMES_PER_MESSAGE_MAX and len(groups) < GROUPS_PER_MESSAGE_MAX:
@@ -333,8 +340,9 @@ class Taker:
         late = [
             (short, request)
             for short, request in self._requests.items()
-            if stalled or now_s >= request.asked_at_s + REQUEST_S_MAX
+            if stalled or self._is_late(request, now_s)
         ]
+        self._looked_s = now_s
         self._resting = self._resting or stalled
         groups: dict[tuple[TrafficClass, Day], list[bytes]] = {}
         for short, request in late:
@@ -351,6 +359,18 @@ class Taker:
         for request in given_up:
             self._inflight.release(request.wish.name.ref.id, self._fetcher)
         return [Group(*bucket, tuple(shorts)) for bucket, shorts in groups.items()]
+
+    def _is_late(self, request: _Request, now_s: float) -> bool:
+        waited_s = now_s - request.asked_at_s
+        if waited_s >= REQUEST_S_MAX:
+            return True
+        # Whoever claims to have something and lets it trickle must not keep
+        # it from being asked of somebody else.
+        return (
+            waited_s >= CONTESTED_S
+            and request.received < waited_s * CONTESTED_BYTES_PER_S
+            and self._inflight.is_contested(request.wish.name.ref.id)
+        )
 
     def end(self) -> None:
         """Give up everything: the link has ended."""

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from meshnews.bundle.receipt import Receipt, decode_receipt, decode_short_receipt
-from meshnews.errors import Exceeded, Malformed, OutOfTurn
+from meshnews.errors import Malformed, OutOfTurn
 from meshnews.ids import BundleId, BundleRef, TrafficClass
 from meshnews.limits import FRAME_BYTES_MAX, LACKING_ASKED_MAX, LISTS_OPEN_MAX
 from meshnews.store.age import Moment
 from meshnews.store.custody import Acknowledged, Custody, Judgement
-from meshnews.sync.budget import VAIN_BYTES, Budget
+from meshnews.sync.budget import Budget
 from meshnews.sync.compare import Comparison, Findings, Sides
 from meshnews.sync.event import Arrived, Carried, HandedOver, InSync, Receipted, SyncEvent
 from meshnews.sync.give import Giver
@@ -151,6 +151,9 @@ class Talk:
         acked: list[BundleRef] = []
         for ref, is_acked in self.giver.stored(message.bundles):
             events.append(Carried(ref))
+            if ref.id not in self._known_there:
+                # One more machine has it.  Asked for again, it is the same machine.
+                self._custody.stored_by_peer(ref)
             self._note_known(ref.id, acked=False)
             self._comparison.credit_bundle()
             if is_acked:
@@ -175,13 +178,7 @@ class Talk:
         events: list[SyncEvent] = []
         for raw in message.full:
             receipt = decode_receipt(raw)
-            try:
-                outcome = self._custody.acknowledge(receipt, moment)
-            except Exceeded:
-                # We keep only so many receipts of bundles we never had: no fault
-                # of an honest peer, but not for nothing either.
-                self._budget.charge(VAIN_BYTES)
-                continue
+            outcome = self._custody.acknowledge(receipt, moment)
             self._after_receipt(receipt.ref, outcome, message, events)
         for traffic, day, raw in message.short:
             if traffic is TrafficClass.NOTICE:
@@ -198,7 +195,7 @@ class Talk:
         self._note_known(ref.id, acked=True)
         if outcome is Acknowledged.NEW:
             events.append(Receipted(ref))
-        if message.confirm and outcome is not Acknowledged.REFUSED:
+        if message.confirm and outcome not in {Acknowledged.REFUSED, Acknowledged.NO_ROOM}:
             self.outbox.stored_receipt((ref.traffic, ref.day, self._salt.position(ref.id)))
 
     # The comparison

@@ -10,11 +10,13 @@ from meshnews.limits import (
     BLOCK_BYTES_MIN,
     LISTS_OPEN_MAX,
     RECONCILE_BYTES_BASE,
+    REPLIES_QUEUED_MAX,
     WANTS_QUEUED_MAX,
 )
 from meshnews.store.port import State
-from meshnews.sync.layout import decode_message, encode_message
-from meshnews.sync.machine import Arrived, SyncMachine, SyncState
+from meshnews.sync.give import Giver
+from meshnews.sync.layout import encode_message
+from meshnews.sync.machine import Arrived, SyncState
 from meshnews.sync.messages import (
     Acked,
     Cancel,
@@ -22,10 +24,8 @@ from meshnews.sync.messages import (
     Done,
     Group,
     Have,
-    Hello,
     How,
     List,
-    Message,
     Name,
     NotHeld,
     OfferMessage,
@@ -36,51 +36,10 @@ from meshnews.sync.messages import (
 )
 from meshnews.sync.salt import Salt
 from tests.sync.sample import HELLO, MESSAGES
-from tests.sync.world import MOMENT, TODAY, Contact, Node, Press, Sample
+from tests.sync.stranger import SESSION, Stranger
+from tests.sync.world import MOMENT, TODAY, Contact, Node, Press
 
 ROUTINE = TrafficClass.ROUTINE
-SESSION = b"s" * 64
-
-
-class Stranger:
-    """A peer that a test speaks for, message by message."""
-
-    def __init__(self, node: Node, *, dialler: bool = False) -> None:
-        """Greet `node`, which is the answerer unless `dialler`."""
-        self.node = node
-        self.machine: SyncMachine = node.machine(dialler=dialler, session=SESSION)
-        self.machine.start(MOMENT)
-        hello = self.heard()[0]
-        assert isinstance(hello, Hello)
-        self.say(HELLO)
-        nonces = (hello.nonce, HELLO.nonce) if dialler else (HELLO.nonce, hello.nonce)
-        self.salt = Salt(session=SESSION, dialler_nonce=nonces[0], acceptor_nonce=nonces[1])
-
-    def say(self, message: Message) -> list[object]:
-        return list(self.machine.receive(encode_message(message), MOMENT))
-
-    def heard(self) -> list[Message]:
-        return [decode_message(body) for body in self.machine.pull(1 << 30, MOMENT)]
-
-    def name(self, sample: Sample, *, size: int | None = None) -> list[Message]:
-        """Name a bundle and return what the node says to it."""
-        self.say(Have((Name(sample.ref, size or sample.bundle.size, acked=False),)))
-        return self.heard()
-
-    def data(self, sample: Sample, *, offset: int = 0, block: bytes | None = None) -> Data:
-        ref = sample.ref
-        body = sample.bundle.wire if block is None else block
-        return Data(ref.traffic, ref.day, self.salt.position(ref.id), 900, offset, body)
-
-    def group(self, *samples: Sample) -> tuple[Group, ...]:
-        shorts = tuple([self.salt.position(sample.ref.id) for sample in samples])
-        return (Group(samples[0].ref.traffic, samples[0].ref.day, shorts),)
-
-    def refused(self, message: Message, why: type[PeerError]) -> None:
-        with pytest.raises(why):
-            self.say(message)
-        assert self.machine.state is SyncState.ENDED
-        assert not len(self.node.inflight)
 
 
 SAMPLES = [Press(1).make() for _ in range(2)] + [Press(2).make(size=66560)]
@@ -246,6 +205,40 @@ def test_more_requests_than_may_wait_are_refused() -> None:
         for turn in range(WANTS_QUEUED_MAX // 1024 + 1):
             shorts = tuple([(turn * 1024 + n).to_bytes(8, "big") for n in range(1024)])
             peer.say(Want((WantGroup(ROUTINE, TODAY, shorts, How.DATA),)))
+
+
+def test_requests_that_are_cancelled_do_not_pile_up() -> None:
+    salt = Salt(session=SESSION, dialler_nonce=bytes(16), acceptor_nonce=bytes(16))
+    giver = Giver(Node("node").custody, salt=salt, block_bytes=1024)
+    for turn in range(3 * WANTS_QUEUED_MAX // 1024):
+        ids = tuple([BundleId((turn * 1024 + n).to_bytes(32, "big")) for n in range(1024)])
+        giver.want(Want((WantGroup(ROUTINE, TODAY, ids, How.DATA),)))
+        giver.cancel([Group(ROUTINE, TODAY, tuple(map(salt.position, ids)))])
+        assert giver.waiting <= WANTS_QUEUED_MAX
+
+
+def test_a_copy_that_is_asked_for_again_is_one_copy() -> None:
+    node = Node("node")
+    node.keep(ONE)
+    peer = Stranger(node)
+    for _ in range(3):
+        peer.say(Want((WantGroup(ROUTINE, TODAY, (ONE.ref.id,), How.DATA),)))
+        peer.heard()
+        peer.say(Stored(peer.group(ONE)))
+    entry = node.carry.entry(ONE.ref)
+    assert entry is not None
+    assert entry.copies == 1
+
+
+def test_a_peer_that_hands_receipts_over_and_does_not_read_is_cut() -> None:
+    node = Node("node")
+    node.keep(ONE)
+    peer = Stranger(node)
+    assert ONE.receipt is not None
+    short = (ONE.ref.traffic, ONE.ref.day, ONE.receipt.short.encode())
+    with pytest.raises(Exceeded):
+        for _ in range(REPLIES_QUEUED_MAX // 256 + 1):
+            peer.say(Acked(confirm=True, full=(), short=(short,) * 256))
 
 
 def test_a_request_beyond_the_end_is_not_held() -> None:

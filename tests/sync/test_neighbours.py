@@ -7,14 +7,15 @@ import pytest
 
 from meshnews.errors import OutOfTurn
 from meshnews.ids import TrafficClass
-from meshnews.limits import REQUEST_S_MAX, STALL_S
+from meshnews.limits import BLOCK_BYTES_MIN, CONTESTED_S, REQUEST_S_MAX, STALL_S
 from meshnews.store.custody import Custody, Terms
 from meshnews.store.port import State
-from meshnews.sync.layout import decode_message
+from meshnews.sync.layout import decode_message, encode_message
 from meshnews.sync.machine import Arrived, Carried, HandedOver, InSync, Receipted, SyncState
-from meshnews.sync.messages import Acked, Cancel, Data, Have, Name, Want
+from meshnews.sync.messages import Acked, Cancel, Data, Have, Name, OfferMessage, Want
 from meshnews.sync.schedule import InFlight, UrgentFirst
 from meshnews.sync.take import Wish
+from tests.sync.stranger import Stranger
 from tests.sync.world import (
     MOMENT,
     SMALL,
@@ -112,7 +113,8 @@ def stalled() -> tuple[Contact, Sample]:
 def test_a_request_that_stalls_is_given_up_in_time() -> None:
     contact, _ = stalled()
     machine = contact.machines[0]
-    assert machine.deadline_s == MOMENT.lived_s + STALL_S
+    assert machine.deadline_s is not None
+    assert machine.deadline_s <= MOMENT.lived_s + STALL_S
     assert len(contact.left.inflight) == 1
     later(contact, STALL_S - 1)
     machine.tick(contact.moment)
@@ -148,6 +150,34 @@ def test_what_a_peer_stalls_is_asked_from_another() -> None:
     assert second.machines[0].queued
     second.run()
     assert contact.left.state(sample) is State.HELD
+
+
+def test_what_a_peer_lets_trickle_is_asked_from_another_that_has_it() -> None:
+    taker, good, sample = Node("taker"), Node("good"), Press(3).make(size=66560)
+    good.keep(sample)
+    slow = Stranger(taker)
+    slow.name(sample)
+    slow.say(OfferMessage(0, sample.bundle.offer.encode()))
+    slow.heard()
+    honest = Contact(taker, good, session=b"t" * 64)
+    honest.run()
+    seconds = 0.0
+    while not honest.machines[0].queued:
+        at = int(seconds) // 5 * BLOCK_BYTES_MIN
+        block = sample.bundle.wire[at : at + BLOCK_BYTES_MIN]
+        slow.machine.receive(encode_message(slow.data(sample, offset=at, block=block)), MOMENT)
+        seconds += 5.0
+        slow.machine.tick(replace(MOMENT, lived_s=MOMENT.lived_s + seconds))
+    assert seconds == CONTESTED_S
+    honest.run()
+    assert taker.state(sample) is State.HELD
+
+
+def test_a_slow_peer_is_left_alone_while_nobody_else_has_what_it_brings() -> None:
+    contact, _ = stalled()
+    later(contact, CONTESTED_S + 1)
+    contact.machines[0].tick(contact.moment)
+    assert len(contact.left.inflight) == 1
 
 
 def test_a_request_grows_too_old_although_others_move() -> None:
