@@ -41,6 +41,7 @@ class Conversation:
         greeting: the caller's first bytes, until they are sent.
         frame_since_s: since when a message has been coming in and is not whole.
         speaker: what is spoken, once the session stands.
+        instance, own_instance: what the neighbour, and we, are called on this stream.
         sent, received: bytes so far, records and handshake included.
     """
 
@@ -52,6 +53,7 @@ class Conversation:
     target: Target | None = None
     speaker: Speaker | None = None
     instance: bytes = b""
+    own_instance: bytes = b""
     talking_since_s: float = 0.0
     frame_since_s: float | None = None
     greeting: bytes = b""

@@ -32,12 +32,12 @@ from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler, Target
 from meshnews.node.event import Accepted, Carrier, Close, Dialled, Effect, Received, Topic
 from meshnews.node.home import Home
-from meshnews.node.identity import Identity
+from meshnews.node.identity import Identity, Role
 from meshnews.node.presence import Presence
 from meshnews.node.replay import ReplayShelf
 from meshnews.sync.event import Arrived, Greeted, SyncEvent
 from meshnews.sync.machine import Pace, SyncMachine
-from meshnews.sync.messages import Reason
+from meshnews.sync.messages import INSTANCE_BYTES, Reason
 from meshnews.sync.schedule import InFlight
 
 WINDOW_BYTES_LAN: Final = 2 * 1024 * 1024
@@ -64,8 +64,7 @@ class Switchboard:
         self._presence = presence
         self._replay = ReplayShelf(home.carry)
         self._inflight = InFlight()
-        self.instance = home.entropy.draw(16)
-        """What this start of the node calls itself, to join several streams of one pair."""
+        self._instance = home.entropy.draw(INSTANCE_BYTES)
         self._moved = 0
         self._talks: dict[LinkId, Conversation] = {}
         self.effects: list[Effect] = []
@@ -178,8 +177,23 @@ class Switchboard:
         self._make_room_for(talk)
         self._home.tell(Topic.NEIGHBOURS)
 
+    def _name_for(self, talk: Conversation) -> bytes:
+        """Return what this node calls itself on a stream, to join several of one pair.
+
+        A relay may be in wrong hands, and others too: by a name that stays they would
+        know a nameless caller again.  A person's node has a new one for each relay that
+        it calls (and calls each but once), and for others as soon as nobody has the last.
+        """
+        is_relay = self._home.identity.role is Role.RELAY
+        if not is_relay and talk.target is not None and talk.session.peer.mode is Mode.RELAY:
+            return self._home.entropy.draw(INSTANCE_BYTES)
+        if not is_relay and all(other.own_instance != self._instance for other in self):
+            self._instance = self._home.entropy.draw(INSTANCE_BYTES)
+        return self._instance
+
     def _sync(self, talk: Conversation) -> SyncMachine:
         home = self._home
+        talk.own_instance = self._name_for(talk)
         slow = talk.carrier is Carrier.BLUETOOTH
         pace = Pace(
             block_bytes=BLOCK_BYTES_BLUETOOTH if slow else BLOCK_BYTES_LAN,
@@ -190,7 +204,7 @@ class Switchboard:
             self._inflight,
             dialler=talk.target is not None,
             session=talk.session.session_id,
-            instance=self.instance,
+            instance=talk.own_instance,
             entropy=home.entropy,
             pace=pace,
             desk=home.identity.is_desk or home.identity.is_collector,
@@ -218,7 +232,8 @@ class Switchboard:
 
     def _collapse(self, talk: Conversation) -> None:
         """Of two streams between one pair of nodes, keep the one dialled by the smaller."""
-        if talk.instance == self.instance:
+        if any(other.own_instance == talk.instance for other in self):
+            # We have called ourselves.
             self._hang_up(talk)
             return
         for other in self.talking():
@@ -228,7 +243,7 @@ class Switchboard:
                 loser = talk
             else:
                 ours, theirs = (talk, other) if talk.target is not None else (other, talk)
-                loser = theirs if self.instance < talk.instance else ours
+                loser = theirs if talk.own_instance < talk.instance else ours
             kept = other if loser is talk else talk
             self._dialler.shares(loser.link, kept.link)
             self._hang_up(loser)

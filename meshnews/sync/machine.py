@@ -105,9 +105,9 @@ class SyncMachine:
     """One sync conversation.
 
     Attributes are for logs and tests.  `session` is the handshake hash of the
-    link, the same on both sides; `instance` is random for each start of a node;
-    `desk` is true at each of a desk's machines, its collectors too: they take bundles
-    that were received already, and compare further back.
+    link, the same on both sides; `instance` is random, and one for all streams that the
+    peer is to see as of one node; `desk` is true at each of a desk's machines, its
+    collectors too: they take bundles that were received already, and compare further back.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ class SyncMachine:
     def _greeting(self, moment: Moment) -> Hello:
         back = COLLECTED_DAYS if self._desk else ALIVE_DAYS
         floor = max(0, moment.floor_day - back) & ~1
-        free_kib = min(self._custody.free_bytes() // 1024, FREE_KIB_MAX)
+        free_kib = _roundly(min(self._custody.free_bytes() // 1024, FREE_KIB_MAX))
         flags = Flag.SERVES | Flag.WANTS | (Flag.WANTS_ACKED if self._desk else Flag(0))
         classes: list[ClassTerms] = []
         for traffic in CLASSES:
@@ -391,3 +391,8 @@ class SyncMachine:
         """Wish for a bundle that another link gave up; the peer of this one has it too."""
         if self._talk is not None:
             self._talk.taker.wish(Wish(name))
+
+
+def _roundly(number: int) -> int:
+    """Return the power of two below: an exact number would tell one node from others."""
+    return 1 << number.bit_length() - 1 if number else 0

@@ -8,6 +8,7 @@ import pytest
 from meshnews.bundle.statement import Priority
 from meshnews.ids import TrafficClass
 from meshnews.link.beacon import BEACON_BYTES
+from meshnews.node.conversation import Conversation
 from meshnews.node.identity import Role
 from meshnews.node.settings import Visibility
 from meshnews.store.port import State
@@ -37,14 +38,9 @@ def links(world: World, machine: Machine) -> int:
     return world.ask(machine, lambda node: len(node.neighbours()))
 
 
-def neighbours(machine: Machine) -> set[bytes]:
+def talks(machine: Machine) -> list[Conversation]:
     assert machine.node is not None
-    return {talk.instance for talk in machine.node.switchboard.talking()}
-
-
-def instance(machine: Machine) -> bytes:
-    assert machine.node is not None
-    return machine.node.switchboard.instance
+    return machine.node.switchboard.talking()
 
 
 def dials(world: World) -> int:
@@ -144,6 +140,33 @@ def test_a_link_outlives_the_epoch_in_which_it_was_made(world: World) -> None:
     assert before.link == after.link
 
 
+def test_two_relays_that_compare_what_a_nameless_caller_said_learn_nothing(world: World) -> None:
+    newsroom, editor = desk(world)
+    relays = [enrolled(newsroom, editor, f"relay-{n}", Role.RELAY) for n in range(2)]
+    caller = enrolled(newsroom, editor, "reporter-1", Role.REPORTER)
+    for relay in relays:
+        world.meet(relay.name, caller.name)
+    world.run(60.0)
+    said = [talk.instance for relay in relays for talk in talks(relay) if talk.target is None]
+    assert len(talks(caller)) == 2
+    assert len(set(said)) == len(said)
+
+
+def test_a_member_is_called_otherwise_when_nobody_is_left_who_heard(world: World) -> None:
+    newsroom, editor = desk(world)
+    left = enrolled(newsroom, editor, "reporter-1", Role.REPORTER, Visibility.VEILED)
+    enrolled(newsroom, editor, "reporter-2", Role.REPORTER, Visibility.VEILED)
+    heard = []
+    for _ in range(2):
+        world.meet("reporter-1", "reporter-2")
+        world.run(60.0)
+        (talk,) = talks(left)
+        heard.append(talk.own_instance)
+        world.part("reporter-1", "reporter-2")
+        world.run(60.0)
+    assert heard[0] != heard[1]
+
+
 def test_a_crowd_of_machines_becomes_one_mesh_that_carries_a_flash_to_all(world: World) -> None:
     newsroom, editor = desk(world)
     crowd = [enrolled(newsroom, editor, f"relay-{n}", Role.RELAY) for n in range(2)]
@@ -172,11 +195,11 @@ def test_a_crowd_of_machines_becomes_one_mesh_that_carries_a_flash_to_all(world:
 
 def reached(crowd: list[Machine], start: Machine) -> int:
     """Return how many machines can be reached from `start` over links."""
-    by_instance = {instance(machine): machine for machine in crowd}
+    whose = {talk.own_instance: machine for machine in crowd for talk in talks(machine)}
     seen, edge = {start.name}, deque([start])
     while edge:
-        for near in neighbours(edge.popleft()):
-            machine = by_instance[near]
+        for talk in talks(edge.popleft()):
+            machine = whose[talk.instance]
             if machine.name not in seen:
                 seen.add(machine.name)
                 edge.append(machine)
