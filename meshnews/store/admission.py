@@ -267,6 +267,7 @@ class Admission:
                 state=State.ACKED_WITH_BODY if acked else State.HELD,
                 acked_at_s=known.acked_at_s,
                 copies=known.copies,
+                arrival_day=known.arrival_day,
             )
         self._carry.add(replace(entry, had_body=True), bundle.wire)
         self._receipts.body_came(bundle.ref, moment)
@@ -298,6 +299,7 @@ def entry_of(
         postage_key=franked.postage_key,
         expiry_day=bundle.expiry_day,
         dies_at_s=dies_at(bundle.life, age_s, moment),
+        arrival_day=moment.today,
     )
 
 

@@ -69,8 +69,8 @@ def keys_of(entry: Entry, arrival: int) -> list[tuple[str, tuple[float, ...]]]:
     if state is State.ACKED_WITH_BODY:
         keys.append(("acked", (entry.acked_at_s, arrival)))
     if traffic is not TrafficClass.NOTICE and state is not State.WITHHELD:
-        place = (eviction_rank(entry), TrafficClass.BULK - traffic, day, -entry.copies, arrival)
-        keys.append(("going", place))
+        rank = eviction_rank(entry), TrafficClass.BULK - traffic
+        keys.append(("going", (*rank, entry.standing_day, -entry.copies, arrival)))
     return keys
 
 

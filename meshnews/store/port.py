@@ -14,9 +14,10 @@ has none, and a locked daemon has none open).
 import enum
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, TrafficClass
+from meshnews.limits import DAY_MAX
 
 Outcome = TypeVar("Outcome")
 
@@ -41,6 +42,9 @@ COMPARED: frozenset[State] = frozenset(
 WITH_BODY: frozenset[State] = frozenset(
     {State.HELD, State.ACKED_WITH_BODY, State.WITHHELD, State.AGED}
 )
+
+
+_NO_DAY: Final = Day(DAY_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,16 @@ class Entry:
     """Never evicted: own unacked work, opened archives, a desk's newest notices."""
     had_body: bool = False
     """The body is here, or once was: tells what a desk has yet to fetch."""
+    arrival_day: Day = _NO_DAY
+    """The day on which it came, as far as this node could tell."""
+
+    @property
+    def standing_day(self) -> Day:
+        """The day by which it stands in the order of eviction.
+
+        Whoever dates a bundle ahead gains nothing over those that came the same day.
+        """
+        return min(self.ref.day, self.arrival_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +253,7 @@ class Carry(Shelves, Protocol):
         """Return bodies in the order of eviction, none pinned or WITHHELD or of class 0.
 
         ACKED_WITH_BODY; stamped; AGED; the others; in each of these four class 3,
-        2, 1, then the lowest day and in it the most copied first.
+        2, 1, then the lowest `standing_day` and in it the most copied first.
         """
         ...
 

@@ -1,10 +1,10 @@
 """Room for bodies: the quota, its partitions, and who goes first.
 
 Order of eviction: expired; acked; stamped; aged; then class 3, 2, 1, in each the
-lowest day and the most copied first.  A newcomer displaces only what goes before
-it, and either finds all the room it needs or displaces nothing.  Stamped bundles
-have at most STAMP_SHARE_MAX of the quota.  Notices are never displaced, so those that
-bear nothing new for all have at most NOTICE_SHARE_MAX.
+lowest day (that of arrival, if it was dated ahead) and the most copied first.  A
+newcomer displaces only what goes before it, and either finds all the room it needs or
+displaces nothing.  Stamped bundles have at most STAMP_SHARE_MAX of the quota.  Notices
+are never displaced, so those that bear nothing new for all have at most NOTICE_SHARE_MAX.
 See docs/protocol/custody.md, "Room".
 """
 
@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from meshnews.bundle.format import Bundle, Offer
-from meshnews.ids import AuthKind, BundleRef, Day, TrafficClass
+from meshnews.ids import AuthKind, Day, TrafficClass
 from meshnews.limits import CLASS_FREE_SHARE, NOTICE_SHARE_MAX, STAMP_SHARE_MAX, WIRE_BYTES
 from meshnews.store.age import Moment
 from meshnews.store.port import Carry, Entry, State
@@ -23,6 +23,9 @@ RESERVE_BYTES: Final = 64 * 1024 * 1024
 
 NOTICE_BYTES_MIN: Final = 1024 * 1024
 """The share of notices in the smallest quota."""
+
+Place = tuple[TrafficClass, Day]
+"""Class, and the day by which a bundle stands in the order of eviction."""
 
 _LOOK_AT: Final = 64
 """Bodies looked at to place a stamped one in its own partition."""
@@ -65,7 +68,7 @@ class Room:
 
     def could_take(self, bundle: Bundle | Offer | Entry, auth: AuthKind, moment: Moment) -> bool:
         """Tell whether a bundle would find room, without making it."""
-        return self._who_goes(bundle.ref, bundle.size, auth, moment) is not None
+        return self._who_goes(_place(bundle, moment), bundle.size, auth, moment) is not None
 
     def has_room_for_notice(self, size: int) -> bool:
         """Tell whether the share of those notices is free that bear nothing new for all."""
@@ -74,7 +77,7 @@ class Room:
 
     def make(self, bundle: Bundle | Offer, auth: AuthKind, moment: Moment) -> bool:
         """Displace what goes before a bundle so that it has room; tell whether it has."""
-        leaving = self._who_goes(bundle.ref, bundle.size, auth, moment)
+        leaving = self._who_goes(_place(bundle, moment), bundle.size, auth, moment)
         if leaving is None:
             return False
         for entry in leaving:
@@ -116,7 +119,7 @@ class Room:
                 self._carry.change(replace(entry, state=State.LACKING))
 
     def _who_goes(
-        self, ref: BundleRef, size: int, auth: AuthKind, moment: Moment
+        self, place: Place, size: int, auth: AuthKind, moment: Moment
     ) -> list[Entry] | None:
         """Return what has to go for a new bundle; None when it finds no room."""
         usage = self._carry.usage()
@@ -125,14 +128,14 @@ class Room:
         if auth is AuthKind.STAMP:
             over_share = usage.stamped + size - int(allowed * STAMP_SHARE_MAX)
             if over_share > 0:
-                return self._stamped_to_go(ref, max(over_share, needed))
+                return self._stamped_to_go(place, max(over_share, needed))
         if needed <= 0:
             return []
         leaving: list[Entry] = []
         # Were they all of the smallest size, so many would do.
         at_most = -(-needed // WIRE_BYTES[0])
         for entry in self._candidates(moment, at_most):
-            if not _goes_before(entry, ref, auth) and not self._is_over(entry, moment):
+            if not _goes_before(entry, place, auth) and not self._is_over(entry, moment):
                 return None
             leaving.append(entry)
             needed -= entry.size
@@ -140,11 +143,11 @@ class Room:
                 return leaving
         return None
 
-    def _stamped_to_go(self, ref: BundleRef, needed: int) -> list[Entry] | None:
+    def _stamped_to_go(self, place: Place, needed: int) -> list[Entry] | None:
         """Return the stamped bodies that have to go for a new one in their full partition."""
         leaving: list[Entry] = []
         for entry in self._carry.first_to_go(at_most=_LOOK_AT):
-            if entry.auth is AuthKind.STAMP and _goes_before(entry, ref, AuthKind.STAMP):
+            if entry.auth is AuthKind.STAMP and _goes_before(entry, place, AuthKind.STAMP):
                 leaving.append(entry)
                 needed -= entry.size
                 if needed <= 0:
@@ -167,12 +170,18 @@ class Room:
         return self._terms.is_over(entry.expiry_day, moment)
 
 
-def _goes_before(entry: Entry, ref: BundleRef, auth: AuthKind) -> bool:
-    """Tell whether `entry` is displaced for a new bundle `ref`."""
-    if ref.traffic is TrafficClass.NOTICE or entry.state is State.ACKED_WITH_BODY:
+def _place(bundle: Bundle | Offer | Entry, moment: Moment) -> Place:
+    day = bundle.standing_day if isinstance(bundle, Entry) else min(bundle.day, moment.today)
+    return bundle.ref.traffic, day
+
+
+def _goes_before(entry: Entry, place: Place, auth: AuthKind) -> bool:
+    """Tell whether `entry` is displaced for a new bundle that would stand at `place`."""
+    traffic, day = place
+    if traffic is TrafficClass.NOTICE or entry.state is State.ACKED_WITH_BODY:
         return True
     if (entry.auth is AuthKind.STAMP) is not (auth is AuthKind.STAMP):
         return entry.auth is AuthKind.STAMP
     if entry.state is State.AGED:
         return True
-    return (entry.ref.traffic, -entry.ref.day) > (ref.traffic, -ref.day)
+    return (entry.ref.traffic, -entry.standing_day) > (traffic, -day)

@@ -1,6 +1,7 @@
 """What every store does, in memory and on disk."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -462,6 +463,16 @@ def test_bodies_go_in_the_order_of_eviction(stores: Stores) -> None:
     order = [9, 8, 7, 13, 6, 5, 4, 14, 3, 2, 1]
     assert numbers(stores.carry.first_to_go(at_most=20), range(20)) == order
     assert numbers(stores.carry.first_to_go(at_most=3), range(20)) == order[:3]
+
+
+def test_a_body_dated_ahead_goes_with_those_that_came_the_same_day(stores: Stores) -> None:
+    ahead = replace(entry_of(0, day=2400), arrival_day=Day(2098))
+    behind = replace(entry_of(1, day=2090), arrival_day=Day(2098))
+    add(stores, ahead, behind, entry_of(2, day=2096), entry_of(3, day=2100))
+    assert numbers(stores.carry.first_to_go(at_most=9), range(4)) == [1, 2, 0, 3]
+    change(stores, replace(ahead, copies=1))
+    assert numbers(stores.carry.first_to_go(at_most=9), range(4)) == [1, 2, 0, 3]
+    assert stores.carry.entry(ahead.ref) == replace(ahead, copies=1)
 
 
 def test_what_is_lacking_comes_newest_first(stores: Stores) -> None:

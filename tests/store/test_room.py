@@ -196,7 +196,8 @@ def test_stamped_bundles_have_at_most_a_tenth(press: Press) -> None:
     assert not room.make(press.make().bundle, AuthKind.STAMP, at())
     assert room.make(press.make().bundle, AuthKind.POSTAGE, at())
     newer = press.make(day=TODAY + 2)
-    assert room.make(newer.bundle, AuthKind.STAMP, at())
+    assert not room.make(newer.bundle, AuthKind.STAMP, at())
+    assert room.make(newer.bundle, AuthKind.STAMP, at(floor_day=TODAY + 2))
     assert [carry.state(entry_of(number).ref) for number in range(2)] == [
         State.LACKING,
         State.HELD,
@@ -244,3 +245,13 @@ def test_a_disk_that_fills_up_makes_the_store_smaller(press: Press) -> None:
     assert keeper.take(press.make(BULK)) is Judgement.NO_ROOM
     keeper.custody.free_space(1 << 40)
     assert keeper.custody.free_bytes() == full(97)
+
+
+def test_a_bundle_dated_ahead_displaces_nothing_that_came_the_same_day(press: Press) -> None:
+    # Postage is good for a year, so whoever has a card could else own every store.
+    keeper = Keeper(quota_bytes=full(10))
+    honest = [press.make() for _ in range(10)]
+    for sample in honest:
+        keeper.take(sample)
+    assert keeper.take(press.make(day=TODAY + 380)) is Judgement.NO_ROOM
+    assert set(keeper.states(honest)) == {State.HELD}

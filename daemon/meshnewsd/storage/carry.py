@@ -252,7 +252,8 @@ class SqliteCarry(SqliteShelves):
 
 def _entry(row: Row) -> Entry:
     traffic, day, id_, state, size, auth, *facts = row
-    postage_key, expiry_day, dies_at, acked_at, release_at, copies, pinned, had_body = facts
+    postage_key, expiry_day, dies_at, acked_at, release_at, copies, pinned, *rest = facts
+    had_body, arrival_day = rest
     return Entry(
         BundleRef(_TRAFFICS[traffic], day, id_),
         _STATES[state],
@@ -266,19 +267,20 @@ def _entry(row: Row) -> Entry:
         copies,
         pinned == 1,
         had_body == 1,
+        arrival_day,
     )
 
 
 def _facts(entry: Entry) -> tuple[object, ...]:
     """Return the columns of an entry behind its reference, in their order."""
-    traffic, day, _ = entry.ref
+    traffic = entry.ref.traffic
     may_go = (
         not entry.pinned
         and entry.state in WITH_BODY
         and entry.state is not State.WITHHELD
         and traffic is not TrafficClass.NOTICE
     )
-    going = eviction_rank(entry) << 40 | (TrafficClass.BULK - traffic) << 32 | day
+    going = eviction_rank(entry) << 40 | (TrafficClass.BULK - traffic) << 32 | entry.standing_day
     return (
         entry.state,
         entry.size,
@@ -291,6 +293,7 @@ def _facts(entry: Entry) -> tuple[object, ...]:
         entry.copies,
         entry.pinned,
         entry.had_body,
+        entry.arrival_day,
         _postage_number(entry.postage_key) if entry.postage_key else None,
         going if may_go else None,
     )

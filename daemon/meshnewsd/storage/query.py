@@ -3,7 +3,7 @@
 
 FIELDS = (
     "traffic, day, id, state, size, auth, postage_key, expiry_day,"
-    " dies_at, acked_at, release_at, copies, pinned, had_body"
+    " dies_at, acked_at, release_at, copies, pinned, had_body, arrival_day"
 )
 SEQ_OF = "(SELECT seq FROM element WHERE traffic = ? AND day = ? AND id = ?)"
 MAX_SEQ = "SELECT coalesce(max(seq), 0) FROM bundle"
@@ -53,13 +53,14 @@ UNSEEN = (
     " ORDER BY day DESC, seq LIMIT ?"
 )
 ADD_ELEMENT = "INSERT OR IGNORE INTO element VALUES (?, ?, ?, ?, ?)"
-ADD_BUNDLE = "INSERT INTO bundle VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD_BUNDLE = "INSERT INTO bundle VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SET_BODY = "INSERT OR REPLACE INTO body VALUES (?, ?)"
 SET_RECEIPT = "INSERT OR REPLACE INTO receipt VALUES (?, ?)"
 SET_STATE = "UPDATE element SET state = ? WHERE traffic = ? AND day = ? AND id = ?"
 SET_BUNDLE = (
     "UPDATE bundle SET state = ?, size = ?, auth = ?, postage_key = ?, expiry_day = ?,"
     " dies_at = ?, acked_at = ?, release_at = ?, copies = ?, pinned = ?, had_body = ?,"
+    " arrival_day = ?,"
     " postage = ?, going = ? WHERE seq = ?"
 )
 COUNT_COPY = f"UPDATE bundle SET copies = copies + 1 WHERE seq = {SEQ_OF}"

@@ -45,6 +45,7 @@ CREATE TABLE bundle (
     copies      INTEGER NOT NULL,
     pinned      INTEGER NOT NULL,
     had_body    INTEGER NOT NULL,
+    arrival_day INTEGER NOT NULL,
     postage     INTEGER,
     going       INTEGER
 );
