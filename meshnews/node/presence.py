@@ -20,7 +20,7 @@ from meshnews.crypto.keys import SymmetricKey
 from meshnews.ids import Day
 from meshnews.limits import BEACON_EPOCHS_ANSWERED
 from meshnews.link import beacon
-from meshnews.link.beacon import Flag, hear
+from meshnews.link.beacon import NONCE_BYTES, Flag, hear
 from meshnews.link.beacon_book import BeaconBook
 from meshnews.link.freshness import Hearing, Mark
 from meshnews.link.handshake import LinkKeys
@@ -44,21 +44,13 @@ DAYS_AHEAD_MAX: Final = 400
 MOVING_S_MAX: Final = 30.0
 """How long the beacons of an epoch wait for its ports, before they name those of before."""
 
-ANSWER_S_MAX: Final = 1.0
-ANSWERS_APART_S: Final = 20.0
-"""A beacon never heard before is answered within the one, and not more often than the other."""
-
-EPOCH_YOUNG_S: Final = 60.0
-EPOCH_YOUNG_SHARE: Final = 0.8
-"""So long after an epoch began, or for this share of a shorter one, no beacon is answered: all
-are new then, and only members, not relays, would answer them."""
+ANSWER_S_MAX: Final = 0.5
+ANSWERS_APART_S: Final = 1.0
+"""What may be a beacon and was not heard before is answered within the one, and not more often
+than the other."""
 
 JOINING_SOUGHT_S: Final = (1.0, 3.0, 9.0, 27.0)
 """Who wants to join seeks again after these times."""
-
-SOUGHT_S_MAX: Final = 0.5
-SOUGHT_APART_S: Final = 1.0
-"""The same for one that seeks us."""
 
 NONCES_REMEMBERED_MAX: Final = 512
 
@@ -81,14 +73,12 @@ class Presence:
         self._mesh: dict[Day, Rendezvous] = {}
         self._mesh_ahead: tuple[SymmetricKey, tuple[Rendezvous, ...]] | None = None
         self._has_begun = False
-        self._turned_s = float("-inf")
         self._shown = Advertise(())
         self._moving_until_s = 0.0
         self._own_before: tuple[Rendezvous, ...] = ()
         self._joining_before: Rendezvous | None = None
         self._heard_nonces: OrderedDict[bytes, None] = OrderedDict()
         self._answer_after_s = 0.0
-        self._beckon_after_s = 0.0
         self.effects: list[Beckon | Relisten] = []
 
     def _kept_marks(self) -> Iterator[tuple[bytes, Mark]]:
@@ -114,7 +104,6 @@ class Presence:
             count = self._book.count.to_bytes(4, "big")
             self._home.carry.put(shelf.SELF, b"count", count)
             if self._has_begun:
-                self._turned_s = clock.boot_s
                 kept_s = self._home.settings.beacon_epoch_s * BEACON_EPOCHS_ANSWERED
                 # Ports named by the beacons of before are good as long as these are answered.
                 self.effects.append(Relisten(kept_s))
@@ -202,16 +191,12 @@ class Presence:
 
     def heard(self, event: Heard) -> Target | None:
         """Make sense of what a finder came upon; return whom it leads to."""
+        self._answer(event.beacon)
         found = hear(event.beacon, self._candidates())
         if found is None or self._book.is_own(found.nonce) or not self._is_fresh(found):
             return None
-        if Flag.SEEK in found.flags:
-            if found.name == _OWN:
-                self._beckon(SOUGHT_S_MAX, apart_s=SOUGHT_APART_S)
+        if Flag.SEEK in found.flags or found.name == _OWN or not found.port:
             return None
-        if found.name == _OWN or not found.port:
-            return None
-        self._answer(found.nonce)
         addresses = [_with_port(address, found.port) for address in event.addresses]
         found = replace(found, name=found.name or found.nonce)
         return self._dialler.hear(found, addresses, self._home.moment.lived_s)
@@ -220,27 +205,23 @@ class Presence:
         trusted = self._clock is not None and self._clock.wall_is_trusted
         return self._hearing.is_fresh(found, epoch=self._book.epoch if trusted else None)
 
-    def _answer(self, nonce: bytes) -> None:
-        """Show ourselves to one who may just have come: it may not be able to be called."""
+    def _answer(self, packet: bytes) -> None:
+        """Show ourselves to one who may just have come, whoever that is.
+
+        Whoever seeks us, or cannot be called, needs it.  A stranger who plays what it
+        recorded elsewhere would learn who belongs together, were only that answered
+        which we can read.
+        """
+        nonce, now_s = packet[:NONCE_BYTES], self._home.moment.lived_s
         known = nonce in self._heard_nonces
         self._heard_nonces[nonce] = None
         if len(self._heard_nonces) > NONCES_REMEMBERED_MAX:
             self._heard_nonces.popitem(last=False)
-        if not known and not self._is_young() and self._home.moment.lived_s >= self._answer_after_s:
-            self._answer_after_s = self._home.moment.lived_s + ANSWERS_APART_S
-            self._beckon(ANSWER_S_MAX, apart_s=0.0)
-
-    def _is_young(self) -> bool:
-        epoch_s = self._home.settings.beacon_epoch_s
-        young_s = min(EPOCH_YOUNG_S, EPOCH_YOUNG_SHARE * epoch_s)
-        return self._clock is not None and self._clock.boot_s < self._turned_s + young_s
-
-    def _beckon(self, within_s: float, *, apart_s: float) -> None:
-        now_s, shown = self._home.moment.lived_s, self.shown()
-        if not shown.beacons or now_s < self._beckon_after_s:
+        shown = self.shown()
+        if known or not shown.beacons or now_s < self._answer_after_s:
             return
-        self._beckon_after_s = now_s + apart_s
-        after_s = between(self._home.entropy, 0.0, within_s)
+        self._answer_after_s = now_s + ANSWERS_APART_S
+        after_s = between(self._home.entropy, 0.0, ANSWER_S_MAX)
         self.effects.append(Beckon(shown.beacons, after_s))
 
     def linked(self, target: Target) -> None:

@@ -9,11 +9,12 @@ from meshnews.bundle.statement import Priority
 from meshnews.ids import TrafficClass
 from meshnews.link.beacon import BEACON_BYTES
 from meshnews.node.conversation import Conversation
+from meshnews.node.event import Beckon, Heard
 from meshnews.node.identity import Role
 from meshnews.node.settings import Visibility
 from meshnews.store.port import State
 from tests.sim.newsroom import QUICK, Newsroom, file
-from tests.sim.world import Machine, World
+from tests.sim.world import Machine, World, transaction
 
 
 def desk(world: World) -> tuple[Newsroom, Machine]:
@@ -126,6 +127,34 @@ def test_beacons_of_two_epochs_share_nothing(world: World) -> None:
     assert len(before) == len(after) == 1
     assert len(before[0]) == len(after[0]) == BEACON_BYTES
     assert sum(one == other for one, other in zip(before[0], after[0], strict=True)) <= 4
+
+
+@pytest.mark.parametrize("role", [Role.RELAY, Role.REPORTER])
+def test_what_a_stranger_plays_draws_the_same_whoever_it_was_recorded_from(
+    world: World, role: Role
+) -> None:
+    newsroom, editor = desk(world)
+    enrolled(newsroom, editor, "relay-9", Role.RELAY)
+    machine = enrolled(newsroom, editor, "machine", role, Visibility.VEILED)
+    member = enrolled(newsroom, editor, "reporter-9", Role.REPORTER, Visibility.VEILED)
+    enrolled(newsroom, editor, "bystander", Role.REPORTER)
+    for name in ("machine", "reporter-9"):
+        world.meet(name, "bystander")
+    world.run(100.0)
+    assert member.shown.seeks
+    assert member.shown.beacons
+
+    def drawn(packet: bytes) -> int:
+        assert machine.node is not None
+        with transaction(machine):
+            effects = machine.node.handle(Heard(packet, ()), world.clock(machine))
+        world.run(2.0)
+        return sum(isinstance(effect, Beckon) for effect in effects)
+
+    noise = bytes(range(BEACON_BYTES))
+    recorded = [*member.shown.seeks, *member.shown.beacons, noise]
+    assert [drawn(packet) for packet in recorded] == [1] * len(recorded)
+    assert [drawn(packet) for packet in recorded] == [0] * len(recorded)
 
 
 def test_a_link_outlives_the_epoch_in_which_it_was_made(world: World) -> None:
