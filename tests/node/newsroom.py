@@ -14,6 +14,7 @@ from meshnews.ids import Day
 from meshnews.node import shelf
 from meshnews.node.birth import create_home
 from meshnews.node.enrolment import Enrolled
+from meshnews.node.event import Effect, Event
 from meshnews.node.home import DAY_ZERO_S
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
@@ -65,6 +66,10 @@ class Machine:
             return answer
 
         return self._within(work)
+
+    def tell(self, event: Event) -> list[Effect]:
+        """Let something happen to the node; return what it wants done."""
+        return self._within(lambda: self.node.handle(event, self.clock))
 
     def _within(self, work: Callable[[], T]) -> T:
         with ExitStack() as stack:
