@@ -30,6 +30,7 @@ from meshnews.limits import AGE_LEAST_S_MAX, AGE_ROUND_S, STAMPS_KNOWN_MAX
 from meshnews.store.admission import Admission, Learn, entry_of, life_of
 from meshnews.store.age import DAY_S, Moment
 from meshnews.store.franking import Franking, franked_as_said
+from meshnews.store.partial import Partials
 from meshnews.store.port import WITH_BODY, Carry, Entry, State
 from meshnews.store.receipts import Receipts
 from meshnews.store.room import Room
@@ -62,6 +63,9 @@ _SHORT_RECEIPT_BYTES = 64
 class Custody:
     """The bundles of one node, under its terms.
 
+    Attributes:
+        partials: those that came in part.
+
     Whatever writes may raise `StoreFull`.
     """
 
@@ -74,6 +78,7 @@ class Custody:
         self._receipts = Receipts(carry, terms, entropy)
         self._admission = Admission(carry, terms, self._room, self._franking, self._receipts)
         self._sweeper = Sweeper(carry, terms, self._receipts, self._room)
+        self.partials = Partials(carry, self._room)
 
     @property
     def learn(self) -> Learn:
@@ -352,6 +357,7 @@ class Custody:
 
     def sweep(self, moment: Moment) -> Swept:
         """Do what time demands, a bounded piece of it; return what the node must tell others."""
+        self.partials.sweep(moment)
         return self._sweeper.sweep(moment)
 
     def next_s(self, moment: Moment) -> float | None:

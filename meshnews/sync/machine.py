@@ -46,9 +46,9 @@ from meshnews.sync.messages import (
     Name,
     Reason,
 )
+from meshnews.sync.request import Wish
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import InFlight
-from meshnews.sync.take import Wish
 from meshnews.sync.talk import Talk
 
 __all__ = [

@@ -10,15 +10,14 @@ with the link.  See docs/protocol/sync.md, "Transfer".
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from meshnews.bundle.format import Bundle, Offer, decode_offer
-from meshnews.errors import Forged, Malformed, OutOfTurn
-from meshnews.ids import BundleRef, Day, TrafficClass
+from meshnews.bundle.format import Bundle, decode_offer
+from meshnews.errors import Forged, Malformed, OutOfTurn, PeerError
+from meshnews.ids import Day, TrafficClass
 from meshnews.limits import (
     ASKED_MAX,
-    BLOCK_BYTES_MIN,
     CONTESTED_BYTES_PER_S,
     CONTESTED_S,
     GROUPS_PER_MESSAGE_MAX,
@@ -30,39 +29,22 @@ from meshnews.limits import (
     WISHES_MAX,
 )
 from meshnews.store.age import Moment
-from meshnews.store.custody import Custody, Judgement
+from meshnews.store.custody import Accepted, Custody, Judgement
 from meshnews.store.port import State
 from meshnews.sync.budget import VAIN_BYTES, Budget
 from meshnews.sync.messages import Data, Group, How, Name, OfferMessage, Want, WantGroup
+from meshnews.sync.request import Request, Wish
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import Fetcher, InFlight, Schedule, UrgentFirst
 
 _LATE_MAX: Final = ASKED_MAX
 """Cancelled requests whose blocks may still be under way."""
 
+SAVED_APART_S: Final = 1.0
+"""What has come of a slow bundle is saved so often, should the power fail."""
+
 _LOOKED_AT_MAX: Final = 4096
 """Wishes weighed for one WANT, so that a batch stays short."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A bundle that this peer may have; `unlisted` when it never said so."""
-
-    name: Name
-    unlisted: bool = False
-
-
-@dataclass(slots=True)
-class _Request:
-    """A wish that was claimed, on its way to the peer or answered in part."""
-
-    wish: Wish
-    how: How
-    asked_at_s: float = 0.0
-    judged: Offer | None = None
-    age_s: int = 0
-    blocks: list[bytes] = field(default_factory=list)
-    received: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +76,8 @@ class Taker:
         self._window = window_bytes
         self._fetcher = fetcher
         self._wishes: Schedule[Wish] = UrgentFirst()
-        self._judged: deque[_Request] = deque()
-        self._requests: dict[bytes, _Request] = {}
+        self._judged: deque[Request] = deque()
+        self._requests: dict[bytes, Request] = {}
         self._late: dict[bytes, None] = {}
         self._due_bytes = 0
         self._urgent_bytes = 0
@@ -169,35 +151,30 @@ class Taker:
         """Return a request for what fits the window now, or None."""
         if not self._requests:
             self._progress_s = self._looked_s = moment.lived_s
-        groups: dict[tuple[TrafficClass, Day, How, bool], list[bytes]] = {}
+        groups: dict[tuple[TrafficClass, Day, How, bool], list[tuple[bytes, int]]] = {}
         asked = 0
         while asked < NAMES_PER_MESSAGE_MAX and len(groups) < GROUPS_PER_MESSAGE_MAX:
             request = self._next_request(moment)
             if request is None:
                 break
-            wish, ref = request.wish, request.wish.name.ref
+            wish, ref = request.wish, request.ref
             short = self._salt.position(ref.id)
             request.asked_at_s = moment.lived_s
             self._requests[short] = request
             if request.how is How.OFFER:
                 self._offers_open += 1
             else:
-                self._note_due(wish, wish.name.size)
+                request.begun = self._custody.partials.begun(ref)
+                self._note_due(wish, request.due)
             bucket = ref.traffic, ref.day, request.how, wish.unlisted
-            groups.setdefault(bucket, []).append(ref.id if wish.unlisted else short)
+            asked_for = ref.id if wish.unlisted else short, len(request.begun)
+            groups.setdefault(bucket, []).append(asked_for)
             asked += 1
         if not groups:
             return None
-        return Want(
-            tuple(
-                [
-                    WantGroup(traffic, day, tuple(ids), how)
-                    for (traffic, day, how, _), ids in groups.items()
-                ]
-            )
-        )
+        return Want(tuple([_group(*bucket[:3], wants) for bucket, wants in groups.items()]))
 
-    def _next_request(self, moment: Moment) -> _Request | None:
+    def _next_request(self, moment: Moment) -> Request | None:
         self._weighing = False
         if len(self._requests) >= ASKED_MAX:
             return None
@@ -210,7 +187,7 @@ class Taker:
             self._wishes.pop()
             if self._is_worth(wish.name, moment):
                 large = wish.name.size > SMALL_OFFER_BYTES_MAX
-                return _Request(wish, How.OFFER if large else How.DATA)
+                return Request(wish, How.OFFER if large else How.DATA)
         self._weighing = True
         return None
 
@@ -251,13 +228,13 @@ class Taker:
             return None
         if request is None or request.how is not How.OFFER:
             raise OutOfTurn("OfferMessage that was not asked for")
-        if offer.ref != request.wish.name.ref or offer.size != request.wish.name.size:
+        if offer.ref != request.ref or offer.size != request.wish.name.size:
             raise Malformed("an offer of another size than its name said")
         judgement = self._custody.judge(offer, moment, age_s=message.age_s)
         self._end(short, request)
         self._progress(moment)
         if judgement is Judgement.WANTED:
-            self._judged.append(_Request(request.wish, How.DATA, judged=offer))
+            self._judged.append(Request(request.wish, How.DATA, judged=offer))
             return None
         self._inflight.finish(offer.id)
         return Group(offer.traffic, offer.day, (short,))
@@ -275,43 +252,46 @@ class Taker:
                 self._progress(moment)
                 return None
             raise OutOfTurn("Data that was not asked for")
-        name = request.wish.name
-        ref, size = name.ref, name.size
-        end = data.offset + len(data.block)
-        if (
-            request.how is not How.DATA
-            or data.offset != request.received
-            or end > size
-            or data.traffic is not ref.traffic
-            or data.day != ref.day
-        ):
-            raise OutOfTurn("Data of another place than the next")
+        is_last = request.add(data, moment.lived_s)
+        self._note_due(request.wish, -len(data.block))
         self._progress(moment)
-        if not data.offset:
-            request.age_s = data.age_s
-        if end < size:
-            if len(data.block) < BLOCK_BYTES_MIN:
-                raise Malformed("a block too small to be worth its message")
-            request.blocks.append(data.block)
-            request.received = end
-            self._note_due(request.wish, -len(data.block))
-            return None
-        wire = data.block if not request.blocks else b"".join((*request.blocks, data.block))
-        self._end(short, request)
+        if is_last:
+            self._end(short, request)
+            return self._whole(short, request, moment)
+        if moment.lived_s >= request.saved_s + SAVED_APART_S:
+            self._save(request)
+        return None
+
+    def _whole(self, short: bytes, request: Request, moment: Moment) -> Taken | None:
+        """Have a bundle verified that has come whole, and kept."""
+        ref = request.ref
         try:
-            accepted = self._custody.accept(
-                wire, age_s=request.age_s, moment=moment, judged=request.judged
-            )
+            accepted = self._accepted(request, moment)
+        except PeerError:
+            self._inflight.release(ref.id, self._fetcher)
+            if not request.begun:
+                raise
+            # Whose part was wrong, nobody can tell.
+            self._custody.partials.never_join(ref)
+            self.wish(request.wish)
+            return None
         except BaseException:
             self._inflight.release(ref.id, self._fetcher)
             raise
-        if accepted.bundle.ref != ref:
-            self._inflight.release(ref.id, self._fetcher)
-            raise Forged("another bundle than was asked for")
         self._inflight.finish(ref.id)
+        if request.begun or request.is_saved:
+            self._custody.partials.drop(ref)
         if accepted.outcome is Judgement.WANTED:
             self._budget.allow_for_bundle()
         return Taken(short, accepted.bundle, accepted.outcome)
+
+    def _accepted(self, request: Request, moment: Moment) -> Accepted:
+        accepted = self._custody.accept(
+            request.so_far, age_s=request.age_s, moment=moment, judged=request.judged
+        )
+        if accepted.bundle.ref != request.ref:
+            raise Forged("another bundle than was asked for")
+        return accepted
 
     def not_held(self, groups: Iterable[Group]) -> None:
         """Give up what the peer does not hold, after all.
@@ -327,7 +307,10 @@ class Taker:
                         raise OutOfTurn("NotHeld that was not asked for")
                     continue
                 self._end(short, request)
-                self._inflight.release(request.wish.name.ref.id, self._fetcher)
+                if request.begun:
+                    # It may have the beginning: asked for the rest, it had none.
+                    self._custody.partials.drop(request.ref)
+                self._inflight.release(request.ref.id, self._fetcher)
                 if not request.wish.unlisted:
                     self._budget.charge(VAIN_BYTES)
 
@@ -346,8 +329,9 @@ class Taker:
         self._resting = self._resting or stalled
         groups: dict[tuple[TrafficClass, Day], list[bytes]] = {}
         for short, request in late:
-            ref = request.wish.name.ref
+            ref = request.ref
             self._end(short, request)
+            self._save(request)
             groups.setdefault((ref.traffic, ref.day), []).append(short)
             if len(self._late) >= _LATE_MAX:
                 del self._late[next(iter(self._late))]
@@ -357,10 +341,10 @@ class Taker:
             given_up += self._judged
             self._judged.clear()
         for request in given_up:
-            self._inflight.release(request.wish.name.ref.id, self._fetcher)
+            self._inflight.release(request.ref.id, self._fetcher)
         return [Group(*bucket, tuple(shorts)) for bucket, shorts in groups.items()]
 
-    def _is_late(self, request: _Request, now_s: float) -> bool:
+    def _is_late(self, request: Request, now_s: float) -> bool:
         waited_s = now_s - request.asked_at_s
         if waited_s >= REQUEST_S_MAX:
             return True
@@ -368,12 +352,12 @@ class Taker:
         # it from being asked of somebody else.
         return (
             waited_s >= CONTESTED_S
-            and request.received < waited_s * CONTESTED_BYTES_PER_S
-            and self._inflight.is_contested(request.wish.name.ref.id)
+            and request.came < waited_s * CONTESTED_BYTES_PER_S
+            and self._inflight.is_contested(request.ref.id)
         )
 
     def end(self) -> None:
-        """Give up everything: the link has ended."""
+        """Give up everything: the link has ended.  What came in part is kept."""
         requests = [*self._requests.values(), *self._judged]
         wishes = list(self._wishes)
         self._requests.clear()
@@ -381,16 +365,22 @@ class Taker:
         self._wishes = UrgentFirst()
         self._inflight.withdraw(self._fetcher)
         for request in requests:
-            self._inflight.release(request.wish.name.ref.id, self._fetcher)
+            self._save(request)
+            self._inflight.release(request.ref.id, self._fetcher)
         for wish in wishes:
             self._inflight.pass_on(wish.name.ref.id)
 
-    def _end(self, short: bytes, request: _Request) -> None:
+    def _save(self, request: Request) -> None:
+        if request.came:
+            request.is_saved, request.saved_s = True, self._progress_s
+            self._custody.partials.save(request.ref, request.so_far, self._progress_s)
+
+    def _end(self, short: bytes, request: Request) -> None:
         del self._requests[short]
         if request.how is How.OFFER:
             self._offers_open -= 1
         else:
-            self._note_due(request.wish, request.received - request.wish.name.size)
+            self._note_due(request.wish, -request.due)
 
     def _progress(self, moment: Moment) -> None:
         self._progress_s = moment.lived_s
@@ -401,10 +391,13 @@ def _is_urgent(wish: Wish) -> bool:
     return wish.name.ref.traffic <= TrafficClass.FLASH
 
 
+def _group(
+    traffic: TrafficClass, day: Day, how: How, wants: Sequence[tuple[bytes, int]]
+) -> WantGroup:
+    offsets = tuple([offset for _, offset in wants])
+    ids = tuple([one for one, _ in wants])
+    return WantGroup(traffic, day, ids, how, offsets if any(offsets) else ())
+
+
 def _state(name: Name) -> State:
     return State.ACKED_WITH_BODY if name.acked else State.HELD
-
-
-def unlisted(ref: BundleRef, size: int) -> Wish:
-    """Return the wish for a bundle that the peer was never heard to have."""
-    return Wish(Name(ref, size, acked=False), unlisted=True)

@@ -41,8 +41,9 @@ from meshnews.sync.messages import (
 )
 from meshnews.sync.outbox import Outbox
 from meshnews.sync.plain import PlainAnswerer, PlainDialler
+from meshnews.sync.request import Wish, unlisted
 from meshnews.sync.schedule import Fetcher, InFlight
-from meshnews.sync.take import Taker, Wish, unlisted
+from meshnews.sync.take import Taker
 
 _WISHES_AHEAD_MAX: Final = 4096
 """Wishes beyond which no further list is asked for or answered."""

@@ -13,8 +13,8 @@ from meshnews.store.port import State
 from meshnews.sync.layout import decode_message, encode_message
 from meshnews.sync.machine import Arrived, Carried, HandedOver, InSync, Receipted, SyncState
 from meshnews.sync.messages import Acked, Cancel, Data, Have, Name, OfferMessage, Want
+from meshnews.sync.request import Wish
 from meshnews.sync.schedule import InFlight, UrgentFirst
-from meshnews.sync.take import Wish
 from tests.sync.stranger import Stranger
 from tests.sync.world import (
     MOMENT,

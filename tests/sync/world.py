@@ -99,10 +99,17 @@ class Press:
 class Node:
     """One node's store and its table of what is in flight."""
 
-    def __init__(self, name: str, *, desk: bool = False, quota_bytes: int = 1 << 30) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        desk: bool = False,
+        quota_bytes: int = 1 << 30,
+        carry: MemoryCarry | None = None,
+    ) -> None:
         self.name = name
         self.desk = desk
-        self.carry = MemoryCarry()
+        self.carry = carry or MemoryCarry()
         self.custody = Custody(
             self.carry,
             Terms(quota_bytes=quota_bytes, collector=False, desk=desk),
@@ -111,6 +118,10 @@ class Node:
         )
         self.inflight = InFlight()
         self._links = 0
+
+    def restarted(self) -> "Node":
+        """Return the node that begins with what this one has on its disk."""
+        return Node(self.name, desk=self.desk, carry=self.carry)
 
     def keep(self, *samples: Sample) -> None:
         for sample in samples:
