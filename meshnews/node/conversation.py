@@ -116,6 +116,8 @@ class Conversation:
         if self.session.established and self._waiting >= self._room // 2:
             rate = self._waiting / max(took_s, 0.001)
             self.session.pace(rate)
+            if self.machine is not None:
+                self.machine.pace(rate)
             room = int(rate * ROOM_S)
             self._room = min(max(room, ROOM_BYTES_MIN), ROOM_BYTES_MAX)
         self._waiting = 0

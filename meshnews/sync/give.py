@@ -15,13 +15,16 @@ from typing import Final
 from meshnews.bundle.format import parse
 from meshnews.errors import Exceeded, OutOfTurn
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
-from meshnews.limits import GIVEN_MAX, WANTS_QUEUED_MAX, WIRE_BYTES
+from meshnews.limits import BLOCK_BYTES_MIN, GIVEN_MAX, WANTS_QUEUED_MAX, WIRE_BYTES
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody, Given
 from meshnews.sync.layout import encode_data, encode_message
 from meshnews.sync.messages import ID_BYTES, Group, How, Name, OfferMessage, Want
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import Schedule, UrgentFirst
+
+BLOCK_S: Final = 0.1
+"""A block takes no longer than this at the measured rate, unless it would be too small."""
 
 _MISSES_MAX: Final = 256
 """Requests found empty in one go, so that a pull stays short."""
@@ -47,7 +50,7 @@ class Giver:
     def __init__(self, custody: Custody, *, salt: Salt, block_bytes: int) -> None:
         self._custody = custody
         self._salt = salt
-        self._block = block_bytes
+        self._block = self._block_max = block_bytes
         self._named: dict[bytes, Name] = {}
         self._orders: Schedule[_Order] = UrgentFirst()
         self._queued: dict[bytes, _Order] = {}
@@ -55,6 +58,14 @@ class Giver:
         self._halted: list[_Order] = []
         self._sent: dict[bytes, tuple[BundleRef, bool]] = {}
         self._missing: list[tuple[TrafficClass, Day, bytes]] = []
+
+    def pace(self, bytes_per_s: float) -> None:
+        """Give blocks from now on that take about BLOCK_S each at this rate.
+
+        Something more urgent waits for the block that has begun, and for no more.
+        """
+        fitting = int(bytes_per_s * BLOCK_S)
+        self._block = min(max(fitting, 2 * BLOCK_BYTES_MIN), self._block_max)
 
     @property
     def is_idle(self) -> bool:

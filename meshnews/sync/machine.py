@@ -387,6 +387,11 @@ class SyncMachine:
         if self._talk is not None:
             self._talk.hand_over(receipts)
 
+    def pace(self, bytes_per_s: float) -> None:
+        """Choose blocks for a carrier that was measured at this rate."""
+        if self._talk is not None:
+            self._talk.giver.pace(bytes_per_s)
+
     def wish_again(self, name: Name) -> None:
         """Wish for a bundle that another link gave up; the peer of this one has it too."""
         if self._talk is not None:

@@ -336,6 +336,25 @@ def test_control_takes_at_most_a_quarter_while_data_waits() -> None:
     assert control < data / 3 + 64 * 1024 / 3 + 32 * 1024
 
 
+def test_a_flash_waits_for_one_block_of_a_slow_stream_and_for_no_more() -> None:
+    rate = 8000
+    left, right = Node("left"), Node("right")
+    left.keep(*[Press(n).make(TrafficClass.BULK, size=66560) for n in range(8)])
+    contact = Contact(left, right, room_bytes=1)
+    while len(said(contact, Data)) < 20:
+        contact.machines[0].pace(rate)
+        contact.run(messages_max=2)
+    flash = Press(9).make(TrafficClass.FLASH, size=2048)
+    left.keep(flash)
+    contact.machines[0].announce(flash.ref, MOMENT)
+    # Whatever the peer says comes at once; counted is what of ours goes before.
+    before = contact.sent_bytes[0]
+    while right.state(flash) is None:
+        contact.run(messages_max=2)
+    ahead = contact.sent_bytes[0] - before - flash.bundle.size
+    assert ahead <= 0.2 * rate
+
+
 def test_a_flash_steps_in_front_of_a_bulk_bundle() -> None:
     left, right = Node("left"), Node("right")
     bulk = Press(8).make(TrafficClass.BULK, size=66560)
