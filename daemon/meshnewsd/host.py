@@ -140,6 +140,7 @@ class Host(Generic[NodeT]):
         self._arrived = trio.Event()
         self._wake_s = 0.0
         self._watches: set[Watch] = set()
+        self._is_over = False
         self.started = trio.Event()
         """Set once the node has started for the first time."""
 
@@ -192,9 +193,11 @@ class Host(Generic[NodeT]):
         Raises:
             Refusal, PeerError: by the work.
             StoreFull: nothing was done.
-            NodeFailed: through a fault of ours nothing was done.
+            NodeFailed: through a fault of ours, or because the host has ended, nothing was done.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
+        if self._is_over:
+            raise NodeFailed("the node has ended")
         call = _Call(cast("Callable[[NodeMachine, Clock], object]", work))
         self._queue.append(call)
         self._arrived.set()
@@ -221,7 +224,17 @@ class Host(Generic[NodeT]):
         Raises:
             TooManyFailures: it failed five times within a minute.
         """
-        await supervise("node", self._live, patience=PATIENCE)
+        try:
+            await supervise("node", self._live, patience=PATIENCE)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Tell those who wait for the node that they wait in vain: who shields himself, too."""
+        self._is_over = True
+        for entry in self._queue:
+            if isinstance(entry, _Call):
+                entry.end(outcome.Error(NodeFailed("the node has ended")))
 
     async def _live(self) -> None:
         """Run the node from its stores until it fails."""

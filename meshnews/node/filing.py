@@ -35,7 +35,7 @@ from meshnews.bundle.statement import (
 )
 from meshnews.crypto.keys import PostageKey
 from meshnews.desk.manifest import Role as EditorRole
-from meshnews.errors import LocalMisuse, Refusal
+from meshnews.errors import LocalMisuse
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import (
     ATTACHMENTS_MAX,
@@ -45,6 +45,7 @@ from meshnews.limits import (
     POSTAGE_IDS_MAX,
     SLUG_CHARS_MAX,
 )
+from meshnews.node import filing_refusal as refusal
 from meshnews.node import shelf
 from meshnews.node.dispatch import Attached, Dispatch, Dispatches
 from meshnews.node.home import Home
@@ -116,24 +117,19 @@ class Filing:
         """
         home = self._home
         if home.vault is None or Person(home.vault).certificate() is None:
-            raise _no_card()
+            raise refusal.no_card()
         last = Wallet(home.vault, home.entropy).last_postage_day()
         if last is None:
-            raise _no_postage()
+            raise refusal.no_postage()
         latest = Day(last - 2 - LIFE_DAYS)
         if today is None:
             day = home.moment.today if home.wall.trusted else latest
         elif home.moment.floor_day <= today:
             day = today
         else:
-            raise Refusal(
-                "date-too-early",
-                what="That date lies before the last one this machine knows for certain.",
-                meaning="Nothing was filed.",
-                remedy="Give today's date, as `--today YYYY-MM-DD`, or leave it out.",
-            )
+            raise refusal.date_too_early()
         if day > latest:
-            raise _no_postage()
+            raise refusal.no_postage()
         trusted = home.wall.trusted
         return FilingDraft(
             home.entropy.draw(16), priority, even_day(day), trusted, trusted or today is not None
@@ -150,12 +146,7 @@ class Filing:
         if filing.writer is not None:
             raise LocalMisuse("an attachment inside an attachment")
         if len(filing.trees) >= ATTACHMENTS_MAX:
-            raise Refusal(
-                "too-many-attachments",
-                what=f"A dispatch has at most {ATTACHMENTS_MAX} attachments.",
-                meaning="Nothing was filed.",
-                remedy="File the others with a second dispatch under the same slug.",
-            )
+            raise refusal.too_many_attachments()
         filing.writer = TreeWriter(
             self._home.entropy.draw(32),
             name=name,
@@ -194,12 +185,7 @@ class Filing:
                 self._keep_chunks(filing, writer.add(filing.rest))
             bundles, tree = writer.finish()
         except LocalMisuse as exc:
-            raise Refusal(
-                "file-changed",
-                what="An attachment changed while it was being read.",
-                meaning="Nothing was filed.",
-                remedy="File again when nothing else is writing to it.",
-            ) from exc
+            raise refusal.file_changed() from exc
         self._keep_chunks(filing, bundles)
         filing.rest, filing.writer = b"", None
         filing.trees.append(tree)
@@ -226,7 +212,7 @@ class Filing:
         wallet = Wallet(self._home.open_vault, self._home.entropy)
         key = wallet.draw_postage(traffic, n, good_on=Day(day + 2 + LIFE_DAYS))
         if key is None:
-            raise _no_postage()
+            raise refusal.no_postage()
         return key
 
     # The end --------------------------------------------------------------
@@ -238,11 +224,14 @@ class Filing:
 
         Raises:
             Refusal: the text or slug cannot be sealed, no editor can be sealed
-                to, or no postage is left.
+                to, no postage is left, or chunks are gone since the node was
+                built anew.
         """
         home = self._home
         if filing.writer is not None:
             raise LocalMisuse("an attachment that was not ended")
+        if not all(self._is_unfinished(filing, ref) for part in filing.parts for ref in part):
+            raise refusal.interrupted()
         inner = self._inner(filing, text, slug)
         readers, stale = self._readers(filing)
         person = Person(home.open_vault)
@@ -273,12 +262,7 @@ class Filing:
     def _inner(self, filing: FilingDraft, text: str, slug: str) -> Inner:
         word = clean_text(slug, multiline=False)
         if not word or any(char.isspace() for char in word) or len(word) > SLUG_CHARS_MAX:
-            raise Refusal(
-                "bad-slug",
-                what=f"A slug is one word of at most {SLUG_CHARS_MAX} characters.",
-                meaning="Nothing was filed.",
-                remedy="Choose one word for the story, in any language.",
-            )
+            raise refusal.bad_slug()
         words = clean_text(text)
         room = text_capacity(
             word,
@@ -289,12 +273,7 @@ class Filing:
         )
         needed = len(words.encode("utf-8"))
         if needed > room:
-            raise Refusal(
-                "text-too-long",
-                what=f"The text takes {needed} bytes; {room} fit with this priority.",
-                meaning="Nothing was filed.",
-                remedy="Shorten it, file it with lower priority, or attach it as a file.",
-            )
+            raise refusal.text_too_long(needed, room)
         return Inner(Kind.DISPATCH, word, filing.priority, text=words)
 
     def _readers(self, filing: FilingDraft) -> tuple[list[Reader], bool]:
@@ -317,12 +296,7 @@ class Filing:
                     readers.append(Reader(bulletin.scan, choice.epoch.prekey))
                     stale = stale or choice.stale
         if not readers:
-            raise Refusal(
-                "no-reader",
-                what="This machine knows no key of any editor of the desk.",
-                meaning="Nothing was filed: nobody could have opened it.",
-                remedy="Ask the desk for a new card.",
-            )
+            raise refusal.no_reader()
         return readers, stale
 
     def _reply_keys(self) -> list[Reader]:
@@ -377,10 +351,18 @@ class Filing:
         Dispatches(self._home).record(dispatch, filing.parts)
 
     def abandon(self, filing: FilingDraft) -> None:
-        """Drop a draft and its chunks; what they spent is gone."""
+        """Drop a draft and its chunks; what they spent is gone.
+
+        Of a dispatch that was finished nothing is dropped: whoever was cut off from
+        `finish` cannot know that it was.
+        """
         for part in filing.parts:
             for ref in part:
-                self._drop(ref)
+                if self._is_unfinished(filing, ref):
+                    self._drop(ref)
+
+    def _is_unfinished(self, filing: FilingDraft, ref: BundleRef) -> bool:
+        return self._home.carry.get(shelf.DRAFT, key_of(ref)) == filing.id
 
     def _drop(self, ref: BundleRef) -> None:
         self._home.custody.forget(ref)
@@ -410,20 +392,3 @@ def _writing(filing: FilingDraft) -> TreeWriter:
         raise LocalMisuse("bytes for no attachment")
     return filing.writer
 
-
-def _no_card() -> Refusal:
-    return Refusal(
-        "no-card",
-        what="This home has no press card.",
-        meaning="Nothing was filed: there is no desk to seal it for.",
-        remedy="Ask the desk for a card, then run `meshnews enrol --card FILE`.",
-    )
-
-
-def _no_postage() -> Refusal:
-    return Refusal(
-        "no-postage",
-        what="The postage on this card is used up or has run out.",
-        meaning="Nothing was filed: relays would not carry it.",
-        remedy="Meet the desk, or ask it for a new card.",
-    )

@@ -74,6 +74,8 @@ class Machine:
     settings: dict[str, str] = field(default_factory=dict)
     neighbours: list[tuple["Machine", str]] = field(default_factory=list)
     time: Time = field(default_factory=Time)
+    program: tuple[str, ...] = ("meshnewsd",)
+    """The module that is its daemon, and what stands before the daemon's own arguments."""
     boot: int = 0
     has_vault: bool = False
     process: subprocess.Popen[bytes] | None = None
@@ -141,7 +143,7 @@ class Machine:
                 self._inside(
                     sys.executable,
                     "-m",
-                    "meshnewsd",
+                    *self.program,
                     "--passphrase-file",
                     str(self.passphrase_file),
                 ),
@@ -184,6 +186,12 @@ class Machine:
         self.process.wait(timeout=10)
         self.process = None
 
+    def bury(self, *, within_s: float = 10.0) -> None:
+        """Wait for a daemon to end that kills itself."""
+        assert self.process is not None, f"{self.name} does not run"
+        self.process.wait(timeout=within_s)
+        self.process = None
+
     def reboot(self, *, at: Time | None = None, kindly: bool = False) -> None:
         """Power off and on again, perhaps believing another time."""
         if kindly:
@@ -196,6 +204,19 @@ class Machine:
         self.start()
 
     # The command line -------------------------------------------------------
+
+    def begin(self, *words: str) -> "subprocess.Popen[str]":
+        """Start `meshnews … --json` on this machine and do not wait for it."""
+        if self.has_vault:
+            words = (*words, "--passphrase-file", str(self.passphrase_file))
+        return subprocess.Popen(
+            self._inside(sys.executable, "-m", "meshnews_cli", *words, "--json"),
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def cli(
         self, *words: str, check: bool = True, stdin: str | None = None, secret: bool = True

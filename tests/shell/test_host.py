@@ -280,6 +280,29 @@ class Bad:
         return [Send(LINK, b"x")] if isinstance(event, Heard | FreeSpace) else ()
 
 
+async def test_who_waits_for_a_node_that_has_ended_is_told_so(autojump_clock: MockClock) -> None:
+    def is_never_built() -> None:
+        raise StoreFull("no room")
+
+    rig = Rig(before_build=is_never_built)
+    told: list[bool] = []
+
+    async def tidy_up() -> None:
+        # As cleanup does: nothing but an answer ends it.
+        with trio.CancelScope(shield=True), pytest.raises(NodeFailed):
+            await rig.host.call(lambda node, clock: None)
+        told.append(True)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.host.run)
+        nursery.start_soon(tidy_up)
+        await trio.sleep(1)
+        assert not told
+        nursery.cancel_scope.cancel()
+    await tidy_up()
+    assert told == [True, True]
+
+
 @pytest.mark.parametrize("fault", [ValueError("bug"), StoreFull("no room")])
 async def test_a_batch_that_fails_leaves_no_mark_and_no_effect(
     autojump_clock: MockClock, fault: Exception

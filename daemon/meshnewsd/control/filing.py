@@ -1,5 +1,6 @@
 """Handlers of what a reporter does: file, and look how far things have got."""
 
+import contextlib
 import functools
 import os
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from meshnews.control.fact import (
 from meshnews.control.fact import Priority as PriorityWord
 from meshnews.control.reply import Changed, Filed, Progress, Status
 from meshnews.control.request import File, StatusRequest, Watch
+from meshnews.errors import StoreFull
 from meshnews.limits import CONTROL_ITEMS_MAX
 from meshnews.node import dispatch as record
 from meshnews.node import filing as sealing
@@ -28,6 +30,7 @@ from meshnews.node.filing import FilingDraft
 from meshnews.node.node import Node
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import date_of, day_of, moment
+from meshnewsd.host import NodeFailed
 
 if TYPE_CHECKING:
     from meshnewsd.control.server import Emit
@@ -39,6 +42,9 @@ PRIORITIES: Final = {
     PriorityWord.BULK: Priority.BULK,
 }
 WORDS: Final = {priority: word for word, priority in PRIORITIES.items()}
+
+ABANDON_S_MAX: Final = 60.0
+"""How long dropping a draft may take: a node with a slow disk has other work before it."""
 
 STEP_BYTES: Final = 1024 * 1024
 """What is sealed in one transaction: others get their turn between two."""
@@ -60,9 +66,16 @@ class FilingDesk:
                 await self._attach(draft, number, offer, descriptors[number], emit)
             return await self._asker.ask(lambda node: _finish(node, draft, request))
         except BaseException:
-            with trio.CancelScope(shield=True):
-                await self._asker.ask(lambda node: node.filing.abandon(draft))
+            await self._abandon(draft)
             raise
+
+    async def _abandon(self, draft: FilingDraft) -> None:
+        """Free the room of a draft; where that cannot be, the node does it when it next starts."""
+        with (
+            trio.move_on_after(ABANDON_S_MAX, shield=True),
+            contextlib.suppress(NodeFailed, StoreFull),
+        ):
+            await self._asker.ask(lambda node: node.filing.abandon(draft))
 
     async def _attach(
         self, draft: FilingDraft, number: int, offer: AttachmentOffer, descriptor: int, emit: "Emit"
