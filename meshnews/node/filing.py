@@ -33,7 +33,6 @@ from meshnews.bundle.statement import (
     text_capacity,
     write,
 )
-from meshnews.crypto.keys import PostageKey
 from meshnews.desk.manifest import Role as EditorRole
 from meshnews.errors import LocalMisuse
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
@@ -41,8 +40,6 @@ from meshnews.limits import (
     ATTACHMENTS_MAX,
     CHUNK_BYTES,
     EDITORS_MAX,
-    LIVES_DAYS,
-    POSTAGE_IDS_MAX,
     SLUG_CHARS_MAX,
 )
 from meshnews.node import filing_refusal as refusal
@@ -51,10 +48,10 @@ from meshnews.node.dispatch import Attached, Dispatch, Dispatches
 from meshnews.node.home import Home
 from meshnews.node.outbox import Outbox
 from meshnews.node.person import Person
+from meshnews.node.purse import CHUNK_KINDS, LIFE_DAYS, Purse, latest_day, text_kind
 from meshnews.node.wallet import Wallet
 from meshnews.store.reference import key_of, ref_of
 
-LIFE_DAYS: Final = LIVES_DAYS[-1]
 REPLY_KEYS: Final = 4
 _NEVER_S: Final = 1e12
 """The release time of a chunk whose dispatch is not finished."""
@@ -70,20 +67,12 @@ class FilingDraft:
     clock_trusted: bool
     knows_day: bool
     """By the clock or from a person; otherwise `day` is the latest that can be."""
+    purse: Purse
     attachments: list[Attached] = field(default_factory=list)
     trees: list[AttachmentTree] = field(default_factory=list)
     parts: list[list[BundleRef]] = field(default_factory=list)
     writer: TreeWriter | None = None
     rest: bytes = b""
-    purses: dict[TrafficClass, "Purse"] = field(default_factory=dict)
-
-
-@dataclass
-class Purse:
-    """A postage key for many chunks, and how many it may still frank."""
-
-    key: PostageKey
-    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +107,26 @@ class Filing:
         home = self._home
         if home.vault is None or Person(home.vault).certificate() is None:
             raise refusal.no_card()
-        last = Wallet(home.vault, home.entropy).last_postage_day()
-        if last is None:
-            raise refusal.no_postage()
-        latest = Day(last - 2 - LIFE_DAYS)
-        if today is None:
-            day = home.moment.today if home.wall.trusted else latest
-        elif home.moment.floor_day <= today:
-            day = today
-        else:
+        wallet, floor_day, kind = self._wallet(), home.moment.floor_day, text_kind(priority)
+        latest = latest_day(wallet, [kind], floor_day=floor_day)
+        trusted = home.wall.trusted
+        if today is not None and today < floor_day:
             raise refusal.date_too_early()
+        if today is not None:
+            day = today
+        elif trusted:
+            day = home.moment.today
+        else:
+            day = latest_day(wallet, [kind, *CHUNK_KINDS], floor_day=floor_day)
         if day > latest:
             raise refusal.no_postage()
-        trusted = home.wall.trusted
         return FilingDraft(
-            home.entropy.draw(16), priority, even_day(day), trusted, trusted or today is not None
+            home.entropy.draw(16),
+            priority,
+            even_day(day),
+            trusted,
+            trusted or today is not None,
+            Purse(even_day(day)),
         )
 
     # Attachments ----------------------------------------------------------
@@ -201,19 +195,10 @@ class Filing:
     def _frank_chunk(
         self, filing: FilingDraft, bundle_id: BundleId, traffic: TrafficClass
     ) -> bytes:
-        purse = filing.purses.get(traffic)
-        if purse is None or not purse.left:
-            key = self._draw(traffic, POSTAGE_IDS_MAX, filing.day)
-            purse = filing.purses[traffic] = Purse(key, key.n)
-        purse.left -= 1
-        return frank(purse.key, bundle_id)
+        return filing.purse.frank_chunk(self._wallet(), bundle_id, traffic)
 
-    def _draw(self, traffic: TrafficClass, n: int, day: Day) -> PostageKey:
-        wallet = Wallet(self._home.open_vault, self._home.entropy)
-        key = wallet.draw_postage(traffic, n, good_on=Day(day + 2 + LIFE_DAYS))
-        if key is None:
-            raise refusal.no_postage()
-        return key
+    def _wallet(self) -> Wallet:
+        return Wallet(self._home.open_vault, self._home.entropy)
 
     # The end --------------------------------------------------------------
 
@@ -281,7 +266,7 @@ class Filing:
         home = self._home
         manifest = home.book.manifest
         assert manifest is not None, "a card without a manifest"
-        wallet = Wallet(home.open_vault, home.entropy)
+        wallet = self._wallet()
         readers: list[Reader] = []
         stale = False
         for editor in manifest.holders_of(EditorRole.OPEN)[:EDITORS_MAX]:
@@ -300,20 +285,19 @@ class Filing:
         return readers, stale
 
     def _reply_keys(self) -> list[Reader]:
-        wallet = Wallet(self._home.open_vault, self._home.entropy)
+        wallet = self._wallet()
         scan = wallet.reply_scan(self._home.moment.today)
         return [Reader(scan, prekey) for prekey in wallet.make_reply_keys(REPLY_KEYS)]
 
     def _seal(
         self, filing: FilingDraft, payload: bytes, readers: list[Reader], envelope: Envelope
     ) -> Bundle:
-        traffic = filing.priority.traffic
-        pieces = POSTAGE_IDS_MAX if traffic is TrafficClass.BULK else 1
-        key = self._draw(traffic, pieces, filing.day)
+        kind = text_kind(filing.priority)
+        key = filing.purse.draw(self._wallet(), kind)
         return seal(
             payload,
             readers,
-            traffic=traffic,
+            traffic=kind[0],
             day=filing.day,
             life=LIFE_DAYS,
             entropy=self._home.entropy,
@@ -326,7 +310,7 @@ class Filing:
         urgent = filing.priority in (Priority.FLASH, Priority.URGENT)
         longest = home.settings.flash_hold_s_max if urgent else home.settings.hold_s_max
         hold_s = 0.0 if now else home.hold_s(longest)
-        self._outbox.keep(bundle, filing.id)
+        self._outbox.keep(bundle, filing.id, hold_s=hold_s)
         home.publish(bundle, release_after_s=hold_s)
         self._let_go([ref for part in filing.parts for ref in part], hold_s)
 
@@ -382,7 +366,7 @@ class Filing:
         finished = self._outbox.restore()
         for key, draft_id in home.carry.scan(shelf.DRAFT):
             if draft_id in finished:
-                self._let_go([ref_of(key)], 0.0)
+                self._let_go([ref_of(key)], finished[draft_id])
             else:
                 self._drop(ref_of(key))
 
@@ -391,4 +375,3 @@ def _writing(filing: FilingDraft) -> TreeWriter:
     if filing.writer is None:
         raise LocalMisuse("bytes for no attachment")
     return filing.writer
-

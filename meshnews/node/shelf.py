@@ -63,7 +63,8 @@ PART: Final = "part"
 """filing: bundle id -> [dispatch id, which attachment, carried already?]."""
 
 OUTBOX: Final = "outbox"
-"""outbox: reference -> [since s of life, draft id, wire form], until carry is known to hold it."""
+"""outbox: reference -> [since s of life, draft id, held until s of life, wire form], until carry
+is known to hold it."""
 
 LETTER: Final = "letter"
 """letters: bundle id -> an opened item."""

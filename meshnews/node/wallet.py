@@ -98,9 +98,9 @@ class Wallet:
         self._vault.delete(shelf.POSTAGE, name)
         return key
 
-    def last_postage_day(self) -> Day | None:
-        """Return the last day on which any postage is good; None when there is none."""
-        days = (key.expiry_day for _, key in self._postage(b""))
+    def last_postage_day(self, traffic: TrafficClass, n: int) -> Day | None:
+        """Return the last day on which postage of this class and count is good; None: none left."""
+        days = (key.expiry_day for _, key in self._postage(bytes([traffic, n])))
         return max(days, default=None)
 
     def postage_left(self, traffic: TrafficClass) -> int:

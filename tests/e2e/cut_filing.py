@@ -92,7 +92,8 @@ def _confirmed(reporter: Machine) -> set[str]:
     return {
         one["id"]
         for one in reporter.ask("status")["dispatches"]
-        if one["state"] in {"received", "read"} and one["attachments"] == one["attachments_received"]
+        if one["state"] in {"received", "read"}
+        and one["attachments"] == one["attachments_received"]
     }
 
 

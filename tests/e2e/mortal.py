@@ -14,6 +14,7 @@ the file `reached` there and goes on once there is a file `go`, so that somebody
 else can be killed meanwhile.
 """
 
+import functools
 import os
 import signal
 import sys
@@ -22,14 +23,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from meshnews.node.filing import Filing
 from meshnewsd.main import main
 from meshnewsd.storage.database import Database
 from meshnewsd.storage.store import Store
-
-T = TypeVar("T")
 
 STEPS: Final = ("begin", "attach", "add", "end_attachment", "finish", "abandon")
 MOMENTS: Final = ("before", "between", "after")
@@ -83,26 +82,29 @@ class Fate:
 def bind(fate: Fate) -> None:
     """Let the filing and the storage of this process obey `fate`."""
     for step in STEPS:
-        setattr(Filing, step, _watched(fate, step, getattr(Filing, step)))
-    transact, commit = Store.transact, Database.commit
-
-    def watched_transact(store: Store, work: Callable[[], T]) -> T:
-        fate.begin()
-        return transact(store, work)
+        _wrap(Filing, step, functools.partial(fate.does, step))
+    _wrap(Store, "transact", fate.begin)
+    commit = Database.commit
 
     def watched_commit(database: Database) -> None:
         fate.commit(lambda: commit(database))
 
-    Store.transact = watched_transact  # type: ignore[method-assign]  # this process is to fail
-    Database.commit = watched_commit  # type: ignore[method-assign]  # and here too
+    _replace(Database, "commit", watched_commit)
 
 
-def _watched(fate: Fate, step: str, method: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap(owner: type, name: str, first: Callable[[], None]) -> None:
+    """Let a method call `first` before it does what it does."""
+    method = getattr(owner, name)
+
     def watched(*args: Any, **kwargs: Any) -> Any:
-        fate.does(step)
+        first()
         return method(*args, **kwargs)
 
-    return watched
+    _replace(owner, name, watched)
+
+
+def _replace(owner: type, name: str, method: Callable[..., Any]) -> None:
+    setattr(owner, name, method)
 
 
 def fate_of(word: str) -> Fate:
