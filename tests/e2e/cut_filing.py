@@ -9,8 +9,9 @@ from typing import Any
 
 from meshnews.node import shelf
 from meshnewsd.compose import open_home
+from tests.e2e.newsroom import Newsroom
 from tests.e2e.test_there_and_back import jpeg
-from tests.e2e.world import PASSPHRASE, Machine, wait_until
+from tests.e2e.world import PASSPHRASE, Machine, World, wait_until
 
 PICTURE_BYTES = 300_000
 ARRIVAL_S = 120.0
@@ -37,6 +38,22 @@ class Attempt:
         assert len(self.filed) <= 1, f"{self.slug} was filed twice"
         if self.identifier is not None:
             assert self.filed == [self.identifier], f"{self.slug} was told, and is not there"
+
+
+def desk_with_a_collector(world: World) -> tuple[Newsroom, Machine, Machine]:
+    """Return a desk on one network, and its editor and reporter; the reporter does not run yet."""
+    newsroom = Newsroom(world)
+    editor = newsroom.add("editor-1", "editor")
+    newsroom.found(editor)
+    collector = newsroom.add("collector-1", "relay", endpoint=True)
+    reporter = newsroom.add("reporter-1", "reporter")
+    for joiner in (collector, reporter):
+        newsroom.enrol(editor, joiner)
+    newsroom.introduce(editor, collector, reporter)
+    for machine in (editor, collector):
+        machine.start()
+    world.meet(editor, collector, reporter)
+    return newsroom, editor, reporter
 
 
 def words(folder: Path, slug: str, *, size: int = PICTURE_BYTES) -> tuple[str, ...]:

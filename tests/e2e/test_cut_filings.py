@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.cut_filing import Attempt, attempt, kept_for_drafts, verify, words
+from tests.e2e.cut_filing import (
+    Attempt,
+    attempt,
+    desk_with_a_collector,
+    kept_for_drafts,
+    verify,
+    words,
+)
 from tests.e2e.mortal import MOMENTS
 from tests.e2e.newsroom import Newsroom
 from tests.e2e.world import Machine, open_world, wait_until
@@ -23,17 +30,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newsroom]:
     with open_world(tmp_path_factory.mktemp("cut")) as world:
-        newsroom = Newsroom(world)
-        editor = newsroom.add("editor-1", "editor")
-        newsroom.found(editor)
-        collector = newsroom.add("collector-1", "relay", endpoint=True)
-        reporter = newsroom.add("reporter-1", "reporter")
-        for joiner in (collector, reporter):
-            newsroom.enrol(editor, joiner)
-        newsroom.introduce(editor, collector, reporter)
-        for machine in (editor, collector):
-            machine.start()
-        world.meet(editor, collector, reporter)
+        newsroom, _, _ = desk_with_a_collector(world)
         yield newsroom
 
 
