@@ -13,14 +13,14 @@ key is in the record, so an attachment is put together only when it is saved.
 import enum
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from meshnews.bundle.chunks import TreeNode, node_ref, open_index, open_leaf, purge_of, root_node
 from meshnews.bundle.format import Bundle, parse
 from meshnews.bundle.receipt import Receipt, decode_receipt, receipt_of
 from meshnews.bundle.statement import Kind, Priority
 from meshnews.bundle.tree import AttachmentTree, attachment_value, decode_attachment
-from meshnews.errors import LocalMisuse, PeerError, Refusal
+from meshnews.errors import LocalMisuse, Malformed, PeerError, Refusal
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import ATTACHMENTS_MAX, DAY_MAX, TEXT_CHARS_MAX
 from meshnews.node import shelf
@@ -35,6 +35,9 @@ _ID_BYTES: Final = 32
 _NAME_CHARS_MAX: Final = 256
 _TIME_S_MAX: Final = 1 << 60
 _COUNT_MAX: Final = 1 << 40
+
+
+_WordT = TypeVar("_WordT", bound=enum.StrEnum)
 
 
 class Verdict(enum.StrEnum):
@@ -119,7 +122,7 @@ def decode_item(bundle_id: bytes, value: bytes) -> Item:
         ref=BundleRef(
             TrafficClass(as_int(traffic, 0, 3)), Day(as_int(day, 0, DAY_MAX)), BundleId(bundle_id)
         ),
-        kind=Kind(as_text(kind, chars_max=16)),
+        kind=_word(Kind, kind),
         author=as_bytes(author, at_most=32),
         name=as_text(name, chars_max=_NAME_CHARS_MAX),
         slug=as_text(slug, chars_max=_NAME_CHARS_MAX),
@@ -128,11 +131,19 @@ def decode_item(bundle_id: bytes, value: bytes) -> Item:
         arrived_at=as_int(arrived, 0, _TIME_S_MAX),
         text=as_text(text, chars_max=TEXT_CHARS_MAX, multiline=True),
         reference=as_bytes(reference, at_most=16),
-        verdict=Verdict(as_text(verdict, chars_max=16)),
-        alarms=tuple(Alarm(as_text(one, chars_max=16)) for one in as_list(alarms, at_most=8)),
+        verdict=_word(Verdict, verdict),
+        alarms=tuple(_word(Alarm, one) for one in as_list(alarms, at_most=8)),
         trees=tuple(map(_tree, as_list(trees, at_most=ATTACHMENTS_MAX))),
         read_at=as_int(read_at, 0, _TIME_S_MAX),
     )
+
+
+def _word(words: type[_WordT], value: Value) -> _WordT:
+    word = as_text(value, chars_max=16)
+    try:
+        return words(word)
+    except ValueError as exc:
+        raise Malformed("a word that means nothing here") from exc
 
 
 def _tree(value: Value) -> tuple[AttachmentTree, int]:

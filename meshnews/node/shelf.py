@@ -76,7 +76,7 @@ AWAITED: Final = "awaited"
 """letters: chunk id ‖ letter id ‖ attachment u8 -> [level, position, data hash]."""
 
 LEAF: Final = "leaf"
-"""letters: letter id ‖ attachment u8 ‖ position u64 -> [class, day, chunk id, data hash]."""
+"""letters: letter id ‖ attachment u8 ‖ position u64 -> [chunk id, data hash]."""
 
 DUE: Final = "due"
 """letters: reference -> receipt to hand to a collector."""

@@ -1,0 +1,342 @@
+"""Opened items: kept once, found by how they begin, saved piece by piece, confirmed once."""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshnews.bundle.format import parse
+from meshnews.bundle.statement import AttachmentTree, Kind, Priority, Role
+from meshnews.errors import Malformed, Refusal
+from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
+from meshnews.limits import CHUNK_BYTES
+from meshnews.node import shelf
+from meshnews.node.filing import FilingDraft
+from meshnews.node.identity import Role as HomeRole
+from meshnews.node.letter import Alarm, Item, Verdict, decode_item
+from meshnews.store.port import State
+from meshnews.wire.codec import encode
+from tests.node.newsroom import TODAY, Machine, enrolled, make_desk
+from tests.node.test_filing import attach, begun, finish
+from tests.node.test_office import refused
+from tests.node.test_opening import bring, items, only, save, wires
+
+TEXT = "Алаңда атыс естілді."
+PICTURE = bytes(range(256)) * 600
+LEAVES = -(-len(PICTURE) // CHUNK_BYTES)
+
+
+@dataclass
+class Desk:
+    editor: Machine
+    reporter: Machine
+    other: Machine
+
+
+@pytest.fixture(scope="module")
+def made() -> Desk:
+    editor, _ = make_desk()
+    reporters = [enrolled(editor, name, HomeRole.REPORTER) for name in ("reporter-1", "reporter-2")]
+    return Desk(editor, *reporters)
+
+
+@pytest.fixture
+def desk(made: Desk) -> Desk:
+    desk = deepcopy(made)
+    for machine in (desk.editor, desk.reporter, desk.other):
+        machine.restart()
+    return desk
+
+
+def filed(machine: Machine, text: str = TEXT, *pictures: bytes) -> FilingDraft:
+    """File a text with pictures; return the draft, which is what its author knew."""
+    draft = begun(machine)
+    for picture in pictures:
+        attach(machine, draft, picture)
+    finish(machine, draft, text)
+    return draft
+
+
+def parts(machine: Machine, draft: FilingDraft) -> tuple[list[bytes], list[bytes]]:
+    """Return what a machine offers beside the chunks of a draft, and those."""
+    chunks = {ref for part in draft.parts for ref in part}
+    everything = [(parse(wire).ref, wire) for wire in wires(machine)]
+    texts = [wire for ref, wire in everything if ref not in chunks]
+    return texts, [wire for ref, wire in everything if ref in chunks]
+
+
+def piece(editor: Machine, item: Item, index: int, position: int) -> bytes:
+    return editor.ask(lambda node: node.letters.piece(item, index, position))
+
+
+# Found ------------------------------------------------------------------------
+
+
+def test_items_are_listed_newest_first_and_found_by_how_they_begin(desk: Desk) -> None:
+    for text in ("first", "second", "third"):
+        filed(desk.reporter, text)
+        bring(desk.editor, *wires(desk.reporter))
+    listed = items(desk.editor)
+    assert [item.text for item in listed] == ["third", "second", "first"]
+    for item in listed:
+        word = item.ref.id.hex()
+        for prefix in (word, word[:12], word[:12].upper()):
+            assert desk.editor.ask(lambda node, p=prefix: node.letters.find(p)) == item  # type: ignore[misc]
+
+
+def test_what_is_not_there_and_what_is_ambiguous_is_refused(desk: Desk) -> None:
+    filed(desk.reporter, "first")
+    filed(desk.reporter, "second")
+    bring(desk.editor, *wires(desk.reporter))
+    assert refused(desk.editor, lambda node: node.letters.find("0" * 64)) == "no-such-item"
+    assert refused(desk.editor, lambda node: node.letters.find("")) == "ambiguous-item"
+    assert refused(desk.reporter, lambda node: node.letters.find("")) == "no-such-item"
+
+
+def test_a_closed_vault_has_no_items(desk: Desk) -> None:
+    filed(desk.reporter)
+    bring(desk.editor, *wires(desk.reporter))
+    item = only(desk.editor)
+    desk.editor.vault = None
+    desk.editor.restart()
+    assert items(desk.editor) == []
+    assert desk.editor.ask(lambda node: node.letters.get(item.ref.id)) is None
+    assert desk.editor.ask(lambda node: node.letters.due()) == []
+
+
+def test_an_item_is_read_once_and_stays_so(desk: Desk) -> None:
+    filed(desk.reporter)
+    bring(desk.editor, *wires(desk.reporter))
+    item = only(desk.editor)
+    assert item.read_at == 0
+    read = desk.editor.ask(lambda node: node.letters.mark_read(item))
+    assert read.read_at > 0
+    desk.editor.later(1)
+    assert desk.editor.ask(lambda node: node.letters.mark_read(read)) == read
+    assert only(desk.editor) == read
+
+
+def test_what_is_kept_already_is_not_kept_again(desk: Desk) -> None:
+    filed(desk.reporter, TEXT, PICTURE)
+    bring(desk.editor, *wires(desk.reporter))
+    item, before = only(desk.editor), desk.editor.contents
+    again = replace(item, text="something else", read_at=7)
+    desk.editor.ask(lambda node: node.letters.add(again))
+    assert desk.editor.contents == before
+
+
+# Saved ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", range(LEAVES + 1))
+def test_an_attachment_with_anything_missing_is_refused_and_comes_whole_later(
+    desk: Desk, missing: int
+) -> None:
+    draft = filed(desk.reporter, TEXT, PICTURE)
+    texts, chunks = parts(desk.reporter, draft)
+    late = chunks.pop(missing)
+    bring(desk.editor, *texts, *chunks)
+    item = only(desk.editor)
+    tree, here = item.trees[0]
+    assert here < tree.n == LEAVES
+    assert [is_here(desk.editor, item, at) for at in range(LEAVES)].count(True) == here
+    bring(desk.editor, late)
+    assert save(desk.editor, only(desk.editor)) == PICTURE
+
+
+def is_here(editor: Machine, item: Item, position: int) -> bool:
+    """Tell whether a leaf can be had; if it can, it is that of the picture."""
+    try:
+        leaf = piece(editor, item, 0, position)
+    except Refusal as why:
+        assert why.code == "attachment-incomplete"
+        return False
+    assert leaf == PICTURE[position * CHUNK_BYTES :][:CHUNK_BYTES]
+    return True
+
+
+def test_a_leaf_that_no_attachment_has_is_refused(desk: Desk) -> None:
+    filed(desk.reporter, TEXT, PICTURE)
+    bring(desk.editor, *wires(desk.reporter))
+    item = only(desk.editor)
+    question = lambda node: node.letters.piece(item, 0, LEAVES)  # noqa: E731  asked once
+    assert refused(desk.editor, question) == "attachment-incomplete"
+
+
+def test_each_attachment_of_several_is_saved_as_itself(desk: Desk) -> None:
+    pictures = [PICTURE, b"", PICTURE[::-1], b"small"]
+    filed(desk.reporter, TEXT, *pictures)
+    bring(desk.editor, *wires(desk.reporter))
+    item = only(desk.editor)
+    for index, picture in enumerate(pictures):
+        tree, here = item.trees[index]
+        assert here == tree.n
+        assert b"".join(piece(desk.editor, item, index, at) for at in range(tree.n)) == picture
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_nobody_who_names_anothers_chunks_keeps_them_from_their_dispatch(
+    desk: Desk, is_first: bool
+) -> None:
+    draft = filed(desk.reporter, TEXT, PICTURE)
+    texts, chunks = parts(desk.reporter, draft)
+    claims = claiming(desk.other, draft, [ref.id for ref in draft.parts[0]])
+    if is_first:
+        bring(desk.editor, *claims, *texts, *chunks)
+    else:
+        root = next(wire for wire in chunks if parse(wire).id == draft.trees[0].root)
+        bring(desk.editor, *texts, root, *claims, *chunks)
+    mine, theirs = sorted(items(desk.editor), key=lambda item: item.text)
+    assert (mine.text, [here for _, here in mine.trees]) == ("mine", [0] * len(mine.trees))
+    assert save(desk.editor, theirs) == PICTURE
+    assert desk.editor.vault is not None
+    assert desk.editor.vault.count(shelf.AWAITED) == 0
+
+
+def claiming(machine: Machine, draft: FilingDraft, ids: list[BundleId]) -> list[bytes]:
+    """Return a dispatch that names others' bundles as its attachments.
+
+    Whoever carries a bundle knows its identifier; only its author knows its key.
+    """
+    claim = begun(machine)
+    for one in ids:
+        claim.trees.append(replace(draft.trees[0], root=one, key=b"x" * 32))
+        claim.attachments.append(draft.attachments[0])
+        claim.parts.append([])
+    finish(machine, claim, "mine")
+    return parts(machine, claim)[0]
+
+
+def test_nobody_who_names_anothers_text_keeps_it_from_being_opened(desk: Desk) -> None:
+    draft = filed(desk.reporter, TEXT, PICTURE)
+    texts, chunks = parts(desk.reporter, draft)
+    claims = claiming(desk.other, draft, [parse(wire).id for wire in texts])
+    bring(desk.editor, *claims, *texts, *chunks)
+    theirs = next(item for item in items(desk.editor) if item.text == TEXT)
+    assert save(desk.editor, theirs) == PICTURE
+
+
+def test_an_attachment_named_by_two_dispatches_is_saved_from_both(desk: Desk) -> None:
+    draft = filed(desk.reporter, "first", PICTURE)
+    again = begun(desk.reporter)
+    again.trees.append(draft.trees[0])
+    again.attachments.append(draft.attachments[0])
+    again.parts.append([])
+    finish(desk.reporter, again, "second")
+    texts, chunks = parts(desk.reporter, draft)
+    bring(desk.editor, *texts, *chunks)
+    assert [save(desk.editor, item) for item in items(desk.editor)] == [PICTURE, PICTURE]
+
+
+# Confirmed --------------------------------------------------------------------
+
+
+def test_a_receipt_is_due_until_a_collector_has_it(desk: Desk) -> None:
+    draft = filed(desk.reporter, TEXT, PICTURE)
+    bring(desk.editor, *wires(desk.reporter))
+    due = desk.editor.ask(lambda node: node.letters.due())
+    assert len(due) == 1 + len(draft.parts[0])
+    for receipt in due:
+        desk.editor.ask(lambda node, one=receipt: node.letters.handed_over(one.ref))  # type: ignore[misc]
+    assert desk.editor.ask(lambda node: node.letters.due()) == []
+
+
+def test_what_was_opened_is_kept_whatever_presses(desk: Desk) -> None:
+    filed(desk.reporter, TEXT, PICTURE)
+    brought = wires(desk.reporter)
+    bring(desk.editor, *brought)
+    entries = [desk.editor.carry.entry(parse(wire).ref) for wire in brought]
+    assert all(entry is not None and entry.pinned for entry in entries)
+
+
+def test_an_answers_receipt_is_held_back_and_then_let_go(desk: Desk) -> None:
+    filed(desk.reporter)
+    bring(desk.editor, *wires(desk.reporter))
+    item = only(desk.editor)
+    answer = desk.editor.ask(lambda node: node.answers.reply(item, "Received."))
+    bring(desk.reporter, *wires(desk.editor))
+    ref = only(desk.reporter).ref
+    assert ref.id == answer
+    assert state_of(desk.reporter, ref) is State.HELD
+    desk.reporter.later(desk.reporter.node.home.settings.reply_receipt_hold_s_max / 86400)
+    assert state_of(desk.reporter, ref) is State.ACKED_WITH_BODY
+    assert desk.reporter.vault is not None
+    assert desk.reporter.vault.count(shelf.RELEASE) == 0
+    assert only(desk.reporter).text == "Received."
+
+
+def state_of(machine: Machine, ref: BundleRef) -> State | None:
+    entry = machine.carry.entry(ref)
+    return None if entry is None else entry.state
+
+
+# Written down -----------------------------------------------------------------
+
+
+def an_item() -> Item:
+    tree = AttachmentTree(
+        root=BundleId(b"r" * 32),
+        root_hash=b"h" * 32,
+        depth=0,
+        n=1,
+        size=10,
+        key=b"k" * 32,
+        sha256=b"s" * 32,
+        role=Role.ORIGINAL,
+        life=14,
+        day=TODAY,
+        name="алаң.jpg",
+    )
+    return Item(
+        ref=BundleRef(TrafficClass.ROUTINE, Day(TODAY), BundleId(b"i" * 32)),
+        kind=Kind.DISPATCH,
+        author=b"a" * 32,
+        name="reporter-1",
+        slug="алаң",
+        priority=Priority.FLASH,
+        claimed_at=1,
+        arrived_at=2,
+        text="two\nlines",
+        reference=b"f" * 16,
+        verdict=Verdict.LAPSED,
+        alarms=(Alarm.GAP, Alarm.BRANCH, Alarm.TWO_PLACES),
+        trees=((tree, 1), (replace(tree, name=""), 0)),
+        read_at=3,
+    )
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        an_item(),
+        replace(an_item(), alarms=(), trees=(), read_at=0),
+        replace(an_item(), author=b"", name="", slug="", text="", reference=b""),
+        *(replace(an_item(), verdict=verdict) for verdict in Verdict),
+        *(replace(an_item(), kind=kind) for kind in Kind),
+    ],
+)
+def test_an_item_is_read_back_as_it_was_written(item: Item) -> None:
+    assert decode_item(item.ref.id, item.encode()) == item
+
+
+FIELDS = st.integers(0, 1 << 40) | st.text("abc ", max_size=9) | st.binary(max_size=40)
+
+
+@given(st.binary(max_size=200) | st.lists(FIELDS, max_size=20).map(encode))
+def test_what_is_no_item_is_malformed(value: bytes) -> None:
+    with pytest.raises(Malformed):
+        decode_item(b"i" * 32, value)
+
+
+@given(st.data())
+def test_an_item_with_a_byte_changed_is_another_item_or_malformed(data: st.DataObject) -> None:
+    value = bytearray(an_item().encode())
+    place = data.draw(st.integers(0, len(value) - 1))
+    value[place] ^= data.draw(st.integers(1, 255))
+    try:
+        item = decode_item(b"i" * 32, bytes(value))
+    except Malformed:
+        return
+    assert item != an_item()
