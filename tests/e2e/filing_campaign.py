@@ -123,9 +123,8 @@ class Campaign:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
         made = _ended(filing, slug)
-        for one in children:
-            wait_until(lambda one=one: not Path(f"/proc/{one}").exists(), within_s=ONCE_ENDS_S,
-                       what="a daemon ends that has lost its only caller")  # fmt: skip
+        wait_until(lambda: not any(map(_is_alive, children)), within_s=ONCE_ENDS_S,
+                   what="a daemon ends that has lost its only caller")  # fmt: skip
         return made
 
     def _begin(self, slug: str, size: int, *, is_once: bool) -> "subprocess.Popen[str]":
@@ -144,6 +143,10 @@ def _children(process: int) -> list[int]:
         listed = Path(f"/proc/{process}/task/{process}/children").read_text("ascii")
         return [int(word) for word in listed.split()]
     return []
+
+
+def _is_alive(process: int) -> bool:
+    return Path(f"/proc/{process}").exists()
 
 
 def campaign(folder: Path, *, filings: int, seed: int) -> Counter[str]:
