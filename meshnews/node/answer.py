@@ -5,6 +5,7 @@ from typing import Final
 from meshnews.bundle.statement import REFERENCE_BYTES, Inner, Kind, Priority, clean_text
 from meshnews.desk.manifest import Role
 from meshnews.errors import Refusal
+from meshnews.ids import BundleId
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.home import Home
 from meshnews.node.letter import Item, Verdict
@@ -39,7 +40,10 @@ class Answers:
         inner = Inner(
             Kind.REPLY, item.slug, Priority.ROUTINE, item.ref.id[:REFERENCE_BYTES], text=words
         )
-        return self._send(item, inner)
+        sent = self._send(item, inner)
+        if sent is None:
+            raise _cannot_answer()
+        return sent
 
     def tell_read(self, item: Item) -> None:
         """Tell the author that an item was read; silently nothing where that cannot be."""
@@ -48,22 +52,23 @@ class Answers:
         inner = Inner(Kind.READ, "", Priority.ROUTINE, item.ref.id[:REFERENCE_BYTES])
         self._send(item, inner)
 
-    def _send(self, item: Item, inner: Inner) -> bytes:
+    def _send(self, item: Item, inner: Inner) -> BundleId | None:
+        """Seal to the author of an item; None, and nothing written, where that cannot be."""
         home = self._home
         person = Person(home.open_vault)
         signer = person.sign_key()
         issuer = DeskKeys(home.open_vault, home.entropy).issuer()
         manifest = home.book.manifest
         if signer is None or issuer is None or manifest is None:
-            raise _cannot_answer()
+            return None
         openers = list(manifest.holders_of(Role.OPEN))
         if signer.public not in openers:
-            raise _cannot_answer()
+            return None
         reader = Roster(home.open_vault).draw_reply_key(
             item.author, turn=openers.index(signer.public), of=len(openers)
         )
         if reader is None:
-            raise _cannot_answer()
+            return None
         return post(home, inner, [reader], signer=signer, issuer=issuer, desk=manifest.desk)
 
 

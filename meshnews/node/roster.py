@@ -112,14 +112,14 @@ class Roster:
         With no one-time key left it is the reporter's reply scan key; None for
         somebody who is not known.
         """
+        known = self.member(byline)
+        if known is None:
+            return None
         for reader in self._reply_keys(byline):
             ref = reader.prekey.ref
             if int.from_bytes(ref, "big") % of == turn:
                 self._vault.delete(shelf.MEMBER_KEY, byline + ref)
                 return reader
-        known = self.member(byline)
-        if known is None:
-            return None
         return Reader(known.reply_scan, epoch_prekey(known.reply_scan))
 
     def _reply_keys(self, byline: bytes) -> Iterator[Reader]:

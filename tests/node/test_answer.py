@@ -1,0 +1,250 @@
+"""Answers: each editor uses keys that no other uses, and only the author can open them."""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import pytest
+
+from meshnews.bundle.format import parse
+from meshnews.bundle.statement import Kind
+from meshnews.desk.manifest import Role as DeskRole
+from meshnews.ids import BundleId, KeyRef
+from meshnews.limits import SLUG_CHARS_MAX
+from meshnews.node import shelf
+from meshnews.node.answer import REPLY_BYTES_MAX
+from meshnews.node.dispatch import DispatchState
+from meshnews.node.identity import Role as HomeRole
+from meshnews.node.letter import Item, Verdict
+from meshnews.node.person import Person
+from meshnews.node.wallet import Wallet
+from tests.node.newsroom import Machine, Question, add_editor, enrolled, make_desk, make_home
+from tests.node.test_filing import begun, empty, finish
+from tests.node.test_office import refused
+from tests.node.test_opening import bring, byline_of, items, notices, only, wires
+
+EDITORS = 3
+
+
+@dataclass
+class Desk:
+    editors: list[Machine]
+    reporter: Machine
+
+    @property
+    def openers(self) -> tuple[bytes, ...]:
+        manifest = self.editors[0].node.home.book.manifest
+        assert manifest is not None
+        return tuple(map(bytes, manifest.holders_of(DeskRole.OPEN)))
+
+    def turn(self, editor: Machine) -> int:
+        """Return which editor this is, i of n."""
+        assert editor.vault is not None
+        secret = Person(editor.vault).sign_key()
+        assert secret is not None
+        return self.openers.index(bytes(secret.public))
+
+
+@pytest.fixture(scope="module")
+def made() -> Desk:
+    first, root = make_desk()
+    editors = [first]
+    for number in range(2, EDITORS + 1):
+        joiner = make_home(f"editor-{number}", HomeRole.EDITOR)
+        add_editor(first, root, joiner)
+        editors.append(joiner)
+    reporter = enrolled(first, "reporter-1", HomeRole.REPORTER)
+    for editor in editors:
+        bring(editor, *(wire for other in editors for wire in notices(other)))
+    for editor in editors[1:]:
+        bring(editor, *wires(first))
+    bring(reporter, *(wire for editor in editors for wire in notices(editor)))
+    return Desk(editors, reporter)
+
+
+@pytest.fixture
+def desk(made: Desk) -> Desk:
+    desk = deepcopy(made)
+    for machine in (*desk.editors, desk.reporter):
+        machine.restart()
+    return desk
+
+
+def delivered(desk: Desk, text: str = "a dispatch", *, slug: str = "alań") -> None:
+    """Let the reporter file something and every editor open it."""
+    finish(desk.reporter, begun(desk.reporter), text, slug=slug)
+    for editor in desk.editors:
+        bring(editor, *wires(desk.reporter))
+
+
+def answered(editor: Machine, item: Item, text: str) -> bytes:
+    """Let an editor answer; return the bundle."""
+    identifier = editor.ask(lambda node: node.answers.reply(item, text))
+    return wire_of(editor, identifier)
+
+
+def wire_of(machine: Machine, identifier: BundleId | bytes) -> bytes:
+    (found,) = [wire for wire in wires(machine) if parse(wire).id == identifier]
+    return found
+
+
+def keys_left(editor: Machine, desk: Desk) -> set[bytes]:
+    """Return the references of the one-time keys by which an editor may answer."""
+    assert editor.vault is not None
+    byline = byline_of(desk.reporter)
+    return {key[len(byline) :] for key, _ in editor.vault.scan(shelf.MEMBER_KEY, byline)}
+
+
+# Key i of n -------------------------------------------------------------------
+
+
+def test_editors_are_numbered_alike_and_lack_only_keys_that_are_theirs_to_use(desk: Desk) -> None:
+    delivered(desk)
+    known = [keys_left(editor, desk) for editor in desk.editors]
+    everything = set().union(*known)
+    assert desk.openers == tuple(sorted(desk.openers))
+    assert sorted(desk.turn(editor) for editor in desk.editors) == list(range(EDITORS))
+    for editor, there in zip(desk.editors, known, strict=True):
+        # They have sent packs of their own already.
+        gone = everything - there
+        assert all(int.from_bytes(ref, "big") % EDITORS == desk.turn(editor) for ref in gone)
+
+
+def test_editor_i_of_n_uses_the_keys_that_are_i_modulo_n_and_no_other(desk: Desk) -> None:
+    delivered(desk)
+    used: list[set[bytes]] = []
+    for editor in desk.editors:
+        before, turn = keys_left(editor, desk), desk.turn(editor)
+        own = {ref for ref in before if int.from_bytes(ref, "big") % EDITORS == turn}
+        assert own
+        for number in range(len(own) + 2):
+            answered(editor, only(editor), f"number {number}")
+        assert before - keys_left(editor, desk) == own
+        used.append(own)
+    assert sum(map(len, used)) == len(set().union(*used)), "no key was used twice"
+
+
+def test_every_answer_opens_also_when_one_time_keys_have_run_out(desk: Desk) -> None:
+    delivered(desk)
+    texts = set()
+    for editor in desk.editors:
+        count = len(keys_left(editor, desk)) // EDITORS + 4
+        for number in range(count):
+            text = f"{editor.name} {number}"
+            texts.add(text)
+            bring(desk.reporter, answered(editor, only(editor), text))
+    opened = items(desk.reporter)
+    assert {item.text for item in opened} == texts
+    assert {(item.kind, item.verdict) for item in opened} == {(Kind.REPLY, Verdict.DESK)}
+
+
+def test_a_one_time_key_is_burnt_when_its_answer_was_opened(desk: Desk) -> None:
+    delivered(desk)
+    editor = desk.editors[0]
+    assert desk.reporter.vault is not None
+    purse = Wallet(desk.reporter.vault, desk.reporter.entropy)
+    before = keys_left(editor, desk)
+    wire = answered(editor, only(editor), "Received.")
+    (used,) = before - keys_left(editor, desk)
+    assert purse.reply_key(KeyRef(used)) is not None
+    bring(desk.reporter, wire)
+    assert purse.reply_key(KeyRef(used)) is None
+    assert all(purse.reply_key(KeyRef(ref)) is not None for ref in keys_left(editor, desk))
+
+
+def test_the_same_answer_again_changes_nothing(desk: Desk) -> None:
+    delivered(desk)
+    wire = answered(desk.editors[0], only(desk.editors[0]), "Received.")
+    bring(desk.reporter, wire)
+    before = desk.reporter.contents
+    bring(desk.reporter, wire)
+    assert desk.reporter.contents == before
+
+
+def test_a_dispatch_brings_new_keys_for_answers(desk: Desk) -> None:
+    delivered(desk, "first")
+    before = keys_left(desk.editors[0], desk)
+    delivered(desk, "second")
+    after = keys_left(desk.editors[0], desk)
+    assert before < after
+
+
+def test_an_answer_names_what_it_answers_and_nobody_else_opens_it(desk: Desk) -> None:
+    delivered(desk, slug="bir")
+    other = enrolled(desk.editors[0], "reporter-2", HomeRole.REPORTER)
+    item = only(desk.editors[0])
+    wire = answered(desk.editors[0], item, "Received.")
+    for machine in (other, *desk.editors[1:], desk.reporter):
+        bring(machine, wire)
+    assert items(other) == []
+    assert [len(items(editor)) for editor in desk.editors] == [1] * EDITORS
+    answer = only(desk.reporter)
+    assert (answer.text, answer.slug) == ("Received.", "bir")
+    assert answer.reference == item.ref.id[:16]
+
+
+# What is refused --------------------------------------------------------------
+
+
+def replying(item: Item, text: str = "Received.") -> Question:
+    return lambda node: node.answers.reply(item, text)
+
+
+@pytest.mark.parametrize("text", ["x" * REPLY_BYTES_MAX, "ń" * (REPLY_BYTES_MAX // 2)])
+def test_an_answer_fits_to_the_byte_under_the_longest_slug(desk: Desk, text: str) -> None:
+    delivered(desk, slug="ŋ" * SLUG_CHARS_MAX)
+    editor = desk.editors[0]
+    assert refused(editor, replying(only(editor), text + "x")) == "text-too-long"
+    bring(desk.reporter, answered(editor, only(editor), text))
+    assert only(desk.reporter).text == text
+
+
+def test_nobody_but_an_editor_of_the_desk_answers(desk: Desk) -> None:
+    delivered(desk)
+    editor = desk.editors[0]
+    bring(desk.reporter, answered(editor, only(editor), "Received."))
+    assert refused(desk.reporter, replying(only(desk.reporter))) == "cannot-answer"
+    stranger = make_home("editor-9", HomeRole.EDITOR)
+    assert refused(stranger, replying(only(editor))) == "cannot-answer"
+
+
+def test_whom_the_desk_does_not_know_it_cannot_answer(desk: Desk) -> None:
+    delivered(desk)
+    editor = desk.editors[0]
+    item = only(editor)
+    assert refused(editor, replying(replace(item, author=b"n" * 32))) == "cannot-answer"
+    assert refused(editor, replying(replace(item, author=b""))) == "cannot-answer"
+
+
+# The word that something was read ---------------------------------------------
+
+
+def test_the_author_is_told_that_a_dispatch_was_read(desk: Desk) -> None:
+    delivered(desk)
+    editor = desk.editors[1]
+    before = set(wires(editor))
+    editor.ask(lambda node: node.answers.tell_read(node.letters.all()[0]))
+    bring(desk.reporter, *(set(wires(editor)) - before))
+    (told,) = desk.reporter.ask(lambda node: node.dispatches.all())
+    assert told.state is DispatchState.READ
+    assert items(desk.reporter) == []
+
+
+@pytest.mark.parametrize("verdict", [Verdict.UNPROVEN, Verdict.UNREADABLE])
+def test_whoever_is_not_proven_is_told_nothing(desk: Desk, verdict: Verdict) -> None:
+    delivered(desk)
+    editor = desk.editors[0]
+    before = editor.contents
+    item = replace(only(editor), verdict=verdict)
+    editor.ask(lambda node: node.answers.tell_read(item))
+    assert editor.contents == before
+
+
+def test_reading_goes_on_where_nobody_can_be_told_of_it(desk: Desk) -> None:
+    delivered(desk)
+    editor = desk.editors[0]
+    item = only(editor)
+    empty(editor, shelf.MEMBER)
+    before = editor.contents
+    editor.ask(lambda node: node.answers.tell_read(item))
+    assert editor.contents == before
+    assert refused(editor, replying(item)) == "cannot-answer"
