@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 WORKERS ?= auto
 
-.PHONY: help run demo test lint format e2e e2e-all kill-campaign capture-campaign soak bench check docs clean
+.PHONY: help run demo test lint format e2e e2e-all kill-campaign filing-campaign capture-campaign soak bench check docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ e2e-all: $(STAMP)  ## Every end-to-end test, the long ones too (root)
 
 kill-campaign: $(STAMP)  ## SIGKILL every daemon at random moments; KILLS=100 of each by default (root)
 	@$(BIN)/python -m tests.e2e.kill_campaign --kills $(or $(KILLS),100)
+
+filing-campaign: $(STAMP)  ## SIGKILL commands and daemons while dispatches are filed; FILINGS=100 by default (root)
+	@$(BIN)/python -m tests.e2e.filing_campaign --filings $(or $(FILINGS),100)
 
 capture-campaign: $(STAMP)  ## Record a network and try to link its machines across epochs; MINUTES=10 (root)
 	@tests/tools/want_packages ip:iproute2 tcpdump:tcpdump

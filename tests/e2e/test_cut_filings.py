@@ -6,6 +6,7 @@ filed; without one, `status` tells whether there is a dispatch or none.
 """
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,16 +85,18 @@ def test_a_command_killed_while_its_dispatch_is_sealed_has_filed_all_of_it_or_no
     assert kept_for_drafts(reporter) == 0
 
 
-def test_a_command_killed_before_its_dispatch_is_sealed_has_filed_nothing(
-    newsroom: Newsroom, reporter: Machine, tmp_path: Path
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_a_command_ended_before_its_dispatch_is_sealed_has_filed_nothing(
+    newsroom: Newsroom, reporter: Machine, end: signal.Signals, tmp_path: Path
 ) -> None:
     reporter.program = ("tests.e2e.mortal", f"add:1:before:{tmp_path}")
     reporter.start()
-    made = Attempt("command-early")
+    made = Attempt(f"command-{end.name.lower()}")
     command = reporter.begin(*words(newsroom.folder, made.slug))
     wait_until((tmp_path / "reached").exists, within_s=20, what="the picture is being sealed")
-    command.kill()
-    assert command.communicate() == ("", "")
+    command.send_signal(end)
+    assert command.communicate()[0] == ""
+    assert command.returncode == (130 if end is signal.SIGINT else -end)
     time.sleep(0.5)
     (tmp_path / "go").touch()
     made.look(reporter)
@@ -121,3 +124,13 @@ def test_a_daemon_told_to_end_while_it_seals_ends_in_two_seconds_and_has_filed_n
     assert not made.filed
     reporter.stop()
     assert kept_for_drafts(reporter) == 0
+
+
+def test_the_same_command_again_files_another_dispatch(
+    newsroom: Newsroom, reporter: Machine
+) -> None:
+    reporter.start()
+    first, second = (attempt(reporter, newsroom.folder, "again").identifier for _ in range(2))
+    shown = {one["id"] for one in reporter.ask("status")["dispatches"] if one["slug"] == "again"}
+    assert shown == {first, second}
+    assert len(shown) == 2
