@@ -1,22 +1,19 @@
-"""What the facts of a daemon mean, said to a person.  Every such sentence is here."""
+"""What the facts of a daemon mean, said to a person.  Those of the doctor are in `findings`."""
 
 from typing import Final
 
 from meshnews.control.fact import (
     Alarm,
-    Check,
     DispatchState,
     DispatchStatus,
     FilingWarning,
-    Finding,
     InboxItem,
     ItemKind,
-    Level,
     NeighbourKind,
     Verdict,
     Visibility,
 )
-from meshnews_cli.terminal import byte_size, count, moment
+from meshnews_cli.terminal import count, moment
 
 NOTHING_MOVES: Final = (
     "No daemon is running for this home, so nothing moves now; `meshnewsd` starts one."
@@ -149,103 +146,3 @@ def inbox_sentence(item: InboxItem) -> str:
 def author(byline: str, kind: ItemKind) -> str:
     """Name who an item is from."""
     return byline or ("the desk" if kind is not ItemKind.DISPATCH else "nobody known")
-
-
-def finding_sentence(finding: Finding) -> str:
-    """Say what one check of the doctor found, and what to do about it if it is not good."""
-    template = _FINDINGS.get((finding.check, finding.level)) or _FINDINGS[finding.check, None]
-    number = finding.number or 0
-    return template.format(
-        number=number,
-        of=finding.of or 0,
-        size=byte_size(number),
-        day=finding.day or "an unknown day",
-        time=moment(finding.time) if finding.time is not None else "an unknown time",
-        name=finding.name,
-    )
-
-
-_FINDINGS: Final[dict[tuple[Check, Level | None], str]] = {
-    (Check.HOME, Level.GOOD): "Only you can enter this home.",
-    (Check.HOME, None): "Others on this machine can enter this home. Take it from them with "
-    "`chmod -R go= HOME`.",
-    (Check.DISK, Level.GOOD): "{size} are free on the disk.",
-    (Check.DISK, None): "Only {size} are free on the disk. Make room, or dispatches of others "
-    "are dropped first and your own are refused.",
-    (Check.CLOCK, Level.GOOD): "The clock is believed.",
-    (Check.CLOCK, None): "The clock is not believed; this machine goes by {day}. Everything works; "
-    "`meshnews file` asks for the date. Set the clock when you can.",
-    (Check.DAEMON, Level.GOOD): "The daemon is running.",
-    (Check.DAEMON, None): "No daemon is running, so nothing moves. Start one with `meshnewsd`.",
-    (Check.DESK, Level.GOOD): "This home belongs to the desk {name}.",
-    (Check.DESK, None): "This home belongs to no desk. Use `meshnews enrol`, or `meshnews desk "
-    "create`.",
-    (Check.CARD, Level.GOOD): "The card for {name} is good until {day}.",
-    (Check.CARD, Level.WARNING): "The card for {name} ends on {day}. Ask your desk for a new one.",
-    (Check.CARD, None): "The card for {name} is no longer good. Ask your desk for a new one.",
-    (Check.MANIFEST, Level.GOOD): "What the desk signed is good until {day}.",
-    (
-        Check.MANIFEST,
-        None,
-    ): "What the desk signed ended on {day}. It stays in force for filing; new "
-    "keys are refused until there is contact with the desk.",
-    (Check.KEYS, Level.GOOD): "{number} of {of} one-time keys are left to file with.",
-    (Check.KEYS, Level.WARNING): "Only {number} of {of} one-time keys are left to file with. "
-    "Contact with the desk brings more.",
-    (Check.KEYS, None): "No one-time key is left. Shared keys are used instead; contact with the "
-    "desk brings new ones.",
-    (Check.EPOCH_KEYS, Level.GOOD): "The desk's shared keys cover today.",
-    (Check.EPOCH_KEYS, None): "The desk's newest shared key ended on {day}. It is used all the "
-    "same; contact with the desk brings newer ones.",
-    (Check.POSTAGE, Level.GOOD): "Postage for {number} of {of} dispatches is left.",
-    (Check.POSTAGE, Level.WARNING): "Postage for only {number} of {of} dispatches is left. Contact "
-    "with the desk brings more.",
-    (Check.POSTAGE, None): "No postage is left: no dispatch can be filed. Contact with the desk "
-    "brings more.",
-    (Check.FLASH_POSTAGE, Level.GOOD): "Postage for {number} of {of} flashes is left.",
-    (Check.FLASH_POSTAGE, Level.WARNING): "Postage for only {number} of {of} flashes is left. "
-    "Contact with the desk brings more.",
-    (Check.FLASH_POSTAGE, None): "No postage for flashes is left. Contact with the desk brings "
-    "more; routine dispatches are not touched by this.",
-    (Check.COLLECTOR, Level.GOOD): "The addresses of the desk's collectors are known ({number}).",
-    (Check.COLLECTOR, None): "No address of a collector is known: dispatches leave only through "
-    "neighbours that know one.",
-    (Check.CONTACT, Level.GOOD): "Another machine was last met at {time}.",
-    (
-        Check.CONTACT,
-        None,
-    ): "No other machine has been met lately. Nothing leaves this machine until "
-    "it is near a relay or a colleague.",
-    (Check.RECEIPTS, Level.GOOD): "The desk's last receipt came at {time}.",
-    (Check.RECEIPTS, None): "No receipt has come from the desk while dispatches wait.",
-    (Check.WAITING, Level.GOOD): "{number} dispatches wait for a receipt.",
-    (Check.WAITING, None): "{number} dispatches wait for a receipt, the oldest since {time}.",
-    (Check.ONE_MACHINE, Level.GOOD): "The desk's keys do not lie on a machine that strangers call.",
-    (Check.ONE_MACHINE, None): "Editor and collector share this home: the desk's keys lie on a "
-    "machine that strangers may call. Good for trying out, not for work.",
-    (Check.EDITORS, Level.GOOD): "The desk has {number} editors.",
-    (Check.EDITORS, None): "The desk has {number} editor. If this home is lost, nobody can open "
-    "what comes in: add a second one with `meshnews desk editor`.",
-    (Check.STORE, None): "This machine knows of {number} bundles.",
-    (Check.NETWORKS, Level.GOOD): "{number} networks are in reach.",
-    (Check.NETWORKS, None): "No network is in reach. Join a wireless network or plug in a cable.",
-    (Check.CALLS, None): "Nothing can be sent to everybody on {name}. Look at its firewall, or use "
-    "another network; machines whose address is written down are still called.",
-    (Check.FIREWALL, Level.GOOD): "No firewall of this machine keeps others' calls away.",
-    (Check.FIREWALL, None): "A firewall of this machine keeps others' calls away. Let UDP port "
-    "{number} in, or others cannot be found.",
-    (Check.HEARD, Level.GOOD): "{number} machines of your desk were heard lately.",
-    (Check.HEARD, None): "No machine of your desk was heard lately. Some networks keep their users "
-    "apart: try another, or `meshnews look`.",
-    (Check.SWAP, Level.GOOD): "No memory is written to a readable swap.",
-    (Check.SWAP, None): "Memory may be written, readable, to the swap {name}. Turn it off with "
-    "`swapoff`, or encrypt it.",
-    (Check.SERVICE, Level.GOOD): "The daemon is a service: it comes back after a power cut.",
-    (Check.SERVICE, None): "The daemon was started by hand and does not come back after a power "
-    "cut. Make it a service of systemd.",
-    (Check.ISSUER, Level.GOOD): "You can make cards until {day}.",
-    (Check.ISSUER, Level.WARNING): "You can make cards only until {day}. Let the root renew your "
-    "desk's list of editors before.",
-    (Check.ISSUER, None): "The key with which you make postage ended on {day}: no card can be made "
-    "or refreshed. Let the root renew your desk's list of editors.",
-}

@@ -18,7 +18,7 @@ def shape(value: object) -> Json:  # noqa: PLR0911  one line for each kind of va
     """Return `value`, a message or part of one, as what JSON can hold."""
     match value:
         case msgspec.Struct():
-            return {name: shape(getattr(value, name)) for name in value.__struct_fields__}
+            return shape_fields(value)
         case enum.Enum():
             return shape(value.value)
         case dt.datetime():
@@ -35,6 +35,11 @@ def shape(value: object) -> Json:  # noqa: PLR0911  one line for each kind of va
             return value
         case _:
             raise TypeError(f"{type(value).__name__} has no JSON shape")
+
+
+def shape_fields(value: msgspec.Struct) -> dict[str, Json]:
+    """Return the fields of a message by name, each as from `shape`."""
+    return {name: shape(getattr(value, name)) for name in value.__struct_fields__}
 
 
 def to_json(value: object) -> str:

@@ -182,7 +182,7 @@ class _App:
             forget_streams=peers.forget_all,
             standing=lambda: (Networks(self._networks), *doors.listening),
         )
-        outlook = Outlook(finders)
+        outlook = Outlook(finders, port=config.beacon_port)
         if not is_on:
             return outlook
         runs: list[tuple[str, Callable[[], Awaitable[None]]]] = [

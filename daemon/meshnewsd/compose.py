@@ -17,11 +17,13 @@ from meshnews.node.node import Node
 from meshnews.node.settings import Visibility
 from meshnewsd.config import Config, node_settings
 from meshnewsd.control.handlers import home_handlers
+from meshnewsd.control.machine_diagnosis import Premises
 from meshnewsd.control.server import ControlServer
 from meshnewsd.control.table import Asker
 from meshnewsd.discovery.interface import Outlook
 from meshnewsd.host import Host, NodeMachine, Stores
 from meshnewsd.platform.entropy import OsEntropy
+from meshnewsd.platform.paths import CONFIG_NAME
 from meshnewsd.storage.home import check_home, hold_home
 from meshnewsd.storage.keys import open_keys, wants_passphrase
 from meshnewsd.storage.store import Store, open_store
@@ -47,12 +49,19 @@ class Launch:
         once_fd: the descriptor of a ``--once`` run, which has no network; else None.
         ask_passphrase: returns the passphrase, or None where there is nobody to
             ask and no file; may block, and is to be called in the worker's thread.
+        config_file: where its configuration is read from; None: from the home.
     """
 
     home: Path
     config: Config
     once_fd: int | None
     ask_passphrase: Callable[[], str | None]
+    config_file: Path | None = None
+
+    @property
+    def premises(self) -> Premises:
+        """What of the file system belongs to the home."""
+        return Premises(self.home, self.config_file or self.home / CONFIG_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +158,7 @@ def compose(launch: Launch) -> Composition:
         return Visibility.SILENT if identity.relay is None else Visibility.OPEN
 
     def parts(host: Host[Any], outlook: Outlook) -> Sequence[Part]:
-        server = ControlServer(home_handlers(Asker(host, once=False), launch.home, outlook))
+        server = ControlServer(home_handlers(Asker(host, once=False), launch.premises, outlook))
         serve = functools.partial(server.serve, launch.home / SOCKET_NAME)
         return [Part("control", serve)]
 

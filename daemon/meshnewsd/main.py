@@ -56,7 +56,7 @@ def _run(given: argparse.Namespace) -> int:
         )
     process.harden()
     home = find_home(given.home, os.environ)
-    named = Path(given.config) if given.config else home / CONFIG_NAME
+    named = Path(given.config).absolute() if given.config else home / CONFIG_NAME
     config = load_config(named, required=bool(given.config))
     logs.set_up(logs.LogFormat(config.log_format), logs.LogLevel(config.log_level))
     process.rename(config.process_title)
@@ -71,6 +71,7 @@ def _run(given: argparse.Namespace) -> int:
         config=config,
         once_fd=given.control_fd,
         ask_passphrase=passphrase_source(given.passphrase_file, may_ask=not given.once),
+        config_file=named,
     )
     if launch.once_fd is not None:
         from meshnewsd.once import serve_once  # noqa: PLC0415

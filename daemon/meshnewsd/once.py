@@ -157,7 +157,7 @@ class _OnceRun:
         )
         self._nursery.start_soon(host.run)
         await host.started.wait()
-        self._table = home_handlers(Asker(host, once=True), self._folder)
+        self._table = home_handlers(Asker(host, once=True), self._launch.premises)
 
     async def close(self) -> None:
         """Close the stores and let go of the home."""

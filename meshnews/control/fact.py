@@ -206,69 +206,6 @@ class Phase(enum.StrEnum):
     SAVING = "saving"
 
 
-class Level(enum.StrEnum):
-    """How a check of the doctor came out."""
-
-    GOOD = "good"
-    WARNING = "warning"
-    BAD = "bad"
-
-
-class Check(enum.StrEnum):
-    """What the doctor looks at.  The facts that go with each are in `Finding`."""
-
-    HOME = "home"
-    """Only the owner may enter the home.  BAD: others may."""
-    DISK = "disk"
-    """`number` bytes are free under the stores."""
-    CLOCK = "clock"
-    """GOOD: believed.  WARNING: not; `day` is the day the machine goes by."""
-    DAEMON = "daemon"
-    """GOOD: running.  WARNING: this answer came without one, so nothing moves."""
-    DESK = "desk"
-    """GOOD: belongs to the desk `name`.  BAD: to none."""
-    CARD = "card"
-    """The card in `name` is good until `day`.  BAD: expired, or recalled when `day` is absent."""
-    MANIFEST = "manifest"
-    """What the desk signed is good until `day`."""
-    KEYS = "keys"
-    """`number` of `of` one-time keys to seal with are left."""
-    EPOCH_KEYS = "epoch-keys"
-    """GOOD: the desk's shared keys cover today.  WARNING: the newest ended on `day`."""
-    POSTAGE = "postage"
-    """`number` of `of` pieces of postage for routine dispatches are left."""
-    FLASH_POSTAGE = "flash-postage"
-    """`number` of `of` pieces of postage for flashes are left."""
-    COLLECTOR = "collector"
-    """`number` collectors with an address are known.  WARNING: none."""
-    CONTACT = "contact"
-    """Another machine was last met at `time`.  WARNING: never, or long ago."""
-    RECEIPTS = "receipts"
-    """The last receipt came at `time`.  WARNING: never, while dispatches wait."""
-    WAITING = "waiting"
-    """`number` dispatches wait for a receipt, the oldest since `time`."""
-    ONE_MACHINE = "one-machine"
-    """WARNING: the desk's keys lie on the machine that strangers may call."""
-    EDITORS = "editors"
-    """The desk has `number` editors.  WARNING: one, whose loss would be the desk's."""
-    STORE = "store"
-    """`number` bundles are known here."""
-    NETWORKS = "networks"
-    """`number` networks are in reach.  WARNING: none."""
-    CALLS = "calls"
-    """WARNING: nothing can be sent to everybody on the network of `name`."""
-    FIREWALL = "firewall"
-    """WARNING: a firewall keeps others' calls away; their UDP port is `number`."""
-    HEARD = "heard"
-    """`number` machines of the desk were heard lately.  WARNING: none."""
-    SWAP = "swap"
-    """WARNING: memory may be written, readable, to `name`."""
-    SERVICE = "service"
-    """WARNING: nobody starts this machine's daemon again after a power cut."""
-    ISSUER = "issuer"
-    """This editor makes postage until `day`.  WARNING: soon over; BAD: over."""
-
-
 class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A value inside a message.  Its contents stay out of `repr`."""
 
@@ -387,15 +324,3 @@ class Neighbour(Fact, frozen=True, kw_only=True):
     bytes_per_s: Count
     watched: bool = False
     """A recalled card knew its key and it has not yet taken the new one."""
-
-
-class Finding(Fact, frozen=True, kw_only=True):
-    """What one check of the doctor found; `Check` says which facts go with which."""
-
-    check: Check
-    level: Level
-    number: Count | None = None
-    of: Count | None = None
-    day: dt.date | None = None
-    time: Moment | None = None
-    name: MaybeName = ""

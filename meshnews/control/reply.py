@@ -13,7 +13,6 @@ from meshnews.control.fact import (
     DeskName,
     DispatchStatus,
     FilingWarning,
-    Finding,
     InboxItem,
     InvitationStatus,
     ItemId,
@@ -36,6 +35,7 @@ from meshnews.control.fact import (
     Verdict,
     Visibility,
 )
+from meshnews.control.finding import Finding
 from meshnews.control.request import CardFile, ManifestFile, RequestFile, RootKeyFile, Text
 from meshnews.errors import Refusal
 from meshnews.limits import (

@@ -8,13 +8,10 @@ from meshnews.control.fact import (
     AttachmentRole,
     AttachmentStatus,
     CarrierName,
-    Check,
     DispatchState,
     DispatchStatus,
-    Finding,
     InboxItem,
     ItemKind,
-    Level,
     Neighbour,
     NeighbourKind,
     Priority,
@@ -22,6 +19,7 @@ from meshnews.control.fact import (
     Verdict,
     Visibility,
 )
+from meshnews.control.finding import Check, Finding, Level
 from meshnews.control.reply import (
     Diagnosis,
     InboxListing,

@@ -1,24 +1,25 @@
 """Every fact a daemon can tell has its sentence."""
 
 import enum
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from meshnews.control.fact import (
     Alarm,
-    Check,
     DispatchState,
     DispatchStatus,
     FilingWarning,
-    Finding,
-    Level,
     NeighbourKind,
     Priority,
     Verdict,
     Visibility,
 )
+from meshnews.control.finding import Check, Finding, Level
 from meshnews_cli import sentences
+from meshnews_cli.findings import words_of
 
 
 @pytest.mark.parametrize(
@@ -38,12 +39,63 @@ def test_every_member_is_in_its_table(
     assert set(table) == set(kind)
 
 
-@pytest.mark.parametrize("check", Check)
-@pytest.mark.parametrize("level", Level)
-def test_every_finding_has_a_sentence_even_without_its_facts(check: Check, level: Level) -> None:
-    said = sentences.finding_sentence(Finding(check=check, level=level))
-    assert said.endswith(".")
-    assert "{" not in said
+def sentences_in(text: str) -> int:
+    return len(re.findall(r"[.!?](?= [A-Z`]|$)", text))
+
+
+@pytest.mark.parametrize("check", sorted(set(Check) - {Check.STORE}))
+@pytest.mark.parametrize("level", [Level.WARNING, Level.BAD])
+def test_every_problem_is_one_sentence_and_one_remedy(check: Check, level: Level) -> None:
+    said = words_of(Finding(check=check, level=level), Path("/home/of/mine"))
+    for text in (said.what, said.remedy):
+        assert text.endswith(".")
+        assert sentences_in(text) == 1, text
+        assert "{" not in text
+
+
+# What there is nothing good to say of is told only when it is a problem.
+PROBLEMS_ONLY = {
+    Check.ABOVE,
+    Check.OWNER,
+    Check.SOCKET,
+    Check.CONFIG,
+    Check.FILES,
+    Check.CLOCK_WRONG,
+    Check.ENABLED,
+    Check.LINGER,
+    Check.IPV4,
+    Check.CALLS,
+    Check.FIREWALL_UNKNOWN,
+    Check.FIREWALL_MULTICAST,
+    Check.FIREWALL_BROADCAST,
+    Check.NO_MULTICAST,
+    Check.NO_BROADCAST,
+    Check.NAME_TAKEN,
+}
+
+
+@pytest.mark.parametrize("check", sorted(set(Check) - PROBLEMS_ONLY))
+def test_what_is_good_is_one_sentence_without_a_remedy(check: Check) -> None:
+    said = words_of(Finding(check=check, level=Level.GOOD), Path("/home/of/mine"))
+    assert sentences_in(said.what) == 1, said.what
+    assert said.remedy == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "what"),
+    [
+        (1, "1 machine of your desk was heard lately."),
+        (2, "2 machines of your desk were heard lately."),
+    ],
+)
+def test_a_number_brings_its_noun_along(number: int, what: str) -> None:
+    finding = Finding(check=Check.HEARD, level=Level.GOOD, number=number)
+    assert words_of(finding, Path("/h")).what == what
+
+
+def test_a_command_to_be_typed_is_quoted_for_the_shell() -> None:
+    finding = Finding(check=Check.HOME, level=Level.BAD)
+    assert "`chmod -R go= '/media/my stick'`" in words_of(finding, Path("/media/my stick")).remedy
 
 
 @pytest.mark.parametrize("state", DispatchState)

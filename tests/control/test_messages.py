@@ -19,11 +19,9 @@ from meshnews.control.fact import (
     AttachmentRole,
     AttachmentStatus,
     CarrierName,
-    Check,
     DispatchState,
     DispatchStatus,
     FilingWarning,
-    Finding,
     InboxItem,
     InvitationState,
     InvitationStatus,
@@ -31,7 +29,6 @@ from meshnews.control.fact import (
     JoinerStatus,
     JoinProgress,
     JoinReason,
-    Level,
     Neighbour,
     NeighbourKind,
     Phase,
@@ -42,6 +39,7 @@ from meshnews.control.fact import (
     Verdict,
     Visibility,
 )
+from meshnews.control.finding import Check, Finding, Level
 from meshnews.control.reply import Event, Reply
 from meshnews.control.request import Request
 from meshnews.errors import LocalMisuse, Malformed, Refusal

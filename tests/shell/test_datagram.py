@@ -4,10 +4,9 @@ import errno
 import itertools
 import math
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 import trio
@@ -17,16 +16,14 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.node.event import Address, Heard
-from meshnewsd.discovery import datagram
+from meshnewsd.discovery.air import GROUPS, WAYS, Air, Datagram, Way, source_of
 from meshnewsd.discovery.datagram import (
     AFTER_CHANGE_S,
     EVERY_S,
     HEARD_AGAIN_S,
     HEARD_PER_S_MAX,
     HEARD_REMEMBERED_MAX,
-    Air,
     DatagramFinder,
-    source_of,
 )
 from meshnewsd.discovery.interface import Shown
 from meshnewsd.platform.interfaces import InterfaceAddress
@@ -47,7 +44,6 @@ class Sent:
     at_s: float
     data: bytes
     host: str
-    port: int
     interface: int
 
 
@@ -55,29 +51,16 @@ class FakeSocket:
     def __init__(self, air: "FakeAir", family: int) -> None:
         self._air = air
         self._family = family
-        self.tell, self._told = trio.open_memory_channel[tuple[bytes, Any]](math.inf)
+        self.tell, self._told = trio.open_memory_channel[Datagram](math.inf)
         self.is_closed = False
 
-    async def recvfrom(self, size: int, /) -> tuple[bytes, Any]:
-        data, where = await self._told.receive()
-        return data[:size], where
+    async def receive(self, size: int) -> Datagram:
+        datagram = await self._told.receive()
+        return datagram._replace(data=datagram.data[:size])
 
-    async def sendto(self, data: bytes, where: tuple[str, int, int, int], /) -> int:
-        assert self._family == socket.AF_INET6
-        return await self._air.sent_by(data, where[0], where[1], where[3])
-
-    async def sendmsg(
-        self,
-        parts: Iterable[bytes],
-        ancillary: Iterable[tuple[int, int, bytes]],
-        flags: int,
-        where: tuple[str, int],
-        /,
-    ) -> int:
-        ((level, kind, value),) = ancillary
-        assert (level, kind, flags) == (socket.IPPROTO_IP, 8, 0)
-        interface = int.from_bytes(value[:4], "little")
-        return await self._air.sent_by(b"".join(parts), where[0], where[1], interface)
+    async def send(self, data: bytes, way: Way, interface: int) -> None:
+        assert way in WAYS[self._family]
+        await self._air.sent_by(data, GROUPS[way], interface)
 
     def close(self) -> None:
         self.is_closed = True
@@ -103,17 +86,19 @@ class FakeAir(Air):
         self.sockets[family] = FakeSocket(self, family)
         return self.sockets[family]
 
-    async def sent_by(self, data: bytes, host: str, port: int, interface: int) -> int:
+    async def sent_by(self, data: bytes, host: str, interface: int) -> None:
         await trio.lowlevel.checkpoint()
         if interface in self.failing:
             raise self.failing[interface]
-        self.sent.append(Sent(trio.current_time(), data, host, port, interface))
-        return len(data)
+        self.sent.append(Sent(trio.current_time(), data, host, interface))
 
-    def say(self, data: bytes, host: str = "192.0.2.9") -> None:
-        self.sockets[socket.AF_INET].tell.send_nowait((data, (host, PORT)))
+    def say(
+        self, data: bytes, host: str = "192.0.2.9", way: Way = Way.BROADCAST, interface: int = 2
+    ) -> None:
+        said = Datagram(data, f"{host}:0", interface, way)
+        self.sockets[socket.AF_INET].tell.send_nowait(said)
 
-    def times(self, data: bytes, host: str = datagram.BROADCAST) -> list[float]:
+    def times(self, data: bytes, host: str = GROUPS[Way.BROADCAST]) -> list[float]:
         return [each.at_s for each in self.sent if each.data == data and each.host == host]
 
 
@@ -166,7 +151,7 @@ async def test_a_beacon_goes_to_everybody_on_every_interface_at_once(
             ("255.255.255.255", 3),
             ("224.0.0.1", 3),
         }
-        assert {(each.data, each.port) for each in air.sent} == {(FIRST, PORT)}
+        assert {each.data for each in air.sent} == {FIRST}
         assert len(air.sent) == len(where)
 
 
@@ -385,13 +370,27 @@ def test_a_link_local_sender_is_called_with_its_interface(
 async def test_calls_that_do_not_come_back_mean_a_firewall(
     open_place: Open, autojump_clock: MockClock
 ) -> None:
-    async with open_place(shown=Shown((FIRST,))) as place:
-        assert not place.finder.health.is_deaf
+    async with open_place(FakeAir({CABLE_4}), Shown((FIRST,))) as place:
+        assert place.finder.health.deaf == frozenset()
         await trio.sleep(5)
-        assert place.finder.health.is_deaf
-        place.air.say(FIRST)
+        both = {("eth0", Way.BROADCAST), ("eth0", Way.MULTICAST)}
+        assert place.finder.health.deaf == both
+        for way in (Way.BROADCAST, Way.MULTICAST):
+            place.air.say(FIRST, way=way)
         await wait_all_tasks_blocked()
-        assert not place.finder.health.is_deaf
+        assert place.finder.health.deaf == frozenset()
+        assert place.finder.health.open == both
+
+
+async def test_a_firewall_on_one_interface_is_told_from_none_on_another(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place(FakeAir({CABLE_4, RADIO_4}), Shown((FIRST,))) as place:
+        for way in (Way.BROADCAST, Way.MULTICAST):
+            place.air.say(FIRST, way=way, interface=3)
+        await trio.sleep(5)
+        assert {interface for interface, _ in place.finder.health.deaf} == {"eth0"}
+        assert {interface for interface, _ in place.finder.health.open} == {"wlan0"}
 
 
 async def test_who_sends_nothing_cannot_tell_of_a_firewall(
@@ -399,4 +398,33 @@ async def test_who_sends_nothing_cannot_tell_of_a_firewall(
 ) -> None:
     async with open_place() as place:
         await trio.sleep(100)
-        assert not place.finder.health.is_deaf
+        assert place.finder.health.deaf == place.finder.health.open == frozenset()
+
+
+async def test_who_hears_somebody_knows_that_calls_come_in(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place() as place:
+        place.air.say(SECOND)
+        await wait_all_tasks_blocked()
+        assert place.finder.health.open == {("eth0", Way.BROADCAST)}
+
+
+async def test_what_could_not_be_sent_is_not_missed(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    air = FakeAir({CABLE_4})
+    air.failing[2] = OSError(errno.EPERM, "not permitted")
+    async with open_place(air, Shown((FIRST,))) as place:
+        await trio.sleep(5)
+        assert place.finder.health.deaf == frozenset()
+
+
+async def test_an_interface_that_has_gone_is_not_spoken_of(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place(FakeAir({CABLE_4}), Shown((FIRST,))) as place:
+        await trio.sleep(5)
+        place.air.here.clear()
+        await trio.sleep(5)
+        assert place.finder.health.deaf == frozenset()

@@ -1,12 +1,16 @@
 """What the system tells about networks and swap, and how finders fare."""
 
+import getpass
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from meshnews.node.event import Network
+from meshnewsd.discovery.air import Way
 from meshnewsd.discovery.interface import Health, Outlook, reachable
-from meshnewsd.platform.host_checks import is_a_service, readable_swap
+from meshnewsd.platform.host_checks import Comeback, Places, comeback, is_a_service, readable_swap
 from meshnewsd.platform.interfaces import InterfaceAddress
 from meshnewsd.platform.networks import find_networks
 
@@ -78,6 +82,7 @@ HEAD = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
         ("/dev/dm-0 partition 100 0 -2\n", "CRYPT-LUKS2-0123", ""),
         ("/dev/dm-0 partition 100 0 -2\n", "LVM-0123", "/dev/dm-0"),
         ("/swapfile file 100 0 -2\n", None, "/swapfile"),
+        ("/my\\040swap file 100 0 -2\n", None, "/my swap"),
     ],
 )
 def test_swap_that_keeps_keys_readable_is_named(
@@ -95,8 +100,60 @@ def test_a_system_without_swap_has_none(tmp_path: Path) -> None:
 
 
 def test_who_was_started_by_a_service_manager_knows_it() -> None:
-    assert is_a_service({"INVOCATION_ID": "0" * 32})
+    assert is_a_service({"SYSTEMD_EXEC_PID": str(os.getpid()), "INVOCATION_ID": "0" * 32})
+    assert is_a_service({"INVOCATION_ID": "0" * 32}), "an older systemd names no process"
     assert not is_a_service({})
+
+
+def test_who_was_started_in_a_terminal_that_is_a_service_is_none_itself() -> None:
+    inherited = {"SYSTEMD_EXEC_PID": str(os.getppid()), "INVOCATION_ID": "0" * 32}
+    assert not is_a_service(inherited)
+    assert comeback(inherited) == (Comeback.BY_HAND, "")
+
+
+MANAGED = {"INVOCATION_ID": "0" * 32}
+SYSTEM_GROUPS = "0::/system.slice/relayd.service\n"
+USER_GROUPS = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/relayd.service\n"
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    (tmp_path / "linger").mkdir()
+    return Places(
+        groups=tmp_path / "cgroup",
+        system=tmp_path / "system",
+        user=(tmp_path / "user",),
+        linger=tmp_path / "linger",
+    )
+
+
+def enable(folder: Path, target: str) -> None:
+    (folder / target).mkdir(parents=True)
+    (folder / target / "relayd.service").symlink_to("/nowhere/relayd.service")
+
+
+def test_a_service_comes_back_when_a_target_wants_it(places: Places) -> None:
+    places.groups.write_text(SYSTEM_GROUPS)
+    assert comeback(MANAGED, places) == (Comeback.NOT_ENABLED, "relayd.service")
+    enable(places.system, "multi-user.target.wants")
+    assert comeback(MANAGED, places) == (Comeback.YES, "relayd.service")
+
+
+def test_a_users_service_comes_back_only_when_it_lingers(places: Places) -> None:
+    places.groups.write_text(USER_GROUPS)
+    enable(places.system, "multi-user.target.wants")
+    assert comeback(MANAGED, places) == (Comeback.NOT_ENABLED, "relayd.service")
+    enable(places.user[0], "default.target.wants")
+    assert comeback(MANAGED, places) == (Comeback.NOT_LINGERING, "relayd.service")
+    (places.linger / getpass.getuser()).touch()
+    assert comeback(MANAGED, places) == (Comeback.YES, "relayd.service")
+
+
+@pytest.mark.parametrize("groups", ["0::/\n", "", None])
+def test_a_manager_that_is_not_systemd_is_believed(places: Places, groups: str | None) -> None:
+    if groups is not None:
+        places.groups.write_text(groups)
+    assert comeback(MANAGED, places) == (Comeback.YES, "")
 
 
 class FakeFinder:
@@ -114,7 +171,13 @@ class FakeFinder:
 
 def test_an_outlook_tells_what_any_finder_has_to_tell() -> None:
     assert Outlook().health == Health()
-    outlook = Outlook(
-        [FakeFinder(Health({"eth0": "not permitted"})), FakeFinder(Health(is_deaf=True))]
+    calling = FakeFinder(
+        Health(
+            {"eth0": "not permitted"},
+            open=frozenset({("wlan0", Way.BROADCAST)}),
+            deaf=frozenset({("wlan0", Way.MULTICAST)}),
+            missing=frozenset({("eth1", Way.MULTICAST)}),
+        )
     )
-    assert outlook.health == Health({"eth0": "not permitted"}, is_deaf=True)
+    naming = FakeFinder(Health(rivals=frozenset({"0123456789ab"})))
+    assert Outlook([calling, naming]).health == replace(calling.health, rivals=naming.health.rivals)

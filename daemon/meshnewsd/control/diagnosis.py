@@ -1,91 +1,42 @@
-"""What the doctor finds: on this machine, on its networks, in its node.
+"""What the doctor finds in the node: its clock, its desk, its stock, whom it hears.
 
 Each finding is one fact; the command line makes it one sentence, with one
 remedy where something is wrong.
 """
 
-import os
-import stat
-from pathlib import Path
 from typing import Final
 
-from meshnews.control.fact import Check, Finding, Level
+from meshnews.control.finding import Check, Finding, Level
 from meshnews.desk.certificate import read_certificate
 from meshnews.desk.manifest import Role as EditorRole
 from meshnews.ids import Day, TrafficClass
-from meshnews.limits import PREKEYS_PER_PACK
+from meshnews.limits import CLOCK_AHEAD_S_MAX, PREKEYS_PER_PACK
+from meshnews.node.dialler import Target
+from meshnews.node.home import Home
 from meshnews.node.identity import Role, load_relays
 from meshnews.node.node import Node
 from meshnews.node.person import Person
 from meshnews.node.stock import CARD_POSTAGE
 from meshnews.node.wallet import Wallet
-from meshnewsd.config import BEACON_PORT
+from meshnews.store.age import DAY_S, day_at
 from meshnewsd.control.times import date_of, moment
-from meshnewsd.discovery.interface import Outlook
-from meshnewsd.platform.host_checks import is_a_service, readable_swap
-from meshnewsd.platform.interfaces import list_connected
-from meshnewsd.platform.networks import find_networks
+from meshnewsd.platform.clock import PLAUSIBLE_WALL_S
 
-DISK_LOW_BYTES: Final = 200 * 1024 * 1024
-DISK_GONE_BYTES: Final = 32 * 1024 * 1024
 CARD_SOON_DAYS: Final = 60
 ISSUER_SOON_DAYS: Final = 60
 HEARD_S: Final = 600.0
-
-
-def of_machine(home: Path, *, once: bool) -> list[Finding]:
-    """Return what the machine under the daemon has to tell."""
-    swap = readable_swap()
-    findings = [
-        _home_finding(home),
-        _disk_finding(home),
-        Finding(check=Check.SWAP, level=_good_if(not swap), name=swap[-64:]),
-        Finding(check=Check.DAEMON, level=_good_if(not once)),
-    ]
-    if not once:
-        findings.append(Finding(check=Check.SERVICE, level=_good_if(is_a_service())))
-    return findings
-
-
-def of_networks(outlook: Outlook) -> list[Finding]:
-    """Return what the networks that are in reach have to tell."""
-    networks, health = find_networks(list_connected()), outlook.health
-    findings = [
-        Finding(check=Check.NETWORKS, level=_good_if(bool(networks)), number=len(networks)),
-        Finding(check=Check.FIREWALL, level=_good_if(not health.is_deaf), number=BEACON_PORT),
-    ]
-    findings += [
-        Finding(check=Check.CALLS, level=Level.WARNING, name=interface)
-        for interface in sorted(health.troubles)
-    ]
-    return findings
+CLOCK_AHEAD_DAYS_MAX: Final = CLOCK_AHEAD_S_MAX // DAY_S
 
 
 def _good_if(is_good: bool) -> Level:  # noqa: FBT001  the one thing it is about
     return Level.GOOD if is_good else Level.WARNING
 
 
-def _home_finding(home: Path) -> Finding:
-    found = home.stat()
-    private = stat.S_IMODE(found.st_mode) & 0o077 == 0 and found.st_uid == os.geteuid()
-    return Finding(check=Check.HOME, level=Level.GOOD if private else Level.BAD)
-
-
-def _disk_finding(home: Path) -> Finding:
-    room = os.statvfs(home)
-    free = room.f_bavail * room.f_frsize
-    level = Level.GOOD
-    if free < DISK_LOW_BYTES:
-        level = Level.BAD if free < DISK_GONE_BYTES else Level.WARNING
-    return Finding(check=Check.DISK, level=level, number=free)
-
-
 def of_node(node: Node) -> list[Finding]:
     """Return what the node itself has to tell."""
     home = node.home
-    clock = Level.GOOD if home.wall.trusted else Level.WARNING
     findings = [
-        Finding(check=Check.CLOCK, level=clock, day=date_of(home.moment.today)),
+        _clock_finding(home),
         Finding(check=Check.STORE, level=Level.GOOD, number=home.carry.count_elements()),
     ]
     manifest = home.book.manifest
@@ -122,15 +73,41 @@ def of_node(node: Node) -> list[Finding]:
                 time=moment(home.wall.s) if met else None,
             )
         )
-        findings.append(_heard_finding(node))
+        findings += _heard_findings(node)
     return findings
 
 
-def _heard_finding(node: Node) -> Finding:
-    since_s = node.home.moment.lived_s - HEARD_S
-    heard = sum(bool(t.heard) and t.heard_at_s >= since_s for t in node.dialler.targets.values())
-    near = max(heard, len(node.neighbours()))
-    return Finding(check=Check.HEARD, level=_good_if(near > 0), number=near)
+def _clock_finding(home: Home) -> Finding:
+    """Tell whether the clock is believed; and if not, whether it can be right at all."""
+    wall, today = home.wall, date_of(home.moment.today)
+    if wall.trusted:
+        return Finding(check=Check.CLOCK, level=Level.GOOD, day=today)
+    floor, day = home.moment.floor_day, day_at(wall.s)
+    if wall.s >= PLAUSIBLE_WALL_S and floor <= day <= floor + CLOCK_AHEAD_DAYS_MAX:
+        return Finding(check=Check.CLOCK, level=Level.WARNING, day=today)
+    return Finding(
+        check=Check.CLOCK_WRONG, level=Level.WARNING, day=today, time=moment(max(1, wall.s))
+    )
+
+
+def _heard_findings(node: Node) -> list[Finding]:
+    """Tell whether anybody is heard; and if so, whether a relay is among them."""
+    targets = node.dialler.targets.values()
+    heard = [target for target in targets if _is_near(target, node.home.moment.lived_s)]
+    near = max(len(heard), len(node.neighbours()))
+    findings = [Finding(check=Check.HEARD, level=_good_if(near > 0), number=near)]
+    known = sum(target.relay is not None for target in targets)
+    if near and known:
+        relays = sum(target.relay is not None for target in heard)
+        findings.append(
+            Finding(check=Check.RELAYS, level=_good_if(relays > 0), number=relays, of=known)
+        )
+    return findings
+
+
+def _is_near(target: Target, lived_s: float) -> bool:
+    was_heard = bool(target.heard) and target.heard_at_s >= lived_s - HEARD_S
+    return was_heard or target.link is not None or target.twin is not None
 
 
 def _desk_findings(node: Node) -> list[Finding]:

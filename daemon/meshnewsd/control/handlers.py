@@ -1,12 +1,11 @@
 """The table of everything that an open home answers."""
 
-from pathlib import Path
-
 from meshnews.control import request as ask
 from meshnewsd.control import enrolling
 from meshnewsd.control.enrolling import EnrolmentDesk
 from meshnewsd.control.filing import FilingDesk
 from meshnewsd.control.inviting import InvitationDesk
+from meshnewsd.control.machine_diagnosis import Premises
 from meshnewsd.control.reading import ReadingDesk
 from meshnewsd.control.server import Handlers
 from meshnewsd.control.table import Asker
@@ -14,10 +13,10 @@ from meshnewsd.control.watching import LookoutDesk
 from meshnewsd.discovery.interface import Outlook
 
 
-def home_handlers(asker: Asker, home: Path, outlook: Outlook | None = None) -> Handlers:
+def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = None) -> Handlers:
     """Return what a daemon whose home is open answers."""
     filing, reading = FilingDesk(asker), ReadingDesk(asker)
-    enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, home, outlook or Outlook())
+    enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, premises, outlook or Outlook())
     inviting = InvitationDesk(asker)
     return {
         ask.Hello: asker.welcome,

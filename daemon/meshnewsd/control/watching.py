@@ -1,7 +1,6 @@
 """Handlers of looking round: who is near, and whether this machine is ready."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshnews.control.fact import CarrierName, NeighbourKind, Visibility
@@ -11,20 +10,23 @@ from meshnews.control.request import Doctor, Look, Neighbours, TrustNetwork
 from meshnews.node.node import Neighbour, Node
 from meshnews.node.roster import Roster
 from meshnewsd.control import diagnosis
+from meshnewsd.control.machine_diagnosis import Premises, of_machine
+from meshnewsd.control.network_diagnosis import of_networks
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import moment
 from meshnewsd.discovery.interface import Outlook
+from meshnewsd.platform.interfaces import list_connected
 
 if TYPE_CHECKING:
     from meshnewsd.control.server import Emit
 
 
 class LookoutDesk:
-    """The handlers, with the way to the node and the home's folder."""
+    """The handlers, with the way to the node, what is on disk, and how finders fare."""
 
-    def __init__(self, asker: Asker, home: Path, outlook: Outlook) -> None:
+    def __init__(self, asker: Asker, premises: Premises, outlook: Outlook) -> None:
         self._asker = asker
-        self._home = home
+        self._premises = premises
         self._outlook = outlook
 
     async def neighbours(self, _: Neighbours, __: Sequence[int], ___: "Emit") -> NeighbourListing:
@@ -63,9 +65,15 @@ class LookoutDesk:
 
     async def doctor(self, _: Doctor, __: Sequence[int], ___: "Emit") -> Diagnosis:
         """Check that this machine is ready."""
-        findings = diagnosis.of_machine(self._home, once=self._asker.once)
+        findings = of_machine(self._premises, once=self._asker.once)
         if not self._asker.once:
-            findings += diagnosis.of_networks(self._outlook)
+            outlook = self._outlook
+            findings += of_networks(
+                list_connected(),
+                outlook.health,
+                has_finders=bool(outlook.finders),
+                port=outlook.port,
+            )
         findings += await self._asker.ask(diagnosis.of_node)
         return Diagnosis(tuple(findings))
 

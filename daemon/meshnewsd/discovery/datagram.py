@@ -15,19 +15,20 @@ import errno
 import ipaddress
 import math
 import socket
-import struct
 from collections import OrderedDict
-from collections.abc import Awaitable, Iterable, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 import trio
 
 from meshnews.crypto.entropy import Entropy, between
 from meshnews.link.beacon import BEACON_BYTES
 from meshnews.node.event import Address, Heard
+from meshnewsd.discovery.air import WAYS, Air, Datagram, DatagramSocket, Way
+from meshnewsd.discovery.echo import Echoes
 from meshnewsd.discovery.interface import Health, Hear, Shown, reachable
 from meshnewsd.platform.entropy import OsEntropy
-from meshnewsd.platform.interfaces import AddressWatch, InterfaceAddress, list_connected
+from meshnewsd.platform.interfaces import AddressWatch, InterfaceAddress
 from meshnewsd.platform.logs import Log
 
 EVERY_S: Final = (20.0, 36.0)
@@ -40,67 +41,13 @@ HEARD_REMEMBERED_MAX: Final = 1024
 HEARD_PER_S_MAX: Final = 64
 """More datagrams than this in a second are left to the kernel, which drops them."""
 
-ECHO_S_MAX: Final = 1.0
-"""The kernel brings our own calls back at once, unless a firewall keeps them away."""
-
 ERRANDS_MAX: Final = 32
 TRIES: Final = 5
 TRY_AGAIN_S: Final = 0.7
 
-BROADCAST: Final = "255.255.255.255"
-ALL_HOSTS_4: Final = "224.0.0.1"
-ALL_HOSTS_6: Final = "ff02::1"
-
-_IP_PKTINFO: Final = 8
-"""Linux's number; Python's socket module has no name for it on every version."""
-
-_IN_PKTINFO: Final = struct.Struct("=i4s4s")
 _NO_SUCH_FAMILY: Final = frozenset({errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
 
 _log = Log("udp")
-
-
-class DatagramSocket(Protocol):
-    """What is used of a socket of trio's."""
-
-    def recvfrom(self, size: int, /) -> Awaitable[tuple[bytes, Any]]:
-        """Return the next datagram, cut to `size`, and where it came from."""
-        ...
-
-    async def sendto(self, data: bytes, where: tuple[str, int, int, int], /) -> int:
-        """Send a datagram."""
-        ...
-
-    async def sendmsg(
-        self,
-        parts: Iterable[bytes],
-        ancillary: Iterable[tuple[int, int, bytes]],
-        flags: int,
-        where: tuple[str, int],
-        /,
-    ) -> int:
-        """Send a datagram with words to the kernel beside it."""
-        ...
-
-    def close(self) -> None:
-        """Close it."""
-        ...
-
-
-class Air:
-    """The networks, as the kernel offers them; tests have others."""
-
-    def look(self) -> frozenset[InterfaceAddress]:
-        """Return the addresses of interfaces that have a carrier."""
-        return list_connected()
-
-    def open(self, family: int, port: int) -> DatagramSocket:
-        """Return a socket at `port` that may call to everybody.
-
-        Raises:
-            OSError: there is no such family, or the port cannot be had.
-        """
-        return _open_socket(family, port)
 
 
 class DatagramFinder:
@@ -123,7 +70,7 @@ class DatagramFinder:
         hear: Hear,
         addresses: Sequence[str] | None = None,
         entropy: Entropy | None = None,
-        air: "Air | None" = None,
+        air: Air | None = None,
     ) -> None:
         self._port = port
         self._hear = hear
@@ -138,7 +85,7 @@ class DatagramFinder:
         self._links: list[_Link] = []
         self._sockets: dict[int, DatagramSocket] = {}
         self._recent: OrderedDict[tuple[bytes, str], float] = OrderedDict()
-        self._sent_s = self._echoed_s = -math.inf
+        self._echoes = Echoes(trio.current_time)
         self.troubles: dict[str, str] = {}
         """Interfaces on which the last attempt to send failed, and why."""
 
@@ -186,10 +133,14 @@ class DatagramFinder:
 
     @property
     def health(self) -> Health:
-        """What could not be sent, and whether our own calls come back; see the protocol."""
-        was_sent = math.isfinite(self._sent_s)
-        waited = was_sent and trio.current_time() - self._sent_s > ECHO_S_MAX
-        return Health(dict(self.troubles), is_deaf=waited and self._echoed_s < self._sent_s)
+        """What could not be sent, and what does not come in; see the protocol."""
+        echoes = self._echoes
+        return Health(
+            troubles=dict(self.troubles),
+            open=echoes.open(),
+            deaf=echoes.deaf(),
+            missing=echoes.missing(),
+        )
 
     # Running ------------------------------------------------------------------
 
@@ -200,8 +151,8 @@ class DatagramFinder:
         try:
             self._open()
             async with trio.open_nursery() as nursery:
-                for family, sock in self._sockets.items():
-                    nursery.start_soon(self._listen, family, sock)
+                for sock in self._sockets.values():
+                    nursery.start_soon(self._listen, sock)
                 nursery.start_soon(self._send_in_time)
                 nursery.start_soon(self._follow_interfaces, watch)
         finally:
@@ -228,6 +179,7 @@ class DatagramFinder:
             self._send_once(beacons, trio.current_time(), new)
             self._wake()
             gone = {link.interface for link in before} - {link.interface for link in self._links}
+            self._echoes.forget(gone)
             for interface in gone:
                 self.troubles.pop(interface, None)
 
@@ -264,33 +216,28 @@ class DatagramFinder:
             again_s = trio.current_time() + TRY_AGAIN_S
             self._send_once(errand.beacons, again_s, failed, errand.tries - 1)
 
-    async def _send_on(self, sock: "DatagramSocket", link: "_Link", beacon: bytes) -> bool:
-        began_s = trio.current_time()
-        try:
-            if link.family == socket.AF_INET6:
-                await sock.sendto(beacon, (ALL_HOSTS_6, self._port, 0, link.number))
-            else:
-                where = _IN_PKTINFO.pack(link.number, bytes(4), bytes(4))
-                ancillary = [(socket.IPPROTO_IP, _IP_PKTINFO, where)]
-                for group in (BROADCAST, ALL_HOSTS_4):
-                    await sock.sendmsg([beacon], ancillary, 0, (group, self._port))
-        except OSError as exc:
-            # One network that takes nothing is no reason to be mute on the others.
-            if self.troubles.get(link.interface) != (cause := exc.strerror or str(exc)):
-                _log.info("cannot send", interface=link.interface, cause=cause)
-            self.troubles[link.interface] = cause
-            return False
+    async def _send_on(self, sock: DatagramSocket, link: "_Link", beacon: bytes) -> bool:
+        for way in WAYS[link.family]:
+            self._echoes.sent(link.interface, way)
+            try:
+                await sock.send(beacon, way, link.number)
+            except OSError as exc:
+                self._echoes.failed(link.interface, way)
+                # One network that takes nothing is no reason to be mute on the others.
+                if self.troubles.get(link.interface) != (cause := exc.strerror or str(exc)):
+                    _log.info("cannot send", interface=link.interface, cause=cause)
+                self.troubles[link.interface] = cause
+                return False
         self.troubles.pop(link.interface, None)
-        self._sent_s = began_s
         return True
 
     # Listening --------------------------------------------------------------------
 
-    async def _listen(self, family: int, sock: "DatagramSocket") -> None:
+    async def _listen(self, sock: DatagramSocket) -> None:
         second, count = math.floor(trio.current_time()), 0
         while True:
             try:
-                data, sockaddr = await sock.recvfrom(BEACON_BYTES + 1)
+                datagram = await sock.receive(BEACON_BYTES + 1)
             except OSError as exc:
                 # What befell a datagram of ours is reported here too.
                 if exc.errno in {errno.EBADF, errno.ENOTSOCK}:
@@ -303,22 +250,27 @@ class DatagramFinder:
             if count > HEARD_PER_S_MAX:
                 await trio.sleep_until(second + 1)
                 continue
-            if data in self._own:
-                self._echoed_s = now_s
-            elif len(data) == BEACON_BYTES:
-                self._heard(family, data, sockaddr, now_s)
+            if len(datagram.data) == BEACON_BYTES:
+                self._take(datagram, now_s)
 
-    def _heard(self, family: int, data: bytes, sockaddr: Sequence[str | int], now_s: float) -> None:
-        where = source_of(family, sockaddr)
-        if where is None:
+    def _take(self, datagram: Datagram, now_s: float) -> None:
+        is_own = datagram.data in self._own
+        self._note_way(datagram.interface, datagram.way, is_own=is_own)
+        if is_own or datagram.source is None:
             return
-        key = (data, where)
+        key = (datagram.data, datagram.source)
         before_s = self._recent.pop(key, -math.inf)
         self._recent[key] = now_s if now_s - before_s >= HEARD_AGAIN_S else before_s
         if len(self._recent) > HEARD_REMEMBERED_MAX:
             self._recent.popitem(last=False)
         if self._recent[key] == now_s:
-            self._hear(Heard(data, (Address("tcp", where),)))
+            self._hear(Heard(datagram.data, (Address("tcp", datagram.source),)))
+
+    def _note_way(self, number: int, way: Way | None, *, is_own: bool) -> None:
+        interface = next((link.interface for link in self._links if link.number == number), None)
+        if interface is not None and way is not None:
+            note = self._echoes.returned if is_own else self._echoes.came
+            note(interface, way)
 
 
 class _Errand(NamedTuple):
@@ -350,39 +302,3 @@ def _links(found: Iterable[InterfaceAddress]) -> list[_Link]:
         family = socket.AF_INET6 if is_six else socket.AF_INET
         links.add(_Link(each.interface, each.index, int(family)))
     return sorted(links)
-
-
-def _open_socket(family: int, port: int) -> trio.socket.SocketType:
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        # Several homes on one machine all hear what is said to everybody.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 1)
-            sock.bind(("::", port))
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
-            sock.bind(("", port))
-        return trio.socket.from_stdlib_socket(sock)
-    except BaseException:
-        sock.close()
-        raise
-
-
-def source_of(family: int, sockaddr: Sequence[str | int]) -> str | None:
-    """Return where the sender of a datagram can be called, port 0; None where it cannot."""
-    host = str(sockaddr[0]).partition("%")[0]
-    address = ipaddress.ip_address(host)
-    if address.is_multicast or address.is_unspecified or host == BROADCAST:
-        return None
-    if family == socket.AF_INET:
-        return f"{host}:0"
-    if not address.is_link_local:
-        return f"[{host}]:0"
-    try:
-        return f"[{host}%{socket.if_indextoname(int(sockaddr[3]))}]:0"
-    except OSError:
-        return None

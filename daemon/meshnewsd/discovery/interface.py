@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from meshnews.node.event import Heard
+from meshnewsd.discovery.air import Way
 from meshnewsd.platform.interfaces import InterfaceAddress
 
 Hear = Callable[[Heard], object]
@@ -36,16 +37,22 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a finder fares.
+    """How a finder fares.  A way is how a call to everybody came: see `meshnewsd.discovery.air`.
 
     Attributes:
         troubles: interfaces on which it could not send, and why.
-        is_deaf: what it sends to everybody does not come back to itself, so nothing
-            of others can reach it either.
+        open: interfaces, and ways by which calls are known to come in there.
+        deaf: interfaces, and ways by which this machine lets no call in.
+        missing: interfaces, and ways by which the network brings no call, though it
+            does by another.
+        rivals: names of ours under which another machine answers.
     """
 
     troubles: Mapping[str, str] = field(default_factory=dict)
-    is_deaf: bool = False
+    open: frozenset[tuple[str, Way]] = frozenset()
+    deaf: frozenset[tuple[str, Way]] = frozenset()
+    missing: frozenset[tuple[str, Way]] = frozenset()
+    rivals: frozenset[str] = frozenset()
 
 
 class Finder(Protocol):
@@ -82,17 +89,23 @@ class Finder(Protocol):
 
 
 class Outlook:
-    """How this machine's finders fare, all together."""
+    """How this machine's finders fare, all together.  `port` is where their calls go."""
 
-    def __init__(self, finders: Iterable[Finder] = ()) -> None:
+    def __init__(self, finders: Iterable[Finder] = (), *, port: int = 0) -> None:
         self.finders = tuple(finders)
+        self.port = port
 
     @property
     def health(self) -> Health:
         """What any of them has to tell."""
         found = [finder.health for finder in self.finders]
-        troubles = {name: why for each in found for name, why in each.troubles.items()}
-        return Health(troubles, is_deaf=any(each.is_deaf for each in found))
+        return Health(
+            troubles={name: why for each in found for name, why in each.troubles.items()},
+            open=frozenset(place for each in found for place in each.open),
+            deaf=frozenset(place for each in found for place in each.deaf),
+            missing=frozenset(place for each in found for place in each.missing),
+            rivals=frozenset(name for each in found for name in each.rivals),
+        )
 
 
 def reachable(
