@@ -5,7 +5,7 @@ import threading
 
 import pytest
 import trio
-from zeroconf import ServiceInfo
+from zeroconf import DNSOutgoing, ServiceInfo
 
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.node.event import Address, Heard
@@ -19,6 +19,8 @@ BEACON = bytes(range(48))
 OTHER = bytes(range(100, 148))
 TYPE = "_relay-test._tcp"
 LABEL = "0123456789ab"
+RESPONSE = 0x8400
+"""An authoritative answer (RFC 6762, section 18)."""
 
 
 def service(
@@ -131,6 +133,49 @@ async def test_a_neighbour_is_heard_and_its_next_beacon_too_and_both_end_in_time
     assert trio.current_time() - began_s < 2
     assert threading.active_count() <= threads + 8
     assert own == []
+
+
+async def test_who_answers_under_our_name_is_noticed_and_who_repeats_us_is_not() -> None:
+    near_ear, far_ear = Ear(), Ear()
+    near = MdnsFinder(service_type=TYPE, hear=near_ear.hear, interfaces=["127.0.0.1"])
+    far = MdnsFinder(service_type=TYPE, hear=far_ear.hear, interfaces=["127.0.0.1"])
+    near.show(Shown((BEACON,)))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(near.run)
+        nursery.start_soon(far.run)
+        await far_ear.until(BEACON)
+        (own,) = near._services.values()
+        answer_as(own)
+        answer_as(a_service_like(own, name=f"{LABEL}.{own.type}", server=f"{LABEL}.local."))
+        await near_ear.until(OTHER)
+        assert near.health.rivals == frozenset()
+        answer_as(a_service_like(own, name=own.name, server=own.server))
+        with trio.fail_after(10):
+            while not near.health.rivals:
+                await trio.lowlevel.checkpoint()
+        assert near.health.rivals == {own.name.partition(".")[0]}
+        nursery.cancel_scope.cancel()
+
+
+def a_service_like(own: ServiceInfo, *, name: str, server: str | None) -> ServiceInfo:
+    """Return another machine's service."""
+    return ServiceInfo(
+        own.type, name, 1, addresses=own.addresses, properties={b"v": OTHER}, server=server
+    )
+
+
+def answer_as(service: ServiceInfo) -> None:
+    """Say on the network, as any machine can, what a service says."""
+    said = DNSOutgoing(RESPONSE)
+    said.add_answer_at_time(service.dns_pointer(), 0)
+    for record in (service.dns_service(), service.dns_text(), *service.dns_addresses()):
+        said.add_answer_at_time(record, 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(("127.0.0.1", 5353))
+        for packet in said.packets():
+            sock.sendto(packet, ("224.0.0.251", 5353))
 
 
 async def test_what_goes_over_the_network_names_neither_machine_nor_purpose() -> None:

@@ -21,8 +21,14 @@ from typing import Final
 
 import trio
 from zeroconf import (
+    DNSAddress,
+    DNSRecord,
+    DNSService,
+    DNSText,
     InterfaceChoice,
     IPVersion,
+    RecordUpdate,
+    RecordUpdateListener,
     ServiceBrowser,
     ServiceInfo,
     ServiceStateChange,
@@ -89,6 +95,7 @@ class MdnsFinder:
         """What is registered, by beacon."""
         self._plans: dict[bytes, float] = {}
         """When to register what is shown and is not, and to withdraw what is and is not shown."""
+        self._names = _NameWatch()
         self._changed = trio.Event()
 
     def show(self, shown: Shown) -> None:
@@ -101,8 +108,9 @@ class MdnsFinder:
 
     @property
     def health(self) -> Health:
-        """Nothing of note: what fails here fails aloud."""
-        return Health()
+        """Who answers under a name of ours; what else fails here fails aloud."""
+        labels = {_label_of(service) for service in self._services.values()}
+        return Health(rivals=frozenset(labels & self._names.taken))
 
     async def run(self) -> None:
         """Show and browse until cancelled; see the protocol."""
@@ -112,11 +120,13 @@ class MdnsFinder:
         zeroconf = await trio.to_thread.run_sync(self._open)
         self._services.clear()
         self._plans.clear()
+        self._names = _NameWatch()
         try:
             names_in, names = trio.open_memory_channel[str](NAMES_QUEUED_MAX)
             handlers = [self._notice_into(names_in, trio.lowlevel.current_trio_token())]
             browse = functools.partial(ServiceBrowser, zeroconf, self._type, handlers)
             await trio.to_thread.run_sync(browse)
+            await trio.to_thread.run_sync(zeroconf.add_listener, self._names, None)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._publish, zeroconf)
                 nursery.start_soon(self._follow_interfaces, zeroconf, watch)
@@ -150,6 +160,7 @@ class MdnsFinder:
                 else:
                     service = self._services.pop(beacon)
                     await trio.to_thread.run_sync(zeroconf.unregister_service, service)
+                    self._names.release(service)
             with trio.move_on_at(min(self._plans.values(), default=math.inf)):
                 await self._changed.wait()
 
@@ -179,7 +190,7 @@ class MdnsFinder:
         await trio.to_thread.run_sync(register)
 
     def _describe(self, label: str, beacon: bytes, port: int) -> ServiceInfo:
-        return ServiceInfo(
+        service = ServiceInfo(
             self._type,
             f"{label}.{self._type}",
             port=port,
@@ -189,6 +200,8 @@ class MdnsFinder:
             host_ttl=TTL_S,
             other_ttl=TTL_S,
         )
+        self._names.claim(service)
+        return service
 
     async def _follow_interfaces(self, zeroconf: Zeroconf, watch: AddressWatch) -> None:
         """Show on the interfaces that there are what was shown on those there were."""
@@ -203,8 +216,7 @@ class MdnsFinder:
         # zeroconf does not notice by itself that interfaces come and go.
         await trio.to_thread.run_sync(zeroconf.update_interfaces, self._interfaces)
         for beacon, before in tuple(self._services.items()):
-            label = before.name.partition(".")[0]
-            service = self._describe(label, beacon, before.port or 0)
+            service = self._describe(_label_of(before), beacon, before.port or 0)
             if self._services.get(beacon) is before:
                 self._services[beacon] = service
                 await trio.to_thread.run_sync(zeroconf.update_service, service)
@@ -237,6 +249,63 @@ class MdnsFinder:
             if service is not None:
                 for heard in read_service(service, loopback=self._interfaces is not None):
                     self._hear(heard)
+
+
+class _NameWatch(RecordUpdateListener):
+    """Notices another machine that answers under a name of ours (RFC 6762, section 9).
+
+    What others repeat word for word is no conflict: routers carry such records from
+    one network into another.  Told by zeroconf in its own thread.
+    """
+
+    def __init__(self) -> None:
+        self.taken: frozenset[str] = frozenset()
+        """Labels under which somebody else has answered."""
+        self._said: dict[str, frozenset[_Content]] = {}
+
+    def claim(self, service: ServiceInfo) -> None:
+        """Take note of what we say under the names of a service, besides what we said before."""
+        records = [service.dns_service(), service.dns_text(), *service.dns_addresses()]
+        for record in records:
+            said = self._said.get(record.key, frozenset())
+            self._said[record.key] = said | {_content(record)}
+
+    def release(self, service: ServiceInfo) -> None:
+        """Claim the names of a service no longer."""
+        for name in (service.key, service.server_key or ""):
+            self._said.pop(name, None)
+
+    def async_update_records(
+        self,
+        zc: Zeroconf,  # noqa: ARG002  zeroconf's own signature
+        now: float,  # noqa: ARG002  likewise
+        records: list[RecordUpdate],
+    ) -> None:
+        """Look at what came from the network, our own words among it."""
+        for record in (update.new for update in records):
+            said, content = self._said.get(record.key), _content(record)
+            if said is not None and content and content not in said and record.ttl:
+                self.taken |= {record.key.partition(".")[0]}
+
+
+_Content = tuple[int | str | bytes | None, ...]
+
+
+def _content(record: DNSRecord) -> _Content:
+    """Return what a record says, without the interface it was heard on; () for other kinds."""
+    match record:
+        case DNSService():
+            return "srv", record.priority, record.weight, record.port, record.server_key
+        case DNSText():
+            return "txt", record.text
+        case DNSAddress():
+            return "address", record.address
+        case _:
+            return ()
+
+
+def _label_of(service: ServiceInfo) -> str:
+    return service.name.partition(".")[0]
 
 
 def read_service(service: ServiceInfo, *, loopback: bool = False) -> list[Heard]:
