@@ -17,8 +17,8 @@ ECHO_S_MAX: Final = 1.0
 """The kernel brings a call back at once."""
 
 REMEMBERED_S: Final = 600.0
-HEARD_MIN: Final = 3
-"""So many calls by one way and none by the other are no accident: each is sent by both."""
+HEARD_MIN: Final = 2
+"""So many calls by one way and none by the other are hardly an accident: each is sent by both."""
 
 _PAIRED: Final = ((Way.BROADCAST, Way.MULTICAST), (Way.MULTICAST, Way.BROADCAST))
 """Whoever has IPv4 calls by both of these; who has IPv6 besides cannot be known."""
