@@ -146,3 +146,19 @@ def inbox_sentence(item: InboxItem) -> str:
 def author(byline: str, kind: ItemKind) -> str:
     """Name who an item is from."""
     return byline or ("the desk" if kind is not ItemKind.DISPATCH else "nobody known")
+
+
+def offer_of(visibility: Visibility, *, usual: Visibility) -> str:
+    """Say what a degree of visibility would mean for a home of which another one is usual."""
+    match visibility:
+        case Visibility.OPEN:
+            return "Everybody on a network can see that this machine is there; your desk finds it."
+        case Visibility.VEILED:
+            return "Who knows this program can see that somebody runs it; your desk finds it."
+        case Visibility.SILENT if usual is Visibility.SILENT:
+            return (
+                "Nobody notices it and nobody calls it, but on networks that you trust and while "
+                "you look for colleagues, where it is veiled. It calls relays that it hears."
+            )
+        case Visibility.SILENT:
+            return "Nobody notices it and nobody calls it. It calls others that it hears."

@@ -1,8 +1,38 @@
-"""Says who can notice this machine, and where."""
+"""Says who can notice this machine, and where; asks who shall."""
 
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from meshnews.control.fact import Visibility
 from meshnews.control.reply import Visible
-from meshnews_cli.sentences import VISIBILITIES
-from meshnews_cli.terminal import moment, say
+from meshnews_cli.sentences import VISIBILITIES, offer_of
+from meshnews_cli.terminal import moment, note, say
+
+CONFIG_NAME: Final = "config.toml"
+_COLUMN: Final = 10
+
+
+def may_ask(home: Path) -> bool:
+    """Tell whether a person is there to be asked, and has not said it in a configuration."""
+    is_there = sys.stdin.isatty() and sys.stderr.isatty()
+    return is_there and not (home / CONFIG_NAME).exists()
+
+
+def ask(usual: Visibility) -> Visibility:
+    """Return what a person at the terminal chooses; Return alone is what is usual.
+
+    Raises:
+        click.Abort: they went away.
+    """
+    note("Who may notice this machine on the networks that it will be on?")
+    for visibility in Visibility:
+        note(offer_of(visibility, usual=usual), first=f"  {visibility.value}".ljust(_COLUMN))
+    choice = click.Choice([each.value for each in Visibility])
+    answer: str = click.prompt("Your choice", type=choice, default=usual.value, err=True)
+    return Visibility(answer)
 
 
 def explain(visible: Visible) -> None:

@@ -16,11 +16,12 @@ import trio
 
 from meshnews.control import codec, refusal
 from meshnews.control import request as ask
-from meshnews.control.fact import Role
+from meshnews.control.fact import Role, usual_visibility
 from meshnews.control.reply import Done, HomeMade, Reply, Welcome
 from meshnews.node.birth import create_home as give_birth
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node
+from meshnews.node.settings import Visibility as HomeVisibility
 from meshnewsd.compose import Launch, OpenHome, open_home
 from meshnewsd.config import node_settings
 from meshnewsd.control import enrolling
@@ -30,8 +31,9 @@ from meshnewsd.control.table import PROGRAM, Asker
 from meshnewsd.host import Host
 from meshnewsd.platform.clock import ClockTrust, MachineClock
 from meshnewsd.platform.entropy import OsEntropy
+from meshnewsd.platform.paths import CONFIG_NAME
 from meshnewsd.platform.worker import ThreadWorker, Worker
-from meshnewsd.storage.home import VERSION_FILE, create_home
+from meshnewsd.storage.home import VERSION_FILE, create_home, write_new
 from meshnewsd.storage.keys import create_keys, wants_passphrase
 
 NEED_OTHERS: Final = frozenset(
@@ -133,7 +135,9 @@ class _OnceRun:
     async def _init(self, request: ask.Init, _: Sequence[int], __: Emit) -> Reply:
         if self._is_home():
             raise refusal.home_exists()
-        await self._worker.run(functools.partial(make_home, self._folder, request))
+        # The configuration that counts for this home is the one it will be started with.
+        said = self._launch.config.visibility
+        await self._worker.run(functools.partial(make_home, self._folder, request, said=said))
         return HomeMade(request.role, request.endpoint)
 
     async def _ensure_open(self, passphrase: str | None) -> None:
@@ -166,14 +170,28 @@ class _OnceRun:
             await self._worker.run(opened.close)
 
 
-def make_home(folder: Path, request: ask.Init) -> None:
-    """Make a home and write into it who it is.
+def make_home(folder: Path, request: ask.Init, *, said: HomeVisibility | None = None) -> None:
+    """Make a home and write into it who it is, and into its configuration who may notice it.
+
+    What is usual for its role is not written down, so that it can be more where its keeper
+    says so later.
+
+    Args:
+        folder: where; it may be there, and hold a configuration.
+        request: what to make.
+        said: the visibility that its configuration names.
 
     Raises:
-        Refusal: it is a home already, or cannot be made.
+        Refusal: it is a home already, cannot be made, or its configuration says otherwise.
     """
+    wish, usual = request.visibility, usual_visibility(request.role, endpoint=request.endpoint)
+    has_config = (folder / CONFIG_NAME).exists()
+    if wish is not None and has_config and wish.value != (said or usual).value:
+        raise refusal.config_differs(wish.value)
     entropy = OsEntropy()
     create_home(folder)
+    if wish is not None and wish is not usual and not has_config:
+        write_new(folder / CONFIG_NAME, f'visibility = "{wish.value}"\n'.encode())
     create_keys(folder, entropy, passphrase=request.passphrase)
     with contextlib.closing(open_home(folder, passphrase=request.passphrase)) as opened:
         store = opened.store

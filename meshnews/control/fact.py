@@ -149,6 +149,14 @@ class Visibility(enum.StrEnum):
     SILENT = "silent"
 
 
+def usual_visibility(role: Role, *, endpoint: bool) -> Visibility:
+    """Return what a home shows of itself while its keeper has not said otherwise.
+
+    A person's home goes from silent to veiled on networks they trust, and while they look.
+    """
+    return Visibility.OPEN if role is Role.RELAY or endpoint else Visibility.SILENT
+
+
 class Topic(enum.StrEnum):
     """What changed, for those who watch."""
 

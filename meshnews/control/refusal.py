@@ -36,6 +36,16 @@ def home_exists() -> Refusal:
     )
 
 
+def config_differs(visibility: str) -> Refusal:
+    """`init` was told who may notice the home, and its configuration says something else."""
+    return Refusal(
+        "config-differs",
+        what=f'The config.toml that is there does not say visibility = "{visibility}".',
+        meaning="No home was made: a file that you wrote is not changed.",
+        remedy="Write that line into it, or leave out --visibility.",
+    )
+
+
 def locked() -> Refusal:
     """The vault is closed and the request needs it."""
     return Refusal(

@@ -11,7 +11,17 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from meshnews.control.fact import AttachmentOffer, Count, ItemId, Name, Priority, Role, Slug, Topic
+from meshnews.control.fact import (
+    AttachmentOffer,
+    Count,
+    ItemId,
+    Name,
+    Priority,
+    Role,
+    Slug,
+    Topic,
+    Visibility,
+)
 from meshnews.limits import (
     ATTACHMENTS_MAX,
     DISPATCH_TEXT_BYTES_MAX,
@@ -67,6 +77,8 @@ class Init(RequestBase, frozen=True, tag="init"):
     role: Role
     endpoint: bool
     passphrase: Passphrase | None
+    visibility: Visibility | None = None
+    """What it shows of itself from the start; None: what is usual for its role."""
 
 
 class DeskCreate(RequestBase, frozen=True, tag="desk-create"):

@@ -22,6 +22,7 @@ from meshnews.control.fact import (
     Role,
     Topic,
     Verdict,
+    Visibility,
 )
 from meshnews.control.reply import (
     AttachmentSaved,
@@ -33,6 +34,7 @@ from meshnews.control.reply import (
     Done,
     EditorPrepared,
     Filed,
+    HomeMade,
     Opened,
     Progress,
     ReplyFiled,
@@ -98,6 +100,22 @@ def opened(*names: str, content: bytes = examples.PHOTO, complete: bool = True) 
             for name in names
         ),
     )
+
+
+# Making a home
+
+
+@pytest.mark.parametrize("degree", [None, *Visibility])
+def test_a_script_says_by_an_option_who_may_notice_a_home_and_is_never_asked(
+    daemon: StartDaemon, cli: RunCommand, degree: Visibility | None
+) -> None:
+    fake = daemon({Init: HomeMade(Role.RELAY, endpoint=False)}, role=None)
+    given = [] if degree is None else ["--visibility", degree.value]
+    outcome = cli("init", "--role", "relay", *given)
+    assert outcome.status == 0
+    assert "notice" not in outcome.err
+    (request,) = fake.asked_for(Init)
+    assert request.visibility is degree
 
 
 # Filing

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -91,11 +92,11 @@ def test_commands_work_without_a_daemon(tmp_path: Path) -> None:
 def test_a_passphrase_is_typed_twice_at_init_and_once_afterwards(tmp_path: Path) -> None:
     home = tmp_path / "home"
     init = ("init", "--role", "editor", "--home", home)
-    status, shown = on_terminal(*init, typed="four words for me\nfour words for you\n")
+    status, shown = on_terminal(*init, typed="\nfour words for me\nfour words for you\n")
     assert status == 1
     assert "not the same" in shown
     assert "four words" not in shown
-    status, shown = on_terminal(*init, typed="four words for me\nfour words for me\n")
+    status, shown = on_terminal(*init, typed="\nfour words for me\nfour words for me\n")
     assert status == 0
     assert "An editor's home is ready" in shown
     status, shown = on_terminal("doctor", "--home", home, typed="four words for you\n")
@@ -107,6 +108,41 @@ def test_a_passphrase_is_typed_twice_at_init_and_once_afterwards(tmp_path: Path)
     assert "Home of an editor" in shown
     assert status == 1
     assert "NOT READY" in shown
+
+
+def config_of(home: Path) -> str | None:
+    file = home / "config.toml"
+    return file.read_text() if file.exists() else None
+
+
+def test_a_person_is_asked_who_may_notice_the_machine(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    status, shown = on_terminal(
+        *("init", "--role", "reporter", "--home", home),
+        typed="loud\nveiled\nfour words for me\nfour words for me\n",
+    )
+    assert status == 0
+    words = " ".join(shown.split())
+    assert "Who may notice this machine on the networks that it will be on?" in words
+    for degree in ("open Everybody on a network", "veiled Who knows this program", "silent Nobody"):
+        assert degree in words
+    assert "[silent]" in words
+    assert config_of(home) == 'visibility = "veiled"\n'
+    assert stat.S_IMODE((home / "config.toml").stat().st_mode) == 0o600
+
+
+def test_nobody_is_asked_under_json_nor_where_a_configuration_is(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    init = ("init", "--role", "relay", "--home", home)
+    status, shown = on_terminal(*init, "--json", typed="")
+    assert (status, config_of(home)) == (0, None)
+    assert json.loads(shown)["role"] == "relay"
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    (other / "config.toml").write_text("port = 7117\n")
+    status, shown = on_terminal("init", "--role", "relay", "--home", other, typed="")
+    assert (status, config_of(other)) == (0, "port = 7117\n")
+    assert "notice" not in shown
 
 
 def test_a_script_without_a_terminal_is_told_of_the_option(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """``meshnews init``: make a home."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from meshnews_cli.options import Command, with_access
 from meshnews_cli.session import Access, Needs, session
+
+if TYPE_CHECKING:
+    from meshnews.control.fact import Role, Visibility
 
 _NEXT: Final = {
     "reporter": "Next: `meshnews enrol --request FILE`, and get FILE to your desk.",
@@ -25,13 +28,21 @@ _NEXT: Final = {
 @click.option(
     "--endpoint", is_flag=True, help="It stands on the internet: with relay, a collector."
 )
+@click.option(
+    "--visibility",
+    type=click.Choice(["open", "veiled", "silent"]),
+    help="Who may notice it on a network; asked for at a terminal.",
+)
 @with_access
-def init(access: Access, role: str, *, endpoint: bool) -> None:
+def init(access: Access, role: str, *, endpoint: bool, visibility: str | None) -> None:
     """Make a home.
 
     A reporter's and an editor's home has a passphrase, which is asked for
     twice. It cannot be recovered. A relay has none: it must start by itself,
     and there is nothing on it to read.
+
+    Who may notice the home on a network is asked for too: a relay's is open
+    unless you say otherwise, a person's silent. It can be changed in config.toml.
     """
     from meshnews.control.fact import Role
     from meshnews.control.refusal import home_exists
@@ -48,10 +59,12 @@ def init(access: Access, role: str, *, endpoint: bool) -> None:
     with session(access, Needs.NOTHING) as (conversation):
         if conversation.welcome.role is not None:
             raise home_exists()
+        wish = _visibility(access, Role(role), endpoint=endpoint, given=visibility)
         passphrase = None
         if role != "relay":
             passphrase = secret.new("New passphrase: ", access.passphrase_file)
-        made = conversation.connection.ask(Init(Role(role), endpoint, passphrase), HomeMade)
+        asked = Init(Role(role), endpoint, passphrase, wish)
+        made = conversation.connection.ask(asked, HomeMade)
     if access.as_json:
         click.echo(
             to_json({"home": str(access.home), "role": made.role, "endpoint": made.endpoint})
@@ -66,3 +79,17 @@ def init(access: Access, role: str, *, endpoint: bool) -> None:
             "may call. That is good for trying out, not for work."
         )
     say(_NEXT[role])
+
+
+def _visibility(
+    access: Access, role: "Role", *, endpoint: bool, given: str | None
+) -> "Visibility | None":
+    """Return what was said about who may notice the home; None: nobody was there to say it."""
+    from meshnews.control.fact import Visibility, usual_visibility
+    from meshnews_cli.visibility import ask, may_ask
+
+    if given is not None:
+        return Visibility(given)
+    if access.as_json or not may_ask(access.home):
+        return None
+    return ask(usual_visibility(role, endpoint=endpoint))
