@@ -3,6 +3,8 @@
 import os
 import socket
 import stat
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +16,14 @@ PRIVATE = Exposure(home=False, above=None, socket=False, config=False, files=(),
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    folder = tmp_path / "outer" / "home"
+def home() -> Iterator[Path]:
+    # In a folder that others may enter, unlike pytest's own.
+    with tempfile.TemporaryDirectory() as outer:
+        Path(outer).chmod(0o755)
+        yield make_home(Path(outer) / "inner" / "home")
+
+
+def make_home(folder: Path) -> Path:
     folder.mkdir(parents=True)
     folder.parent.chmod(0o755)
     folder.chmod(0o700)
@@ -85,6 +93,12 @@ def test_a_folder_above_in_which_others_may_rename_is_named(home: Path) -> None:
     assert look(home) == replace(PRIVATE, above=home.parent)
     home.parent.chmod(0o777 | stat.S_ISVTX)
     assert look(home) == PRIVATE, "as in /tmp, where nobody renames what is not theirs"
+
+
+def test_what_lies_in_a_folder_that_is_closed_to_others_is_out_of_their_reach(home: Path) -> None:
+    home.parent.chmod(0o777)
+    home.parents[1].chmod(0o700)
+    assert look(home) == PRIVATE
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

@@ -63,18 +63,23 @@ def of_node(node: Node) -> list[Finding]:
                 number=collectors,
             )
         )
-    findings += _desk_findings(node)
-    if home.identity.role is not Role.RELAY or load_relays(home.carry):
-        met = bool(node.neighbours())
-        findings.append(
-            Finding(
-                check=Check.CONTACT,
-                level=Level.GOOD if met else Level.WARNING,
-                time=moment(home.wall.s) if met else None,
-            )
-        )
-        findings += _heard_findings(node)
-    return findings
+    return findings + _desk_findings(node)
+
+
+def of_links(node: Node) -> list[Finding]:
+    """Return what a node with a network has to tell of whom it meets and hears."""
+    home = node.home
+    if home.book.manifest is None:
+        return []
+    if home.identity.role is Role.RELAY and not load_relays(home.carry):
+        return []
+    met = bool(node.neighbours())
+    contact = Finding(
+        check=Check.CONTACT,
+        level=_good_if(met),
+        time=moment(home.wall.s) if met else None,
+    )
+    return [contact, *_heard_findings(node)]
 
 
 def _clock_finding(home: Home) -> Finding:

@@ -66,15 +66,18 @@ class LookoutDesk:
     async def doctor(self, _: Doctor, __: Sequence[int], ___: "Emit") -> Diagnosis:
         """Check that this machine is ready."""
         findings = of_machine(self._premises, once=self._asker.once)
-        if not self._asker.once:
-            outlook = self._outlook
-            findings += of_networks(
-                list_connected(),
-                outlook.health,
-                has_finders=bool(outlook.finders),
-                port=outlook.port,
-            )
+        if self._asker.once:
+            # Without a daemon nobody is met, which was said already.
+            return Diagnosis((*findings, *await self._asker.ask(diagnosis.of_node)))
+        outlook = self._outlook
+        findings += of_networks(
+            list_connected(),
+            outlook.health,
+            has_finders=bool(outlook.finders),
+            port=outlook.port,
+        )
         findings += await self._asker.ask(diagnosis.of_node)
+        findings += await self._asker.ask(diagnosis.of_links)
         return Diagnosis(tuple(findings))
 
 

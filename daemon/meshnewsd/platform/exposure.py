@@ -17,6 +17,7 @@ ENTRIES_MAX: Final = 4096
 
 _OTHERS: Final = 0o077
 _OTHERS_WRITE: Final = 0o022
+_OTHERS_ENTER: Final = 0o011
 _GROUP_WRITES: Final = 0o020
 _ROOT: Final = 0
 
@@ -89,19 +90,25 @@ def _is_there_and_open(path: Path) -> bool:
 
 
 def _loose_folder_above(home: Path) -> Path | None:
-    """Return the nearest folder over the home whose entries others may rename.
+    """Return the outermost folder over the home whose entries others may rename.
 
-    In one with the sticky bit nobody renames what is not theirs.
+    In one with the sticky bit nobody renames what is not theirs, and below one that
+    nobody else may enter nobody else renames anything.
     """
-    for folder in home.resolve().parents:
+    for folder in reversed(home.resolve().parents):
         found = folder.stat()
-        mode = stat.S_IMODE(found.st_mode)
-        if mode & _OTHERS_WRITE == _GROUP_WRITES and _is_group_of_one(found.st_gid):
-            continue
-        is_loose = mode & _OTHERS_WRITE and not mode & stat.S_ISVTX
-        if is_loose or found.st_uid not in (_ROOT, os.geteuid()):
+        if found.st_uid not in (_ROOT, os.geteuid()) or _is_loose(found):
             return folder
+        if not found.st_mode & _OTHERS_ENTER:
+            return None
     return None
+
+
+def _is_loose(found: os.stat_result) -> bool:
+    writes = found.st_mode & _OTHERS_WRITE
+    if writes == _GROUP_WRITES and _is_group_of_one(found.st_gid):
+        return False
+    return bool(writes) and not found.st_mode & stat.S_ISVTX
 
 
 def _is_group_of_one(group: int) -> bool:
