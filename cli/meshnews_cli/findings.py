@@ -174,7 +174,7 @@ _OF_NETWORKS: Final[dict[tuple[Check, Level | None], Words]] = {
         "{number:machine} of your desk {number:was|were} heard lately."
     ),
     (Check.HEARD, None): Words(
-        "No machine of your desk was heard lately.",
+        "No machine of your desk was heard lately, so nothing leaves this one.",
         "If one is on this network, the network keeps its users apart: use another, or a hotspot "
         "of your own.",
     ),
@@ -187,8 +187,9 @@ _OF_NETWORKS: Final[dict[tuple[Check, Level | None], Words]] = {
     ),
     (Check.CONTACT, Level.GOOD): Words("Another machine was last met at {time}."),
     (Check.CONTACT, None): Words(
-        "No other machine has a link to this one, so nothing leaves it.",
-        "Get near a relay or a colleague.",
+        "Machines of your desk are heard, but none has a link to this one, so nothing leaves it.",
+        "If that lasts longer than a minute, let TCP through the firewalls, or use another "
+        "network.",
     ),
 }
 

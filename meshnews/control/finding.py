@@ -60,7 +60,7 @@ class Check(enum.StrEnum):
     COLLECTOR = "collector"
     """`number` collectors with an address are known.  WARNING: none."""
     CONTACT = "contact"
-    """Another machine was last met at `time`.  WARNING: never, or long ago."""
+    """Another machine was last met at `time`.  WARNING: some are heard, none has a link."""
     RECEIPTS = "receipts"
     """The last receipt came at `time`.  WARNING: never, while dispatches wait."""
     WAITING = "waiting"

@@ -212,6 +212,6 @@ DIAGNOSIS = Diagnosis(
         Finding(check=Check.CLOCK, level=Level.WARNING, day=EXPIRY),
         Finding(check=Check.CARD, level=Level.GOOD, day=EXPIRY, name="aliya"),
         Finding(check=Check.POSTAGE, level=Level.WARNING, number=12, of=240),
-        Finding(check=Check.CONTACT, level=Level.BAD, time=FILED_AT),
+        Finding(check=Check.FILES, level=Level.BAD, number=1, name="seed"),
     )
 )

@@ -14,7 +14,7 @@ from tests.e2e.world import Machine, Time, World, open_world, run, wait_until
 
 pytestmark = pytest.mark.e2e
 
-NOBODY = "No machine of your desk was heard lately."
+NOBODY = "No machine of your desk was heard lately, so nothing leaves this one."
 NO_FIREWALL = "No firewall of this machine keeps others' calls away."
 FIREWALL = (
     "A firewall of this machine keeps others' calls away on eth0, so others are not found.",

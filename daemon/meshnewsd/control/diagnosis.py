@@ -4,6 +4,7 @@ Each finding is one fact; the command line makes it one sentence, with one
 remedy where something is wrong.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from meshnews.control.finding import Check, Finding, Level
@@ -54,7 +55,8 @@ def of_node(node: Node) -> list[Finding]:
     )
     if home.identity.role is Role.REPORTER and home.vault is not None:
         findings += _card_findings(node)
-    collectors = sum(target.is_collector for target in node.dialler.targets.values())
+    targets = node.dialler.targets.values()
+    collectors = sum(target.is_collector and bool(target.addresses) for target in targets)
     if not home.identity.is_collector:
         findings.append(
             Finding(
@@ -73,13 +75,41 @@ def of_links(node: Node) -> list[Finding]:
         return []
     if home.identity.role is Role.RELAY and not load_relays(home.carry):
         return []
-    met = bool(node.neighbours())
-    contact = Finding(
-        check=Check.CONTACT,
-        level=_good_if(met),
-        time=moment(home.wall.s) if met else None,
-    )
-    return [contact, *_heard_findings(node)]
+    targets, met = node.dialler.targets.values(), len(node.neighbours())
+    near = [target for target in targets if _is_near(target, home.moment.lived_s)]
+    heard = max(_machines(near), met)
+    findings = [Finding(check=Check.HEARD, level=_good_if(heard > 0), number=heard)]
+    if not heard:
+        # That nobody has a link and that no relay is near follow from it.
+        return findings
+    time = moment(home.wall.s) if met else None
+    findings.append(Finding(check=Check.CONTACT, level=_good_if(met > 0), time=time))
+    if known := sum(target.relay is not None for target in targets):
+        relays = sum(target.relay is not None for target in near)
+        findings.append(
+            Finding(check=Check.RELAYS, level=_good_if(relays > 0), number=relays, of=known)
+        )
+    return findings
+
+
+def _is_near(target: Target, lived_s: float) -> bool:
+    was_heard = bool(target.heard) and target.heard_at_s >= lived_s - HEARD_S
+    is_linked = target.link is not None and target.completed
+    return was_heard or is_linked or target.twin is not None
+
+
+def _machines(targets: Iterable[Target]) -> int:
+    """Return how many machines these are, as far as addresses tell.
+
+    A colleague's is another target with each of its beacons.
+    """
+    seen: set[str] = set()
+    number = 0
+    for target in targets:
+        hosts = {each.where.rpartition(":")[0] for each in target.addresses}
+        number += not hosts & seen
+        seen |= hosts
+    return number
 
 
 def _clock_finding(home: Home) -> Finding:
@@ -93,26 +123,6 @@ def _clock_finding(home: Home) -> Finding:
     return Finding(
         check=Check.CLOCK_WRONG, level=Level.WARNING, day=today, time=moment(max(1, wall.s))
     )
-
-
-def _heard_findings(node: Node) -> list[Finding]:
-    """Tell whether anybody is heard; and if so, whether a relay is among them."""
-    targets = node.dialler.targets.values()
-    heard = [target for target in targets if _is_near(target, node.home.moment.lived_s)]
-    near = max(len(heard), len(node.neighbours()))
-    findings = [Finding(check=Check.HEARD, level=_good_if(near > 0), number=near)]
-    known = sum(target.relay is not None for target in targets)
-    if near and known:
-        relays = sum(target.relay is not None for target in heard)
-        findings.append(
-            Finding(check=Check.RELAYS, level=_good_if(relays > 0), number=relays, of=known)
-        )
-    return findings
-
-
-def _is_near(target: Target, lived_s: float) -> bool:
-    was_heard = bool(target.heard) and target.heard_at_s >= lived_s - HEARD_S
-    return was_heard or target.link is not None or target.twin is not None
 
 
 def _desk_findings(node: Node) -> list[Finding]:
