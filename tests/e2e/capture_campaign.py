@@ -7,7 +7,8 @@ recorded.  A script then looks at each machine in one epoch and each in the
 next, and tries to tell pairs of one machine from pairs of two: by the times of
 its packets and their order, by ports, lengths and bytes.  Addresses serve only
 to know the truth.  Prints the area under the ROC curve of every way to tell,
-and of all together; 0.5 is guessing.
+and of all together; 0.5 is guessing.  Then the recording is searched for the
+machines' names and keys in every form (`tests.e2e.telling`): none may be there.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import ipaddress
 import itertools
 import json
 import re
-import subprocess
+import secrets
 import sys
 import tempfile
 import time
@@ -24,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.e2e.newsroom import Newsroom
+from tests.e2e.telling import find, keys_of
 from tests.e2e.world import Machine, World, open_world, run
 
 EPOCH_S = 30.0
@@ -251,6 +253,7 @@ def open_mode(world: World, mode: str) -> list[Machine]:
     for name in names:
         machine = newsroom.add(name, name.partition("-")[0])
         newsroom.enrol(editor, machine)
+        machine.host_name = f"qyran-{secrets.token_hex(4)}"
         machine.settings |= {
             "port": "0",
             "visibility": f'"{mode}"',
@@ -262,19 +265,20 @@ def open_mode(world: World, mode: str) -> list[Machine]:
 
 def record(world: World, machines: Sequence[Machine], minutes: float, to: Path) -> None:
     """Let the machines run on one network, and record all of it."""
-    bridge = world.meet(*machines)
-    recorder = subprocess.Popen(
-        ["ip", "netns", "exec", world.hub, "tcpdump", "-i", bridge, "-s", "0", "-U", "-w", str(to)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
+    with world.capture_all(world.meet(*machines), to):
         for machine in machines:
             machine.start()
         time.sleep(minutes * 60)
-    finally:
-        recorder.terminate()
-        recorder.wait(timeout=10)
+
+
+def told(machines: Sequence[Machine], capture: Path) -> list[str]:
+    """Return which names and keys of machines, which are stopped, stand in a recording."""
+    names, keys = dict[str, str](), dict[str, bytes]()
+    for machine in machines:
+        machine.stop()
+        names[f"name of {machine.name}"] = machine.host_name
+        keys |= keys_of(machine)
+    return find(names, keys, capture)
 
 
 def groups(machine: Machine) -> set[str]:
@@ -293,12 +297,12 @@ def addresses_of(machine: Machine) -> list[bytes]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Record and judge every mode; return 0 if nothing tells pairs apart."""
+    """Record and judge every mode; return 0 if nothing tells pairs apart or names anybody."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--modes", default="veiled,open")
     options = parser.parse_args(arguments)
-    worst = 0.0
+    worst, told_anything = 0.0, False
     for mode in options.modes.split(","):
         folder = Path(tempfile.mkdtemp(prefix="mn"))
         with open_world(folder) as world:
@@ -312,12 +316,15 @@ def main(arguments: Sequence[str]) -> int:
             addresses = [packed for machine in machines for packed in addresses_of(machine)]
             packets = without_addresses(list(read_packets(capture)), addresses)
             areas = judge(packets, [machine.address for machine in machines])
+            names = told(machines, capture)
         print(f"{mode}: {len(packets)} packets, {areas.pop('pairs'):.0f} true pairs")
         for way, found in areas.items():
             print(f"  {way:28} {found:.3f}")
         print(f"  groups joined: {sorted(joined) or 'none'}")
+        print(f"  names and keys found: {names or 'none'}")
+        told_anything = told_anything or bool(names)
         worst = max(worst, abs(areas["all together"] - 0.5))
-    return int(worst > 0.05)
+    return int(worst > 0.05 or told_anything)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,8 @@ class Machine:
     """The module that is its daemon, and what stands before the daemon's own arguments."""
     boot: int = 0
     has_vault: bool = False
+    host_name: str = ""
+    """What the system calls the machine; empty: what it calls this one."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -119,6 +121,9 @@ class Machine:
             )
         script = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"'
         enter = ["ip", "netns", "exec", self.namespace, "sh", "-c", script, str(identifier)]
+        if self.host_name:
+            rename = ["sh", "-c", 'hostname "$0" && exec "$@"', self.host_name]
+            enter += ["unshare", "--uts", *rename]
         return [*enter, *words]
 
     # Its configuration ----------------------------------------------------
@@ -303,18 +308,25 @@ class World:
             run("ip", "-n", self._hub, "link", "set", cable, "down")
             run("ip", "-n", self._hub, "link", "set", cable, "nomaster")
 
-    @contextlib.contextmanager
-    def capture(self, machine: Machine, to: Path) -> Iterator[None]:
+    def capture(self, machine: Machine, to: Path) -> contextlib.AbstractContextManager[None]:
         """Record every packet at a machine's cable."""
+        return self._record(machine.namespace, "eth0", to)
+
+    def capture_all(self, bridge: str, to: Path) -> contextlib.AbstractContextManager[None]:
+        """Record every packet on a network, by the name that `meet` returned."""
+        return self._record(self._hub, bridge, to)
+
+    @contextlib.contextmanager
+    def _record(self, namespace: str, interface: str, to: Path) -> Iterator[None]:
         recorder = subprocess.Popen(
             [
                 "ip",
                 "netns",
                 "exec",
-                machine.namespace,
+                namespace,
                 "tcpdump",
                 "-i",
-                "eth0",
+                interface,
                 "-s",
                 "0",
                 "-U",
