@@ -98,6 +98,11 @@ def test_a_command_to_be_typed_is_quoted_for_the_shell() -> None:
     assert "`chmod -R go= '/media/my stick'`" in words_of(finding, Path("/media/my stick")).remedy
 
 
+def test_every_check_is_named_in_the_list_of_commands() -> None:
+    listed = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8")
+    assert [check for check in Check if f"`{check}`" not in listed] == []
+
+
 @pytest.mark.parametrize("state", DispatchState)
 def test_every_state_has_a_sentence_even_without_its_times(state: DispatchState) -> None:
     bare = DispatchStatus(id="7k2m", slug="s", priority=Priority.ROUTINE, state=state)
