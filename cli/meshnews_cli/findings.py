@@ -70,7 +70,7 @@ _OF_THE_MACHINE: Final[dict[tuple[Check, Level | None], Words]] = {
     ),
     (Check.SOCKET, None): Words("The control socket is open to others on this machine.", _CLOSE),
     (Check.CONFIG, None): Words(
-        "The configuration {name} is open to others, and it names machines of your desk.",
+        "The configuration {name} is open to others, and it may name machines of your desk.",
         "Take it from them with `chmod go= {path}`.",
     ),
     (Check.FILES, None): Words(
@@ -175,8 +175,8 @@ _OF_NETWORKS: Final[dict[tuple[Check, Level | None], Words]] = {
     ),
     (Check.HEARD, None): Words(
         "No machine of your desk was heard lately, so nothing leaves this one.",
-        "If one is on this network, the network keeps its users apart: use another, or a hotspot "
-        "of your own.",
+        "Some networks keep their users apart: try another or a hotspot of your own, or let a "
+        "colleague beside you run `meshnews look` too.",
     ),
     (Check.RELAYS, Level.GOOD): Words(
         "{number} of {of} relays and collectors known here {number:was|were} heard lately."

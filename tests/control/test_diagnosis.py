@@ -69,6 +69,11 @@ def test_who_neither_called_nor_heard_is_told_that_nothing_is_known() -> None:
     assert problems(diagnose(Health(), CABLE, has_finders=False)) == [], "it looks for nobody"
 
 
+def test_nothing_is_said_of_a_firewall_while_it_is_too_early_to_tell() -> None:
+    findings = diagnose(Health(pending=ALL_WAYS), CABLE)
+    assert [each.check for each in findings] == [Check.NETWORKS]
+
+
 def test_a_network_that_carries_no_multicast_is_named_once() -> None:
     missing = frozenset({("eth0", Way.MULTICAST), ("eth0", Way.MULTICAST_6)})
     findings = diagnose(Health(open=ALL_WAYS, missing=missing), CABLE)

@@ -119,7 +119,7 @@ def test_a_network_that_keeps_its_users_apart_leaves_them_the_relay_beside_it(
     left.start()
     right.start()
     said = doctor(left)
-    assert said.problems[NOBODY].startswith("If one is on this network, the network keeps its")
+    assert said.problems[NOBODY].startswith("Some networks keep their users apart")
     assert NO_FIREWALL in said.good
     relay.start()
     linked_within(left, 3)

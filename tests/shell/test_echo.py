@@ -40,6 +40,9 @@ def test_a_call_on_its_way_back_is_no_sign_of_anything(echoes: Echoes, watch: Wa
     call(echoes)
     watch.now_s += ECHO_S_MAX
     assert echoes.deaf() == echoes.open() == frozenset()
+    assert echoes.pending() == {("eth0", way) for way in IPV4}
+    watch.now_s += ECHO_S_MAX
+    assert echoes.pending() == frozenset()
 
 
 def test_a_call_that_does_not_come_back_is_kept_away(echoes: Echoes, watch: Watch) -> None:

@@ -60,7 +60,7 @@ def _of_firewalls(names: Sequence[str], health: Health, port: int) -> list[Findi
             findings.append(_warning(Check.FIREWALL, name, port))
         else:
             findings += _unique(_warning(_KEPT_AWAY[way], name, port) for way in deaf)
-    if findings:
+    if findings or (health.pending and not health.open):
         return findings
     check = Check.FIREWALL if health.open else Check.FIREWALL_UNKNOWN
     level = Level.GOOD if health.open else Level.WARNING

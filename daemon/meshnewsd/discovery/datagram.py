@@ -138,6 +138,7 @@ class DatagramFinder:
         return Health(
             troubles=dict(self.troubles),
             open=echoes.open(),
+            pending=echoes.pending(),
             deaf=echoes.deaf(),
             missing=echoes.missing(),
         )

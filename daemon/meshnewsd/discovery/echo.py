@@ -69,6 +69,10 @@ class Echoes:
         deaf = {at for at in self._waiting if self._is_deaf(at)}
         return frozenset(self._returned - deaf | {at for at in self._others if self._recent(at)})
 
+    def pending(self) -> frozenset[Place]:
+        """Return the ways by which a call has not come back and still may."""
+        return frozenset(at for at in self._waiting if not self._is_deaf(at))
+
     def deaf(self) -> frozenset[Place]:
         """Return the ways by which our own calls do not come back, nor anybody else's come."""
         return frozenset(at for at in self._waiting if self._is_deaf(at) and not self._recent(at))

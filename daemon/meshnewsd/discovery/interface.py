@@ -42,6 +42,7 @@ class Health:
     Attributes:
         troubles: interfaces on which it could not send, and why.
         open: interfaces, and ways by which calls are known to come in there.
+        pending: interfaces, and ways of which it is too early to tell.
         deaf: interfaces, and ways by which this machine lets no call in.
         missing: interfaces, and ways by which the network brings no call, though it
             does by another.
@@ -50,6 +51,7 @@ class Health:
 
     troubles: Mapping[str, str] = field(default_factory=dict)
     open: frozenset[tuple[str, Way]] = frozenset()
+    pending: frozenset[tuple[str, Way]] = frozenset()
     deaf: frozenset[tuple[str, Way]] = frozenset()
     missing: frozenset[tuple[str, Way]] = frozenset()
     rivals: frozenset[str] = frozenset()
@@ -102,6 +104,7 @@ class Outlook:
         return Health(
             troubles={name: why for each in found for name, why in each.troubles.items()},
             open=frozenset(place for each in found for place in each.open),
+            pending=frozenset(place for each in found for place in each.pending),
             deaf=frozenset(place for each in found for place in each.deaf),
             missing=frozenset(place for each in found for place in each.missing),
             rivals=frozenset(name for each in found for name in each.rivals),
