@@ -59,6 +59,28 @@ def test_a_home_is_for_its_owner_only(home: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("content", [[], ["config.toml"]])
+def test_a_folder_that_was_there_is_closed_when_it_becomes_a_home(
+    tmp_path: Path, content: list[str]
+) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    for name in content:
+        (folder / name).touch()
+    folder.chmod(0o755)
+    create_home(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_with_something_else_in_it_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "letters").touch()
+    tmp_path.chmod(0o755)
+    create_home(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+    with pytest.raises(Refusal):
+        create_home(tmp_path)
+
+
 def test_no_name_says_what_it_is_for(home: Path) -> None:
     create_keys(home, entropy(), passphrase=RIGHT, cost=CHEAP)
     for name in (*STORAGE_FILES, *(path.name for path in home.iterdir())):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from meshnews.errors import Refusal
+from meshnewsd.platform.paths import CONFIG_NAME
 from meshnewsd.storage.fault import StoreDamaged, newer
 
 VERSION_FILE: Final = "version"
@@ -47,11 +48,16 @@ _VERSION_BYTES_MAX: Final = 16
 def create_home(folder: Path) -> None:
     """Make `folder` an empty home; the folder may exist if it is no home yet.
 
+    One that is empty, or holds no more than a configuration, is closed to others. Of one
+    with something else in it nothing is known; the doctor tells when it is open.
+
     Raises:
         Refusal: it is a home already, or cannot be made.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if {each.name for each in folder.iterdir()} <= {CONFIG_NAME}:
+            folder.chmod(0o700)
         write_new(folder / VERSION_FILE, b"%d\n" % HOME_VERSION)
     except FileExistsError as exc:
         raise Refusal(
