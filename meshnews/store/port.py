@@ -12,7 +12,7 @@ has none, and a locked daemon has none open).
 """
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
@@ -45,6 +45,23 @@ WITH_BODY: frozenset[State] = frozenset(
 
 
 _NO_DAY: Final = Day(DAY_MAX)
+
+PAGES: Final = 256
+"""Pages of a bucket: its elements by the first byte of their identifiers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a bucket that has elements.
+
+    Attributes:
+        digest: b2(BUCKET_PAGE, id ‖ acked for each compared element in order of id),
+            where acked is one byte, 1 for ACKED and ACKED_WITH_BODY, else 0.
+        count: how many elements it has.
+    """
+
+    digest: bytes
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,16 +222,27 @@ class Carry(Shelves, Protocol):
         """Return the days that have elements in the compared set, ascending."""
         ...
 
-    def elements(self, traffic: TrafficClass, day: Day) -> Sequence[tuple[BundleId, State]]:
-        """Return the compared elements of one bucket, in order of identifier."""
+    def elements(
+        self, traffic: TrafficClass, day: Day, *, first: int = 0, end: int = PAGES
+    ) -> Sequence[tuple[BundleId, State]]:
+        """Return the compared elements of the pages `first` … `end` - 1, in order of identifier.
+
+        Of a large bucket, nobody should ask for more pages at once than fit memory.
+        """
+        ...
+
+    def pages(self, traffic: TrafficClass, day: Day) -> Mapping[int, Page]:
+        """Return the pages of one bucket that have elements, ascending.
+
+        Each is read again only after it changed.
+        """
         ...
 
     def bucket_digest(self, traffic: TrafficClass, day: Day) -> bytes:
         """Return 32 bytes that two stores share exactly when their buckets agree.
 
-        b2(BUCKET, id ‖ acked for each compared element in order of id), where
-        acked is one byte, 1 for ACKED and ACKED_WITH_BODY, else 0.  An empty
-        bucket gives 32 zero bytes.  Recomputed only after the bucket changed.
+        b2(BUCKET, page u8 ‖ page digest for each page that has elements, ascending).
+        An empty bucket gives 32 zero bytes.
         """
         ...
 

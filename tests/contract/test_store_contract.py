@@ -328,15 +328,32 @@ def test_days_are_those_that_have_compared_elements(stores: Stores) -> None:
     assert stores.carry.days(ROUTINE) == [2094, 2096, 2100]
 
 
-def test_a_bucket_digest_is_the_hash_of_its_elements(stores: Stores) -> None:
-    add(stores, *(entry_of(number, state) for number, state in enumerate(State)))
+def test_a_bucket_digest_is_the_hash_of_its_pages(stores: Stores) -> None:
+    add(stores, *(entry_of(number, State(number % 6)) for number in range(40)))
     acked = {State.ACKED, State.ACKED_WITH_BODY}
-    listed = [
-        id_ + bytes((state in acked,)) for id_, state in stores.carry.elements(ROUTINE, TODAY)
-    ]
-    digest = stores.carry.bucket_digest(ROUTINE, TODAY)
-    assert digest == b2(Label.BUCKET, b"".join(listed))
+    listed: dict[int, list[bytes]] = {}
+    for id_, state in stores.carry.elements(ROUTINE, TODAY):
+        listed.setdefault(id_[0], []).append(id_ + bytes((state in acked,)))
+    assert len(listed) > 1
+    digests = {page: b2(Label.BUCKET_PAGE, b"".join(parts)) for page, parts in listed.items()}
+    pages = stores.carry.pages(ROUTINE, TODAY)
+    assert list(pages) == sorted(listed)
+    assert {page: found.digest for page, found in pages.items()} == digests
+    assert {page: found.count for page, found in pages.items()} == {
+        page: len(parts) for page, parts in listed.items()
+    }
+    bucket = b"".join(bytes((page,)) + digests[page] for page in sorted(digests))
+    assert stores.carry.bucket_digest(ROUTINE, TODAY) == b2(Label.BUCKET, bucket)
     assert stores.carry.bucket_digest(ROUTINE, Day(2)) == bytes(32)
+    assert not stores.carry.pages(ROUTINE, Day(2))
+
+
+def test_the_elements_of_some_pages_are_read_by_themselves(stores: Stores) -> None:
+    add(stores, *(entry_of(number) for number in range(60)))
+    every = list(stores.carry.elements(ROUTINE, TODAY))
+    for first, end in ((0, 256), (0, 1), (17, 200), (255, 256), (40, 40)):
+        some = [element for element in every if first <= element[0][0] < end]
+        assert list(stores.carry.elements(ROUTINE, TODAY, first=first, end=end)) == some
 
 
 def test_a_bucket_digest_follows_every_change_that_is_compared(stores: Stores) -> None:

@@ -9,17 +9,19 @@ cost three times as much to insert.  `seq` is also the order of arrival, by
 which ties are broken.  `postage` is the first 4 bytes of the postage key, and
 `going` packs the first three parts of the order of eviction into one integer.
 
-Nothing is kept in memory per bundle; per bucket its digest, once asked for.
+Nothing is kept in memory per bundle; per bucket the digests of its pages, once asked
+for, of which an arrival makes one be read again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from meshnews.errors import LocalMisuse
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, TrafficClass
-from meshnews.store.bucket import EMPTY_DIGEST, digest_of
+from meshnews.store.bucket import EMPTY_DIGEST, PageIndex
 from meshnews.store.order import eviction_rank
-from meshnews.store.port import WITH_BODY, Entry, State, Usage
+from meshnews.store.port import PAGES, WITH_BODY, Entry, Page, State, Usage
 from meshnewsd.storage import query
 from meshnewsd.storage.database import Database, Row
 from meshnewsd.storage.shelves import SqliteShelves
@@ -30,6 +32,8 @@ _AUTHS: Final = {int(kind): kind for kind in AuthKind}
 _STAMPED_AT: Final = 4
 _STAMPS_AT: Final = 5
 _ENTRIES_AT: Final = 6
+_ABOVE_ALL: Final = b"\xff" * 33
+"""No identifier is above this."""
 
 
 class SqliteCarry(SqliteShelves):
@@ -43,8 +47,8 @@ class SqliteCarry(SqliteShelves):
         self._next_seq = int(database.rows(query.MAX_SEQ)[0][0]) + 1
         self._usage = [int(number) for number in database.rows(query.USAGE)[0]]
         self._usage_kept = list(self._usage)
-        self._digests: dict[tuple[TrafficClass, Day], bytes] = {}
-        self._touched: set[tuple[TrafficClass, Day]] = set()
+        self._indexes: dict[tuple[TrafficClass, Day], PageIndex] = {}
+        self._touched: set[tuple[TrafficClass, Day, int]] = set()
 
     def settle(self) -> None:
         """Write what is summed up once in a transaction.  For the store, before it commits."""
@@ -59,8 +63,8 @@ class SqliteCarry(SqliteShelves):
     def rolled_back(self) -> None:
         """Forget whatever came from the transaction that was taken back."""
         self._usage = list(self._usage_kept)
-        for bucket in self._touched:
-            self._digests.pop(bucket, None)
+        for traffic, day, page in self._touched:
+            self._touch_page(traffic, day, page)
         self._touched.clear()
 
     def entry(self, ref: BundleRef) -> Entry | None:
@@ -146,19 +150,36 @@ class SqliteCarry(SqliteShelves):
             days.append(Day(rows[0][0]))
         return days
 
-    def elements(self, traffic: TrafficClass, day: Day) -> Sequence[tuple[BundleId, State]]:
-        """Return the compared elements of one bucket, in order of identifier."""
-        rows = self._db.rows(query.ELEMENTS, (traffic, day))
-        return [(BundleId(id_), _STATES[state]) for id_, state in rows]
+    def elements(
+        self, traffic: TrafficClass, day: Day, *, first: int = 0, end: int = PAGES
+    ) -> Sequence[tuple[BundleId, State]]:
+        """Return the compared elements of some pages of one bucket, in order of identifier."""
+        above = bytes((end,)) if end < PAGES else _ABOVE_ALL
+        rows = self._db.rows(query.ELEMENTS, (traffic, day, bytes((first,)), above))
+        return [(id_, _STATES[state]) for id_, state in rows]
+
+    def pages(self, traffic: TrafficClass, day: Day) -> Mapping[int, Page]:
+        """Return the pages of one bucket that have elements."""
+        return self._index(traffic, day).pages()
 
     def bucket_digest(self, traffic: TrafficClass, day: Day) -> bytes:
         """Return the digest of one bucket, as the port defines it."""
-        digest = self._digests.get((traffic, day))
-        if digest is None:
-            digest = digest_of(self.elements(traffic, day))
-            if digest != EMPTY_DIGEST:
-                self._digests[traffic, day] = digest
+        digest = self._index(traffic, day).digest()
+        if digest == EMPTY_DIGEST:
+            self._indexes.pop((traffic, day), None)
         return digest
+
+    def _index(self, traffic: TrafficClass, day: Day) -> PageIndex:
+        index = self._indexes.get((traffic, day))
+        if index is None:
+            index = PageIndex(partial(self._page_elements, traffic, day))
+            self._indexes[traffic, day] = index
+        return index
+
+    def _page_elements(
+        self, traffic: TrafficClass, day: Day, first: int, end: int
+    ) -> Sequence[tuple[BundleId, State]]:
+        return self.elements(traffic, day, first=first, end=end)
 
     def under_postage(self, postage_key: bytes) -> Sequence[BundleRef]:
         """Return the entries admitted by one postage key, in order of reference."""
@@ -244,10 +265,15 @@ class SqliteCarry(SqliteShelves):
             self._usage[_STAMPS_AT] += sign
 
     def _touch(self, ref: BundleRef) -> None:
-        """Note that a bucket's digest no longer holds, nor one made before a rollback."""
-        bucket = ref[:2]
-        self._digests.pop(bucket, None)
-        self._touched.add(bucket)
+        """Note that the digest of a page no longer holds, nor one made before a rollback."""
+        page = ref.id[0]
+        self._touch_page(ref.traffic, ref.day, page)
+        self._touched.add((ref.traffic, ref.day, page))
+
+    def _touch_page(self, traffic: TrafficClass, day: Day, page: int) -> None:
+        index = self._indexes.get((traffic, day))
+        if index is not None:
+            index.touch(page)
 
 
 def _entry(row: Row) -> Entry:

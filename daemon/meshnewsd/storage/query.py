@@ -20,7 +20,10 @@ RECEIPT = f"SELECT receipt FROM receipt WHERE seq = {SEQ_OF}"
 DAY_AFTER = (
     "SELECT day FROM element WHERE traffic = ? AND day > ? AND state < 4 ORDER BY day LIMIT 1"
 )
-ELEMENTS = "SELECT id, state FROM element WHERE traffic = ? AND day = ? AND state < 4 ORDER BY id"
+ELEMENTS = (
+    "SELECT id, state FROM element WHERE traffic = ? AND day = ? AND id >= ? AND id < ?"
+    " AND state < 4 ORDER BY id"
+)
 UNDER_POSTAGE = "SELECT traffic, day, id FROM bundle WHERE postage = ? AND postage_key = ?"
 RELEASED = (
     f"SELECT {FIELDS} FROM bundle WHERE state = 4 AND release_at <= ? ORDER BY release_at, seq"
