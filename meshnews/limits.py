@@ -130,10 +130,8 @@ BLOCK_BYTES_BLUETOOTH: Final = 1024
 """Largest block of a bundle in one DATA message."""
 
 LIST_IDS_MAX: Final = 2048
-"""Short identifiers in one LIST or REPLY."""
-
 WANTS_PER_MESSAGE_MAX: Final = 2048
-"""References in one WANT, STORED, NOTHELD or HAVE."""
+"""Short identifiers in one LIST; references in one WANT, STORED, NOTHELD or CANCEL."""
 
 BUCKET_ELEMENTS_MAX: Final = 1_000_000
 """Elements a peer may announce for one bucket."""
@@ -154,8 +152,36 @@ RECEIPTS_PER_MESSAGE_MAX: Final = 128
 SHORT_RECEIPTS_PER_MESSAGE_MAX: Final = 256
 """Receipts in one ACKED: at most 36 kB of full ones and 16 kB of short ones."""
 
-LISTS_OPEN_MAX: Final = 4
-"""LISTs that may wait for their REPLY; each is at most 17 kB."""
+QUESTIONS_OPEN_MAX: Final = 4
+"""Questions of a comparison that may wait for their answers; each is at most 17 kB."""
+
+GRID_BITS_MAX: Final = 8
+"""A bucket has 256 pages."""
+
+PART_BITS_MAX: Final = 12
+CELLS_MAX: Final = 512
+"""Parts of one bucket, and cells of one part: seven times what a part is made for."""
+
+CELLS_BYTES_MAX: Final = 48 * 1024
+PARTS_ASKED_MAX: Final = 1024
+"""Cells in one message, on Bluetooth some two seconds; parts in one MORE."""
+
+SPLIT_BITS_MAX: Final = 28
+SPLIT_FAN_MAX: Final = 4
+SPLIT_PREFIXES_MAX: Final = 256
+"""Depth of ranges, the power of two one is split in, ranges of one SPLIT: at most 17 kB."""
+
+PART_KEYS_MAX: Final = 16
+PARTS_KEYS_MAX: Final = 4096
+"""Keys listed in one range of PARTS, and in all of it; ranges of more are split further."""
+
+KEYS_TOLD_MAX: Final = 2048
+"""Keys in one TELL."""
+COMPARED_AT_ONCE_MAX: Final = 4
+"""Buckets in work at once, each with 49 bytes an element of what differs."""
+
+RECEIPTS_FOUND_MAX: Final = 2048
+"""Full receipts that one comparison lets a side send."""
 
 WISHES_MAX: Final = 65_536
 """Bundles named by one peer and still wanted; what is named beyond waits for the next contact."""

@@ -35,6 +35,7 @@ from meshnews.node.home import Home
 from meshnews.node.identity import Identity, Role
 from meshnews.node.presence import Presence
 from meshnews.node.replay import ReplayShelf
+from meshnews.sync.compare import FAST, SLOW
 from meshnews.sync.event import Arrived, Greeted, SyncEvent
 from meshnews.sync.machine import Pace, SyncMachine
 from meshnews.sync.messages import INSTANCE_BYTES, Reason
@@ -198,6 +199,7 @@ class Switchboard:
         pace = Pace(
             block_bytes=BLOCK_BYTES_BLUETOOTH if slow else BLOCK_BYTES_LAN,
             window_bytes=WINDOW_BYTES_BLUETOOTH if slow else WINDOW_BYTES_LAN,
+            manner=SLOW if slow else FAST,
         )
         return SyncMachine(
             home.custody,

@@ -71,7 +71,7 @@ class PageIndex:
     def pages(self) -> Mapping[int, Page]:
         """Return the pages that have elements, ascending."""
         if self._changed:
-            for first, end in _runs(sorted(self._changed)):
+            for first, end in runs(sorted(self._changed)):
                 self._look(first, end)
             self._changed.clear()
             self._pages = dict(sorted(self._pages.items()))
@@ -94,8 +94,12 @@ class PageIndex:
                 self._pages.pop(number, None)
 
 
-def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yield the runs of numbers that follow each other, cut to what is read at once."""
+def runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield the runs of ascending pages that follow each other, cut to what is read at once.
+
+    Raises:
+        Nothing.
+    """
     first = end = -1
     for number in numbers:
         if number == end and end - first < _READ_AT_ONCE:

@@ -1,8 +1,11 @@
 """How much comparison a peer may make us do before it has brought anything.
 
-A comparison costs its asker little and its answerer a look at its whole store,
-so a peer has an allowance: RECONCILE_BYTES_BASE, more for every bundle of its
-that was verified, and what an honest list of a bucket as large as ours takes.
+A comparison costs its asker little and its answerer a look at its whole store, so a
+peer has an allowance: RECONCILE_BYTES_BASE, more for every bundle of its that was
+verified, and once for each bucket what an honest list of it takes.  From it go the
+bytes of its questions and those of our cells and ranges in answer to them.
+
+An honest dialler keeps the same account with a `Purse` and stops long before its end.
 """
 
 from typing import Final
@@ -14,7 +17,7 @@ LISTED_BYTES: Final = 9
 """One listed element takes 8.25 bytes."""
 
 VAIN_BYTES: Final = 64
-"""What is charged for each bundle named and then not held, or receipt that had no room."""
+"""What is charged for each bundle named and then not held."""
 
 
 class Budget:
@@ -45,3 +48,54 @@ class Budget:
     def allow_for_bundle(self) -> None:
         """Allow what a verified bundle earns."""
         self._left += RECONCILE_BYTES_PER_BUNDLE
+
+
+class Purse:
+    """What a dialler may still spend, by its own count.
+
+    It has half of the fixed part, so that the answerer never has to cut it.  A class, and
+    in it a day, leaves half of what it finds to those behind: a day with tens of thousands
+    of receipts that the peer has no room for does not keep the bundles of other days back.
+    """
+
+    def __init__(self) -> None:
+        self._left = RECONCILE_BYTES_BASE // 2
+
+    def credit_bundle(self) -> None:
+        """Add what a bundle earns that the peer has stored."""
+        self._left += RECONCILE_BYTES_PER_BUNDLE
+
+    def share(self, *, is_last: bool, above: "Share | None" = None) -> "Share":
+        """Return the share of a class, or of a day in the share of its class."""
+        reserve = above.reserve if above is not None else 0
+        if not is_last:
+            reserve += max(0, self._left - reserve) // 2
+        return Share(self, reserve)
+
+    def take(self, spent_bytes: int, *, reserve: int) -> bool:
+        """Spend, if at least `reserve` is left then; tell whether it was."""
+        if self._left - spent_bytes < reserve:
+            return False
+        self._left -= spent_bytes
+        return True
+
+
+class Share:
+    """What one class or one day may spend."""
+
+    def __init__(self, purse: Purse, reserve: int) -> None:
+        self._purse = purse
+        self.reserve = reserve
+        self._own = 0
+
+    def allow_listing(self, elements: int) -> None:
+        """Add what the answerer allows for a bucket in which it has `elements`."""
+        self._own += LISTED_BYTES * elements
+
+    def spend(self, spent_bytes: int) -> bool:
+        """Spend so much, if there is as much; tell whether there was."""
+        from_own = min(spent_bytes, self._own)
+        if not self._purse.take(spent_bytes - from_own, reserve=self.reserve):
+            return False
+        self._own -= from_own
+        return True

@@ -2,20 +2,19 @@
 
 A `Comparison` turns our buckets and the peer's messages into `Findings`: which
 bodies the peer may want, which receipts it lacks, what to answer.  What we may
-want comes from the peer in the same way, as names and receipts, so a finer
-comparison replaces `meshnews.sync.plain` and nothing else.  See
+want comes from the peer in the same way, as names and receipts.  The dialler's
+side is `meshnews.sync.dial`, the answerer's `meshnews.sync.answer`.  See
 docs/protocol/sync.md, "Comparison".
 """
 
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
-from meshnews.limits import LIST_IDS_MAX, RANGE_BITS_MAX
-from meshnews.store.port import State
-from meshnews.sync.messages import Days, Flag, Hello, List, Reply, Spans
+from meshnews.store.port import PAGES, Page, State
+from meshnews.sync.messages import Flag, Hello
+from meshnews.sync.question import Method, Question, Reaction
 from meshnews.sync.salt import Salt
 
 
@@ -28,8 +27,14 @@ class Elements(Protocol):
         """Return the digests of the buckets from `oldest` to `newest` that are not empty."""
         ...
 
-    def elements(self, traffic: TrafficClass, day: Day) -> Sequence[tuple[BundleId, State]]:
-        """Return the compared elements of one bucket."""
+    def pages(self, traffic: TrafficClass, day: Day) -> Mapping[int, Page]:
+        """Return the pages of one bucket that have elements, ascending."""
+        ...
+
+    def elements(
+        self, traffic: TrafficClass, day: Day, *, first: int = 0, end: int = PAGES
+    ) -> Sequence[tuple[BundleId, State]]:
+        """Return the compared elements of some pages of one bucket."""
         ...
 
 
@@ -43,7 +48,7 @@ class Findings:
     """Receipts the peer lacks, of bundles it knows."""
     full_receipts: list[BundleRef] = field(default_factory=list)
     """Receipts the peer lacks, of bundles it does not know."""
-    answer: Days | Reply | None = None
+    answer: Reaction | None = None
     """What to send after all of these."""
 
 
@@ -64,17 +69,42 @@ class Comparison(Protocol):
         """Count a bundle that the peer has stored: it allows us that much more comparison."""
         ...
 
-    def propose(self) -> Spans | List | None:
+    def propose(self) -> Question | None:
         """Return the next message that may be sent now, or None."""
         ...
 
-    def receive(self, message: Spans | Days | List | Reply) -> Findings:
+    def receive(self, message: Question | Reaction) -> Findings:
         """Take in a message of the comparison.
 
         Raises:
             PeerError: it answers nothing that was asked, or contradicts itself.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to compare over a carrier: bytes against round trips and work.
+
+    Attributes:
+        range_elements: about how many elements a range of GRID has.  Fewer: more
+            bytes, and less to read where little differs.
+        surplus: how many more cells are sent at first than are likely to do.
+        fan: into `2 ** fan` ranges SPLIT cuts one.
+        listed_max: a range of at most this many elements is listed, not split.
+    """
+
+    range_elements: int
+    surplus: float
+    fan: int
+    listed_max: int
+
+
+SLOW = Manner(range_elements=256, surplus=1.0, fan=2, listed_max=4)
+"""For carriers of some 20 kB/s, as §7 of the design says: b = T = 4."""
+
+FAST = Manner(range_elements=64, surplus=1.25, fan=4, listed_max=16)
+"""For local networks: b = T = 16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +115,7 @@ class Sides:
     salt: Salt
     ours: Hello
     theirs: Hello
+    manner: Manner = SLOW
 
     def bounds(self, traffic: TrafficClass) -> tuple[Day, Day] | None:
         """Return the newest and oldest day to compare, or None when there is nothing."""
@@ -95,6 +126,10 @@ class Sides:
             return None
         return max(newest), oldest
 
+    def both_know(self, method: Method) -> bool:
+        """Tell whether both sides know a way of comparing."""
+        return bool(self.ours.methods & self.theirs.methods & method)
+
     def we_want(self, traffic: TrafficClass, flag: Flag) -> bool:
         """Tell whether we take bodies of a class, and they give them."""
         ours, theirs = self.ours.classes[traffic].flags, self.theirs.classes[traffic].flags
@@ -104,37 +139,3 @@ class Sides:
         """Tell whether they take bodies of a class, and we give them."""
         ours, theirs = self.ours.classes[traffic].flags, self.theirs.classes[traffic].flags
         return flag in theirs and Flag.SERVES in ours
-
-
-class Snapshot:
-    """One bucket by position, as it was when it was first looked at."""
-
-    def __init__(self, elements: Sequence[tuple[BundleId, State]], salt: Salt) -> None:
-        position = salt.position
-        self._by_short = {
-            position(identifier): (identifier, state) for identifier, state in elements
-        }
-        self._shorts = sorted(self._by_short)
-
-    def __len__(self) -> int:
-        return len(self._shorts)
-
-    def get(self, short: bytes) -> tuple[BundleId, State] | None:
-        """Return the element at a position."""
-        return self._by_short.get(short)
-
-    def within(self, bits: int, prefix: int) -> list[bytes]:
-        """Return the positions that begin with the `bits` bits of `prefix`, ascending."""
-        low = prefix << (64 - bits)
-        start = bisect_left(self._shorts, low.to_bytes(8, "big"))
-        high = low + (1 << (64 - bits))
-        if high >> 64:
-            return self._shorts[start:]
-        return self._shorts[start : bisect_left(self._shorts, high.to_bytes(8, "big"))]
-
-    def bits_for(self, count: int) -> int:
-        """Return into how many bits' ranges to cut, so that each fits a LIST on both sides."""
-        bits = 0
-        while max(count, len(self)) > LIST_IDS_MAX // 2 << bits and bits < RANGE_BITS_MAX:
-            bits += 1
-        return bits

@@ -4,7 +4,8 @@
 
 References are grouped by bucket: the class and the day stand once before the
 identifiers of a group, which lie one behind the other in one byte string.
-Every count is judged before anything is made of the bytes it counts.
+Every count is judged before anything is made of the bytes it counts.  The messages of
+the comparison are in `meshnews.sync.layout_compare`.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,13 +14,9 @@ from typing import Final
 from meshnews.errors import Malformed
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import (
-    BUCKET_ELEMENTS_MAX,
-    DAYS_SPANNED_MAX,
     FRAME_BYTES_MAX,
     GROUPS_PER_MESSAGE_MAX,
-    LIST_IDS_MAX,
     NAMES_PER_MESSAGE_MAX,
-    RANGE_BITS_MAX,
     RECEIPTS_PER_MESSAGE_MAX,
     SHORT_RECEIPTS_PER_MESSAGE_MAX,
     WANTS_PER_MESSAGE_MAX,
@@ -28,17 +25,15 @@ from meshnews.limits import (
 from meshnews.store.port import State
 from meshnews.sync.field import (
     groups_value,
-    pack_pairs,
     read_day,
     read_groups,
     read_traffic,
     split,
-    unpack_pairs,
 )
+from meshnews.sync.layout_compare import COMPARED_DECODERS, compared_value
 from meshnews.sync.messages import (
     AGE_S_MAX,
     CLASSES,
-    DAY_FINGERPRINT_BYTES,
     FREE_KIB_MAX,
     ID_BYTES,
     INSTANCE_BYTES,
@@ -46,34 +41,28 @@ from meshnews.sync.messages import (
     OFFER_FIELD_BYTES_MAX,
     SHORT_BYTES,
     SHORT_RECEIPT_BYTES,
-    SPAN_BYTES,
-    SPANS,
     VERSION,
     Acked,
-    Answer,
     Bye,
     Cancel,
     ClassTerms,
     Data,
-    Days,
     Done,
     Flag,
     Have,
     Hello,
     How,
-    List,
     Message,
     Name,
     NotHeld,
     OfferMessage,
     Reason,
-    Reply,
-    Spans,
     Stored,
     Type,
     Want,
     WantGroup,
 )
+from meshnews.sync.question import Answer
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
 _SIZE_CODE: Final = {size: code for code, size in enumerate(WIRE_BYTES)}
@@ -111,7 +100,7 @@ def encode_message(message: Message) -> bytes:
     return encode(_value(message))
 
 
-def _value(message: Message) -> Value:  # noqa: C901, PLR0911, PLR0912  one flat row per message
+def _value(message: Message) -> Value:  # noqa: C901, PLR0911  one flat row per message
     match message:
         case Hello():
             classes = [
@@ -122,14 +111,6 @@ def _value(message: Message) -> Value:  # noqa: C901, PLR0911, PLR0912  one flat
                 *(1, message.version, message.nonce, message.instance),
                 *(classes, message.frame_bytes_max, message.methods),
             ]
-        case Spans(traffic, newest, oldest, digests):
-            return [2, traffic, newest, oldest, digests]
-        case Days(traffic, differing, days, fingerprints, counts):
-            return [3, traffic, differing, list(days), fingerprints, list(counts)]
-        case List(traffic, day, bits, prefix, shorts, states):
-            return [6, traffic, day, bits, prefix, b"".join(shorts), pack_pairs(states)]
-        case Reply(traffic, day, bits, prefix, answers):
-            return [7, traffic, day, bits, prefix, len(answers), pack_pairs(answers)]
         case Want(groups):
             return [8, [_want_group_value(group) for group in groups]]
         case OfferMessage(age_s, offer):
@@ -150,6 +131,8 @@ def _value(message: Message) -> Value:  # noqa: C901, PLR0911, PLR0912  one flat
             return [16, int(reason)]
         case Done():
             return [17]
+        case _:
+            return compared_value(message)
 
 
 # Decoders, each given as many fields as its message has
@@ -177,63 +160,6 @@ def _hello(fields: list[Value]) -> Hello:
         classes=tuple(terms),
         frame_bytes_max=as_int(frame_bytes_max, FRAME_BYTES_MAX, 1 << 24),
         methods=as_int(methods, 1, _METHODS_MAX),
-    )
-
-
-def _spans(fields: list[Value]) -> Spans:
-    _, traffic, newest, oldest, digests = fields
-    return Spans(
-        read_traffic(traffic),
-        read_day(newest),
-        read_day(oldest),
-        as_bytes(digests, SPANS * SPAN_BYTES),
-    )
-
-
-def _days(fields: list[Value]) -> Days:
-    _, traffic, differing, days, fingerprints, counts = fields
-    listed = tuple([read_day(day) for day in as_list(days, at_most=DAYS_SPANNED_MAX)])
-    if any(listed[at] <= listed[at + 1] for at in range(len(listed) - 1)):
-        raise Malformed("days that do not fall")
-    return Days(
-        read_traffic(traffic),
-        as_int(differing, 0, (1 << SPANS) - 1),
-        listed,
-        as_bytes(fingerprints, DAY_FINGERPRINT_BYTES * len(listed)),
-        tuple(
-            [as_int(n, 1, BUCKET_ELEMENTS_MAX) for n in as_list(counts, size=len(listed))],
-        ),
-    )
-
-
-def _range(bits: Value, prefix: Value) -> tuple[int, int]:
-    known = as_int(bits, 0, RANGE_BITS_MAX)
-    return known, as_int(prefix, 0, (1 << known) - 1)
-
-
-def _list(fields: list[Value]) -> List:
-    _, traffic, day, bits, prefix, ids, states = fields
-    known, start = _range(bits, prefix)
-    data = as_bytes(ids, at_most=LIST_IDS_MAX * SHORT_BYTES)
-    shorts = split(data, SHORT_BYTES, at_most=LIST_IDS_MAX) if data else ()
-    if list(shorts) != sorted(set(shorts)):
-        raise Malformed("listed identifiers that do not rise")
-    for short in shorts[:1] + shorts[-1:]:
-        if int.from_bytes(short, "big") >> (64 - known) != start:
-            raise Malformed("a listed identifier outside its range")
-    pairs = unpack_pairs(as_bytes(states), len(shorts))
-    return List(
-        *(read_traffic(traffic), read_day(day), known, start, shorts),
-        tuple([_STATES[pair] for pair in pairs]),
-    )
-
-
-def _reply(fields: list[Value]) -> Reply:
-    _, traffic, day, bits, prefix, count, answers = fields
-    pairs = unpack_pairs(as_bytes(answers), as_int(count, 0, LIST_IDS_MAX))
-    return Reply(
-        *(read_traffic(traffic), read_day(day), *_range(bits, prefix)),
-        tuple([_ANSWERS[pair] for pair in pairs]),
     )
 
 
@@ -347,10 +273,6 @@ def _names_value(names: Iterable[Name]) -> list[Value]:
 
 _DECODERS: Final[dict[int, tuple[int, Callable[[list[Value]], Message]]]] = {
     Type.HELLO: (7, _hello),
-    Type.SPANS: (5, _spans),
-    Type.DAYS: (6, _days),
-    Type.LIST: (7, _list),
-    Type.REPLY: (7, _reply),
     Type.WANT: (2, _want),
     Type.OFFER: (3, _offer),
     Type.DATA: (7, _data),
@@ -361,6 +283,7 @@ _DECODERS: Final[dict[int, tuple[int, Callable[[list[Value]], Message]]]] = {
     Type.HAVE: (2, _have),
     Type.BYE: (2, lambda fields: Bye(Reason(as_int(fields[1], 0, len(Reason) - 1)))),
     Type.DONE: (1, lambda _: Done()),
+    **COMPARED_DECODERS,
 }
 
 

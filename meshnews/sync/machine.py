@@ -22,7 +22,7 @@ from meshnews.ids import BundleRef, Day
 from meshnews.limits import FRAME_BYTES_MAX, STALL_S
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
-from meshnews.sync.compare import Sides
+from meshnews.sync.compare import FAST, Manner, Sides
 from meshnews.sync.event import (
     Arrived,
     Carried,
@@ -46,6 +46,7 @@ from meshnews.sync.messages import (
     Name,
     Reason,
 )
+from meshnews.sync.question import Method
 from meshnews.sync.request import Wish
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import InFlight
@@ -73,7 +74,7 @@ COLLECTED_DAYS: Final = 48
 _CREDIT_BYTES: Final = 64 * 1024
 """How far control messages may run ahead of their quarter, or data behind its share."""
 
-_METHODS: Final = 1
+_METHODS: Final = Method.LISTS | Method.CELLS | Method.SPLITS
 
 _EARLY_MAX: Final = 1024
 """News remembered between our HELLO and the peer's."""
@@ -95,10 +96,12 @@ class Pace:
     Attributes:
         block_bytes: largest block of one DATA.
         window_bytes: how much is asked for and not yet received at a time.
+        manner: how to compare.
     """
 
     block_bytes: int
     window_bytes: int
+    manner: Manner = FAST
 
 
 class SyncMachine:
@@ -233,7 +236,7 @@ class SyncMachine:
             instance=self._instance,
             classes=tuple(classes),
             frame_bytes_max=FRAME_BYTES_MAX,
-            methods=_METHODS,
+            methods=int(_METHODS),
         )
 
     # Taking in
@@ -286,7 +289,7 @@ class SyncMachine:
         self._talk = Talk(
             self._custody,
             self._inflight,
-            sides=Sides(self._custody, salt, ours, theirs),
+            sides=Sides(self._custody, salt, ours, theirs, self._pace.manner),
             dialler=self._dialler,
             block_bytes=self._pace.block_bytes,
             window_bytes=self._pace.window_bytes,

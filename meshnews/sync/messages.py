@@ -2,10 +2,6 @@
 
     HELLO    1  version, nonce16, instance16, four of [flags, newest, oldest, free KiB],
                 frame limit, methods
-    SPANS    2  class, newest, oldest, 10 digests of 8 bytes
-    DAYS     3  class, bitmap of differing spans, days, 4-byte fingerprints, counts
-    LIST     6  class, day, bits, prefix, short ids, 2-bit states
-    REPLY    7  class, day, bits, prefix, 2-bit answers
     WANT     8  [class, day, width, ids, how, offsets]…
     OFFER    9  age, offer
     DATA    10  class, day, short id, age, offset, block
@@ -17,8 +13,8 @@
     BYE     16  reason
     DONE    17
 
-4 (GRID) and 5 (SPLIT) are reserved for a finer comparison.  The bytes are read
-and written by `meshnews.sync.layout`.
+2 to 7 and 18 to 22 are those of the comparison, in `meshnews.sync.question`.  The bytes
+are read and written by `meshnews.sync.layout`.
 """
 
 import enum
@@ -26,16 +22,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from meshnews.ids import BundleRef, Day, TrafficClass
-from meshnews.store.port import State
+from meshnews.sync.question import Question, Reaction
 
 VERSION: Final = 1
 NONCE_BYTES: Final = 16
 INSTANCE_BYTES: Final = 16
 SHORT_BYTES: Final = 8
 ID_BYTES: Final = 32
-SPANS: Final = 10
-SPAN_BYTES: Final = 8
-DAY_FINGERPRINT_BYTES: Final = 4
 SHORT_RECEIPT_BYTES: Final = 64
 OFFER_FIELD_BYTES_MAX: Final = 512
 AGE_S_MAX: Final = (1 << 32) - 1
@@ -44,11 +37,13 @@ CLASSES: Final = tuple(TrafficClass)
 
 
 class Type(enum.IntEnum):
-    """The first element of each message.  4 and 5 wait for a finer comparison."""
+    """The first element of each message."""
 
     HELLO = 1
     SPANS = 2
     DAYS = 3
+    GRID = 4
+    SPLIT = 5
     LIST = 6
     REPLY = 7
     WANT = 8
@@ -61,6 +56,11 @@ class Type(enum.IntEnum):
     HAVE = 15
     BYE = 16
     DONE = 17
+    CELLS = 18
+    MORE = 19
+    PARTS = 20
+    TELL = 21
+    TOLD = 22
 
 
 class Flag(enum.IntFlag):
@@ -72,16 +72,6 @@ class Flag(enum.IntFlag):
     """It wants bundles that were received already like any other: a desk's machine."""
     NONEMPTY = 8
     """It knows of bundles of this class; `newest` counts only then."""
-
-
-class Answer(enum.IntEnum):
-    """What the answerer says to one listed bundle."""
-
-    NOTHING = 0
-    NAME = 1
-    """Name it: its body may be wanted."""
-    SHORT_RECEIPT = 2
-    FULL_RECEIPT = 3
 
 
 class How(enum.IntEnum):
@@ -120,54 +110,8 @@ class Hello:
     classes: tuple[ClassTerms, ...]
     frame_bytes_max: int
     methods: int
-    """Bit 0: plain lists, which every node has.  Later comparisons take further bits."""
+    """Bits of `Method`; others are of versions to come."""
     version: int = VERSION
-
-
-@dataclass(frozen=True, slots=True)
-class Spans:
-    """Digests over spans of days back from `newest`: the opening of one class."""
-
-    traffic: TrafficClass
-    newest: Day
-    oldest: Day
-    digests: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Days:
-    """Which spans differ, and the fingerprints of the days in them that have elements."""
-
-    traffic: TrafficClass
-    differing: int
-    days: tuple[Day, ...]
-    """Newest first."""
-    fingerprints: bytes
-    counts: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class List:
-    """All elements of one bucket whose position begins with the `bits` bits of `prefix`."""
-
-    traffic: TrafficClass
-    day: Day
-    bits: int
-    prefix: int
-    shorts: tuple[bytes, ...]
-    """Ascending."""
-    states: tuple[State, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The answers to one LIST, in its order."""
-
-    traffic: TrafficClass
-    day: Day
-    bits: int
-    prefix: int
-    answers: tuple[Answer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +224,8 @@ class Done:
 
 Message = (
     Hello
-    | Spans
-    | Days
-    | List
-    | Reply
+    | Question
+    | Reaction
     | Want
     | OfferMessage
     | Data

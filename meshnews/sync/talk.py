@@ -13,11 +13,18 @@ from typing import Final
 from meshnews.bundle.receipt import Receipt, decode_receipt, decode_short_receipt
 from meshnews.errors import Malformed, OutOfTurn
 from meshnews.ids import BundleId, BundleRef, TrafficClass
-from meshnews.limits import FRAME_BYTES_MAX, LACKING_ASKED_MAX, LISTS_OPEN_MAX
+from meshnews.limits import (
+    FRAME_BYTES_MAX,
+    LACKING_ASKED_MAX,
+    QUESTIONS_OPEN_MAX,
+    RECEIPTS_FOUND_MAX,
+)
 from meshnews.store.age import Moment
 from meshnews.store.custody import Acknowledged, Custody, Judgement
+from meshnews.sync.answer import Answerer
 from meshnews.sync.budget import Budget
 from meshnews.sync.compare import Comparison, Findings, Sides
+from meshnews.sync.dial import Dialler
 from meshnews.sync.event import Arrived, Carried, HandedOver, InSync, Receipted, SyncEvent
 from meshnews.sync.give import Giver
 from meshnews.sync.layout import encode_message
@@ -26,21 +33,30 @@ from meshnews.sync.messages import (
     Acked,
     Cancel,
     Data,
-    Days,
     Done,
     Flag,
     Have,
-    List,
     Message,
     NotHeld,
     OfferMessage,
-    Reply,
-    Spans,
     Stored,
     Want,
 )
 from meshnews.sync.outbox import Outbox
-from meshnews.sync.plain import PlainAnswerer, PlainDialler
+from meshnews.sync.question import (
+    Cells,
+    Days,
+    Grid,
+    List,
+    More,
+    Parts,
+    Question,
+    Reply,
+    Spans,
+    Split,
+    Tell,
+    Told,
+)
 from meshnews.sync.request import Wish, unlisted
 from meshnews.sync.schedule import Fetcher, InFlight
 from meshnews.sync.take import Taker
@@ -87,14 +103,13 @@ class Talk:
             fetcher=fetcher,
         )
         self.outbox = Outbox(custody, self.giver)
-        self._comparison: Comparison = (
-            PlainDialler(sides) if dialler else PlainAnswerer(sides, self._budget)
-        )
+        self._comparison: Comparison = Dialler(sides) if dialler else Answerer(sides, self._budget)
         self._dialler = dialler
         self.in_sync = False
-        self._questions: deque[Spans | List] = deque()
+        self._questions: deque[Question] = deque()
         self._known_there: dict[BundleId, bool] = {}
         self._handed: dict[bytes, BundleRef] = {}
+        self._receipts_left = RECEIPTS_FOUND_MAX
 
     # Taking in
 
@@ -125,11 +140,11 @@ class Talk:
                 self.taker.not_held(message.groups)
             case Cancel():
                 self.giver.cancel(message.groups)
-            case Spans() | List() if not self._dialler:
+            case Spans() | Grid() | More() | Split() | List() | Tell() if not self._dialler:
                 self._on_question(message, size)
             case Done() if not self._dialler:
                 return self._on_done(moment)
-            case Days() | Reply() if self._dialler:
+            case Days() | Cells() | Parts() | Reply() | Told() if self._dialler:
                 self._queue(self._comparison.receive(message))
             case _:
                 raise OutOfTurn(f"{type(message).__name__} to the wrong side, or twice")
@@ -201,9 +216,9 @@ class Talk:
 
     # The comparison
 
-    def _on_question(self, message: Spans | List, size: int) -> None:
+    def _on_question(self, message: Question, size: int) -> None:
         self._budget.charge(size)
-        if self.in_sync or len(self._questions) >= LISTS_OPEN_MAX:
+        if self.in_sync or len(self._questions) >= QUESTIONS_OPEN_MAX:
             raise OutOfTurn("more questions than may be open")
         self._questions.append(message)
 
@@ -242,7 +257,9 @@ class Talk:
     def _queue(self, findings: Findings) -> None:
         self.outbox.names(findings.names)
         self.outbox.receipts(findings.short_receipts, full=False)
-        self.outbox.receipts(findings.full_receipts, full=True)
+        full = findings.full_receipts[: self._receipts_left]
+        self._receipts_left -= len(full)
+        self.outbox.receipts(full, full=True)
         if findings.answer is not None:
             self.outbox.message(encode_message(findings.answer))
 

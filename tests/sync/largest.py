@@ -3,28 +3,46 @@
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import (
     BLOCK_BYTES_LAN,
+    CELLS_BYTES_MAX,
     DAYS_SPANNED_MAX,
+    GRID_BITS_MAX,
     GROUPS_PER_MESSAGE_MAX,
+    KEYS_TOLD_MAX,
     LIST_IDS_MAX,
     NAMES_PER_MESSAGE_MAX,
+    PARTS_ASKED_MAX,
+    PARTS_KEYS_MAX,
     RECEIPTS_PER_MESSAGE_MAX,
     SHORT_RECEIPTS_PER_MESSAGE_MAX,
+    SPLIT_BITS_MAX,
+    SPLIT_FAN_MAX,
+    SPLIT_PREFIXES_MAX,
     WANTS_PER_MESSAGE_MAX,
 )
 from meshnews.store.port import State
 from meshnews.sync.messages import (
     Acked,
     Data,
-    Days,
     Group,
     Have,
     How,
-    List,
     Message,
     Name,
     Stored,
     Want,
     WantGroup,
+)
+from meshnews.sync.question import (
+    Cells,
+    Days,
+    Grid,
+    List,
+    Mode,
+    More,
+    Parts,
+    Split,
+    Tell,
+    Told,
 )
 
 BULK = TrafficClass.BULK
@@ -41,6 +59,21 @@ _NAMES = NAMES_PER_MESSAGE_MAX // GROUPS_PER_MESSAGE_MAX
 
 LARGEST: list[Message] = [
     Days(BULK, 1023, tuple(DAYS), bytes(4 * len(DAYS)), (1_000_000,) * len(DAYS)),
+    Grid(BULK, DAYS[0], GRID_BITS_MAX, 1_000_000, bytes(4 << GRID_BITS_MAX)),
+    Split(
+        *(BULK, DAYS[0], SPLIT_BITS_MAX - SPLIT_FAN_MAX, SPLIT_FAN_MAX),
+        tuple(range(SPLIT_PREFIXES_MAX)),
+        bytes(4 * SPLIT_PREFIXES_MAX << SPLIT_FAN_MAX),
+    ),
+    Cells(BULK, DAYS[0], bytes(32), 1_000_000, 12, 0, 16, bytes(CELLS_BYTES_MAX // 176 * 176)),
+    More(BULK, DAYS[0], 100, 101, tuple(range(3000, 3000 + PARTS_ASKED_MAX))),
+    Parts(
+        *(BULK, DAYS[0], (Mode.LISTED,) * (SPLIT_PREFIXES_MAX << SPLIT_FAN_MAX)),
+        bytes((1,)) * (SPLIT_PREFIXES_MAX << SPLIT_FAN_MAX),
+        _shorts(PARTS_KEYS_MAX),
+    ),
+    Tell(BULK, DAYS[0], _shorts(KEYS_TOLD_MAX - 2), _shorts(1), _shorts(1)),
+    Told(BULK, DAYS[0], (State.ACKED,) * KEYS_TOLD_MAX),
     List(BULK, DAYS[0], 0, 0, _shorts(LIST_IDS_MAX), (State.ACKED,) * LIST_IDS_MAX),
     Have(
         tuple(

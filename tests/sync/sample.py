@@ -4,29 +4,39 @@ from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.store.port import State
 from meshnews.sync.messages import (
     Acked,
-    Answer,
     Bye,
     Cancel,
     ClassTerms,
     Data,
-    Days,
     Done,
     Flag,
     Group,
     Have,
     Hello,
     How,
-    List,
     Message,
     Name,
     NotHeld,
     OfferMessage,
     Reason,
-    Reply,
-    Spans,
     Stored,
     Want,
     WantGroup,
+)
+from meshnews.sync.question import (
+    Answer,
+    Cells,
+    Days,
+    Grid,
+    List,
+    Mode,
+    More,
+    Parts,
+    Reply,
+    Spans,
+    Split,
+    Tell,
+    Told,
 )
 
 DAY = Day(2100)
@@ -51,8 +61,10 @@ HELLO = Hello(
 
 MESSAGES: dict[str, Message] = {
     "hello": HELLO,
-    "spans": Spans(ROUTINE, DAY, Day(2084), bytes(range(80))),
+    "spans": Spans(ROUTINE, DAY, Day(2084), bytes(range(40))),
     "days": Days(ROUTINE, 0b101, (DAY, Day(2094)), b"abcdefgh", (1, 70000)),
+    "grid": Grid(ROUTINE, DAY, 1, 70000, b"abcdefgh"),
+    "split": Split(ROUTINE, DAY, 3, 1, (2, 7), bytes(range(16))),
     "list": List(ROUTINE, DAY, 3, 0, SHORTS, (State.HELD, State.ACKED)),
     "reply": Reply(
         *(ROUTINE, DAY, 3, 0),
@@ -75,4 +87,14 @@ MESSAGES: dict[str, Message] = {
     "have": Have((Name(REF, 66560, acked=True), Name(REF, 2048, acked=False))),
     "bye": Bye(Reason.MYSELF),
     "done": Done(),
+    "cells": Cells(ROUTINE, DAY, b"\x03", 500, 1, 0, 2, bytes(range(44))),
+    "more": More(ROUTINE, DAY, 2, 4, (0, 300)),
+    "parts": Parts(
+        *(ROUTINE, DAY),
+        (Mode.EQUAL, Mode.LISTED, Mode.DIFFERS, Mode.LISTED, Mode.EQUAL),
+        bytes((2, 0)),
+        SHORTS,
+    ),
+    "tell": Tell(ROUTINE, DAY, SHORTS, SHORTS[:1], ()),
+    "told": Told(ROUTINE, DAY, (State.HELD, State.LACKING, State.ACKED)),
 }

@@ -1,108 +1,128 @@
-"""Comparing two sets by plain lists, without a store or a bundle in sight."""
+"""Comparing two sets, without a store or a bundle in sight."""
 
-from collections.abc import Mapping, Sequence
+import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshnews.crypto.digest import Label, b2
 from meshnews.errors import Exceeded, Malformed, OutOfTurn
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
-from meshnews.limits import DAYS_SPANNED_MAX, LIST_IDS_MAX
+from meshnews.limits import COMPARED_AT_ONCE_MAX, DAYS_SPANNED_MAX, LIST_IDS_MAX
 from meshnews.store.port import State
-from meshnews.sync.budget import Budget
-from meshnews.sync.compare import Findings, Sides, Snapshot
-from meshnews.sync.layout import decode_message, encode_message
-from meshnews.sync.messages import (
-    CLASSES,
-    Answer,
-    ClassTerms,
-    Days,
-    Flag,
-    Hello,
-    List,
-    Reply,
-    Spans,
-)
-from meshnews.sync.plain import PlainAnswerer, PlainDialler
+from meshnews.sync.compare import Findings
+from meshnews.sync.messages import CLASSES
+from meshnews.sync.question import Answer, Days, List, Method, Reply, Spans
 from meshnews.sync.salt import Salt, span_of
+from meshnews.sync.snapshot import Snapshot
+from tests.sync.meeting import FAST, SALT, SLOW, Buckets, Meeting, ident
 
 ROUTINE = TrafficClass.ROUTINE
 DAY = Day(2100)
-SALT = Salt(session=b"s" * 64, dialler_nonce=b"d" * 16, acceptor_nonce=b"a" * 16)
-Buckets = Mapping[tuple[TrafficClass, Day], Mapping[BundleId, State]]
+ACKED = {State.ACKED, State.ACKED_WITH_BODY}
+COMPARED = [State.HELD, State.LACKING, State.ACKED, State.ACKED_WITH_BODY]
+LISTS, CELLS, SPLITS = Method.LISTS, Method.LISTS | Method.CELLS, Method.LISTS | Method.SPLITS
+WAYS = pytest.mark.parametrize(
+    ("methods", "manner"),
+    [(LISTS, SLOW), (CELLS, SLOW), (SPLITS, SLOW), (CELLS, FAST), (SPLITS, FAST)],
+    ids=["lists", "cells", "splits", "cells, fast", "splits, fast"],
+)
 
 
-class Listing:
-    """Buckets in a dictionary."""
-
-    def __init__(self, buckets: Buckets) -> None:
-        self.buckets = {key: dict(bucket) for key, bucket in buckets.items() if bucket}
-
-    def digests(
-        self, traffic: TrafficClass, newest: Day, oldest: Day
-    ) -> Sequence[tuple[Day, bytes]]:
-        return [
-            (day, self._digest(bucket))
-            for (kind, day), bucket in sorted(self.buckets.items())
-            if kind is traffic and oldest <= day <= newest
-        ]
-
-    @staticmethod
-    def _digest(bucket: Mapping[BundleId, State]) -> bytes:
-        elements = (
-            key + bytes([state in {State.ACKED, State.ACKED_WITH_BODY}])
-            for key, state in sorted(bucket.items())
-        )
-        return b2(Label.BUCKET, b"".join(elements))
-
-    def elements(self, traffic: TrafficClass, day: Day) -> Sequence[tuple[BundleId, State]]:
-        return sorted(self.buckets.get((traffic, day), {}).items())
-
-    def hello(self, *, acked: bool = False) -> Hello:
-        flags = Flag.SERVES | Flag.WANTS | (Flag.WANTS_ACKED if acked else Flag(0))
-        classes: list[ClassTerms] = []
-        for traffic in CLASSES:
-            days = [day for kind, day in self.buckets if kind is traffic]
-            some = flags | Flag.NONEMPTY if days else flags
-            classes.append(ClassTerms(some, max(days, default=Day(0)), Day(0), 0))
-        return Hello(b"n" * 16, b"i" * 16, tuple(classes), 65536, 1)
+def scattered(seed: int, *, shared: int, differing: int, days: int = 3) -> tuple[Buckets, Buckets]:
+    """Return two sides that share so much, and know so much else in some other state."""
+    rng = random.Random(seed)
+    left: dict[tuple[TrafficClass, Day], dict[BundleId, State]] = {}
+    right: dict[tuple[TrafficClass, Day], dict[BundleId, State]] = {}
+    for number in range(shared + differing):
+        identifier = BundleId(rng.randbytes(32))
+        bucket = ROUTINE, Day(DAY - 2 * rng.randrange(days))
+        states: list[State | None] = [rng.choice(COMPARED)] * 2
+        if number >= shared:
+            states = [rng.choice([*COMPARED, None]) for _ in states]
+        for side, state in zip((left, right), states, strict=True):
+            if state is not None:
+                side.setdefault(bucket, {})[identifier] = state
+    return left, right
 
 
-class Meeting:
-    """A dialler and an answerer, and what they found out."""
+def due(mine: Buckets, theirs: Buckets, *, acked: bool, dials: bool) -> tuple[set[BundleRef], ...]:
+    """Return what one side must name, and which receipts it owes, short and full.
 
-    def __init__(self, left: Buckets, right: Buckets) -> None:
-        ours, theirs = Listing(left), Listing(right)
-        hellos = ours.hello(), theirs.hello()
-        self.budget = Budget()
-        self.dialler = PlainDialler(Sides(ours, SALT, *hellos))
-        self.answerer = PlainAnswerer(Sides(theirs, SALT, *reversed(hellos)), self.budget)
-        self.found = Findings(), Findings()
-        self.bytes = [0, 0]
-
-    def run(self) -> None:
-        while (step := self.dialler.propose()) is not None:
-            self.bytes[0] += len(encode_message(step))
-            # Through the bytes, so that no message breaks a limit.
-            sent = decode_message(encode_message(step))
-            assert isinstance(sent, Spans | List)
-            findings = self.answerer.receive(sent)
-            self._add(1, findings)
-            assert findings.answer is not None
-            self.bytes[1] += len(encode_message(findings.answer))
-            self._add(0, self.dialler.receive(findings.answer))
-        assert self.dialler.finished
-
-    def _add(self, side: int, findings: Findings) -> None:
-        self.found[side].names += findings.names
-        self.found[side].short_receipts += findings.short_receipts
-        self.found[side].full_receipts += findings.full_receipts
+    What the dialler lacks and the answerer has acked is asked for, unlisted, in the end.
+    """
+    names, short, full = set(), set(), set()
+    for bucket, elements in mine.items():
+        others = theirs.get(bucket, {})
+        for identifier, state in elements.items():
+            ref, other = BundleRef(*bucket, identifier), others.get(identifier)
+            lacks_body = other is None or (dials and state in ACKED and other is State.LACKING)
+            wanted = state is State.HELD or (acked and state is State.ACKED_WITH_BODY)
+            if wanted and lacks_body:
+                names.add(ref)
+            elif other is None and state in ACKED:
+                full.add(ref)
+            elif other is not None and state in ACKED and other not in ACKED:
+                short.add(ref)
+    return names, short, full
 
 
-def ident(number: int) -> BundleId:
-    return BundleId(b2(Label.BUNDLE_ID, number.to_bytes(8, "big")))
+def check(meeting: Meeting, left: Buckets, right: Buckets, *, acked: bool = False) -> None:
+    for side, (mine, theirs) in enumerate(((left, right), (right, left))):
+        found = meeting.found[side]
+        names, short, full = due(mine, theirs, acked=acked, dials=not side)
+        assert (set(found.names), set(found.full_receipts)) == (names, full)
+        # A receipt that follows the body anyway may be sent besides.
+        assert short <= set(found.short_receipts) <= short | names
+        for told in (found.names, found.short_receipts, found.full_receipts):
+            assert len(told) == len(set(told))
+
+
+@WAYS
+@given(seed=st.integers(0, 2**32), shared=st.integers(0, 900), differing=st.integers(0, 60))
+@settings(max_examples=12, deadline=None)
+def test_exactly_what_differs_is_found_in_any_way(
+    methods: Method, manner: object, seed: int, shared: int, differing: int
+) -> None:
+    left, right = scattered(seed, shared=shared, differing=differing)
+    acked = bool(seed % 2)
+    meeting = Meeting.of(
+        left, right, acked=acked, methods=methods, manner=SLOW if manner is SLOW else FAST
+    )
+    meeting.run()
+    check(meeting, left, right, acked=acked)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("methods", [CELLS, SPLITS])
+def test_exactly_what_differs_is_found_in_large_sets(methods: Method, seed: int) -> None:
+    left, right = scattered(seed, shared=6000, differing=10 * 3**seed)
+    meeting = Meeting.of(left, right, methods=methods)
+    meeting.run()
+    check(meeting, left, right)
+
+
+def test_sides_that_know_other_ways_compare_by_lists() -> None:
+    left, right = scattered(1, shared=900, differing=40)
+    meeting = Meeting.of(left, right, methods=LISTS)
+    meeting.run()
+    assert set(meeting.said) == {"Spans", "List"}
+
+
+def test_cells_are_preferred_to_splits() -> None:
+    left, right = scattered(1, shared=2000, differing=40)
+    meeting = Meeting.of(left, right)
+    meeting.run()
+    assert "Grid" in meeting.said
+    assert not {"Split", "List"} & set(meeting.said)
+
+
+def test_sets_with_little_in_common_are_listed() -> None:
+    left, right = scattered(2, shared=50, differing=900, days=1)
+    meeting = Meeting.of(left, right)
+    meeting.run()
+    check(meeting, left, right)
+    assert "List" in meeting.said
 
 
 buckets = st.dictionaries(
@@ -117,55 +137,36 @@ buckets = st.dictionaries(
 
 
 @given(buckets, buckets)
-def test_exactly_what_differs_is_found(left: Buckets, right: Buckets) -> None:
-    meeting = Meeting(left, right)
+def test_exactly_what_differs_is_found_on_many_days(left: Buckets, right: Buckets) -> None:
+    meeting = Meeting.of(left, right)
     meeting.run()
-    both = Listing(left).buckets, Listing(right).buckets
-    acked = {State.ACKED, State.ACKED_WITH_BODY}
-    for side in (0, 1):
-        names, short, full = set(), set(), set()
-        for bucket, elements in both[side].items():
-            others = both[1 - side].get(bucket, {})
-            for identifier, state in elements.items():
-                ref, theirs = BundleRef(*bucket, identifier), others.get(identifier)
-                if theirs is None and state is State.HELD:
-                    names.add(ref)
-                elif theirs is None and state in acked:
-                    full.add(ref)
-                elif theirs is not None and state in acked and theirs not in acked:
-                    short.add(ref)
-        found = meeting.found[side]
-        assert (set(found.names), set(found.short_receipts), set(found.full_receipts)) == (
-            *(names, short, full),
-        )
-        total = len(found.names) + len(found.short_receipts) + len(found.full_receipts)
-        assert total == len(names) + len(short) + len(full)
+    check(meeting, left, right)
 
 
 def test_held_and_lacking_are_no_difference() -> None:
-    meeting = Meeting(
+    meeting = Meeting.of(
         {(ROUTINE, DAY): {ident(1): State.HELD}}, {(ROUTINE, DAY): {ident(1): State.LACKING}}
     )
     meeting.run()
     assert meeting.found[0] == meeting.found[1] == Findings()
-    assert sum(meeting.bytes) < 150
+    assert meeting.counts.bytes < 150
 
 
-def test_a_day_with_many_elements_is_listed_in_ranges() -> None:
+def test_a_day_with_many_elements_is_compared() -> None:
     left = {ident(n): State.HELD for n in range(9000)}
     right = {ident(n): State.HELD for n in range(40, 9005)}
-    meeting = Meeting({(ROUTINE, DAY): left}, {(ROUTINE, DAY): right})
+    meeting = Meeting.of({(ROUTINE, DAY): left}, {(ROUTINE, DAY): right})
     meeting.run()
     assert {ref.id for ref in meeting.found[0].names} == {ident(n) for n in range(40)}
     assert {ref.id for ref in meeting.found[1].names} == {ident(n) for n in range(9000, 9005)}
-    assert meeting.bytes[0] < 9000 * 8.5
+    assert meeting.counts.bytes < 9000
 
 
 @pytest.mark.parametrize("count", [DAYS_SPANNED_MAX, DAYS_SPANNED_MAX + 1, 1300])
 def test_more_days_than_one_answer_holds_are_all_compared(count: int) -> None:
     theirs = {(ROUTINE, Day(2 * n)): {ident(n): State.HELD} for n in range(count)}
     ours = {(ROUTINE, Day(2 * n)): {ident(n + 5000): State.HELD} for n in range(0, count, 7)}
-    meeting = Meeting(ours, theirs)
+    meeting = Meeting.of(ours, theirs)
     meeting.run()
     assert len(meeting.found[1].names) == count
     assert len(meeting.found[0].names) == len(ours)
@@ -174,14 +175,14 @@ def test_more_days_than_one_answer_holds_are_all_compared(count: int) -> None:
 def test_a_lonely_day_far_in_the_future_hides_nothing() -> None:
     far = {(ROUTINE, Day(65518)): {ident(1): State.HELD}}
     near = {(ROUTINE, Day(2100 - 2 * n)): {ident(10 + n): State.HELD} for n in range(5)}
-    meeting = Meeting({**far, **near}, {})
+    meeting = Meeting.of({**far, **near}, {})
     meeting.run()
     assert len(meeting.found[0].names) == 6
 
 
 def test_the_newest_days_are_listed_first() -> None:
     left = {(ROUTINE, Day(2 * n)): {ident(n): State.HELD} for n in range(100)}
-    meeting = Meeting(left, {})
+    meeting = Meeting.of(left, {})
     meeting.run()
     days = [ref.day for ref in meeting.found[0].names]
     assert days == sorted(days, reverse=True)
@@ -190,19 +191,15 @@ def test_the_newest_days_are_listed_first() -> None:
 def test_a_dialler_stops_before_it_has_to_be_cut() -> None:
     # Nothing of all this is stored by the peer, so nothing earns more.
     left = {ident(n): State.HELD for n in range(40000)}
-    meeting = Meeting({(ROUTINE, DAY): left}, {})
-    while (step := meeting.dialler.propose()) is not None:
-        meeting.budget.charge(len(encode_message(step)))
-        answer = meeting.answerer.receive(step).answer
-        assert answer is not None
-        meeting.dialler.receive(answer)
-    assert meeting.dialler.finished
+    meeting = Meeting.of({(ROUTINE, DAY): left}, {})
+    meeting.run()
+    assert 1000 < len(meeting.found[0].names) < 40000
     assert meeting.budget.left > 0
 
 
 def test_what_is_stored_lets_a_dialler_go_on() -> None:
     left = {ident(n): State.HELD for n in range(40000)}
-    meeting = Meeting({(ROUTINE, DAY): left}, {})
+    meeting = Meeting.of({(ROUTINE, DAY): left}, {})
     named = 0
     while (step := meeting.dialler.propose()) is not None:
         answer = meeting.answerer.receive(step).answer
@@ -225,13 +222,30 @@ def test_spans_double_going_back(day: int, span: int) -> None:
 def test_ranges_of_a_bucket_are_disjoint_and_complete(bits: int, number: int) -> None:
     snapshot = Snapshot([(ident(n), State.HELD) for n in range(50)], SALT)
     prefix = number % (1 << bits)
-    within = snapshot.within(bits, prefix)
+    within = [snapshot.short(at) for at in range(*snapshot.between(bits, prefix))]
     wanted = [
         short
         for short in sorted(SALT.position(ident(n)) for n in range(50))
         if int.from_bytes(short, "big") >> (64 - bits) == prefix
     ]
     assert within == wanted
+
+
+@given(st.lists(st.sampled_from(COMPARED), max_size=40))
+def test_a_snapshot_knows_each_element_by_its_position_and_by_its_key(states: list[State]) -> None:
+    elements = [(ident(at), state) for at, state in enumerate(states)]
+    snapshot = Snapshot(elements, SALT)
+    assert sorted(snapshot.element(at) for at in range(len(snapshot))) == sorted(elements)
+    for identifier, state in elements:
+        short = SALT.position(identifier)
+        key = int.from_bytes(short, "big") & ~1 | (state in ACKED)
+        assert snapshot.get(short) == (identifier, state)
+        assert snapshot.has(key)
+        assert not snapshot.has(key ^ 1)
+        at = snapshot.find(key ^ 1)
+        assert at is not None
+        assert snapshot.element(at) == (identifier, state)
+    assert snapshot.get(SALT.position(b"other")) is None
 
 
 def test_a_salt_gives_other_positions_than_another() -> None:
@@ -254,21 +268,21 @@ HELD_ONE: Buckets = {(ROUTINE, DAY): {ident(1): State.HELD}}
 
 
 def test_a_day_outside_the_differing_spans_is_refused() -> None:
-    meeting = Meeting(HELD_ONE, {})
+    meeting = Meeting.of(HELD_ONE, {})
     _opened(meeting)
     with pytest.raises(Malformed, match="outside the spans"):
         meeting.dialler.receive(Days(ROUTINE, 1, (Day(2098),), b"1234", (1,)))
 
 
 def test_days_of_another_class_are_refused() -> None:
-    meeting = Meeting(HELD_ONE, {})
+    meeting = Meeting.of(HELD_ONE, {})
     _opened(meeting)
     with pytest.raises(OutOfTurn):
         meeting.dialler.receive(Days(TrafficClass.BULK, 0, (), b"", ()))
 
 
 def test_a_reply_of_another_length_is_refused() -> None:
-    meeting = Meeting(HELD_ONE, {})
+    meeting = Meeting.of(HELD_ONE, {})
     meeting.dialler.receive(_opened(meeting))
     step = meeting.dialler.propose()
     assert isinstance(step, List)
@@ -278,7 +292,7 @@ def test_a_reply_of_another_length_is_refused() -> None:
 
 @pytest.mark.parametrize("answer", [Answer.SHORT_RECEIPT, Answer.FULL_RECEIPT])
 def test_a_reply_that_asks_for_a_receipt_of_a_held_bundle_is_refused(answer: Answer) -> None:
-    meeting = Meeting(HELD_ONE, {})
+    meeting = Meeting.of(HELD_ONE, {})
     meeting.dialler.receive(_opened(meeting))
     meeting.dialler.propose()
     with pytest.raises(Malformed, match="not listed"):
@@ -286,13 +300,13 @@ def test_a_reply_that_asks_for_a_receipt_of_a_held_bundle_is_refused(answer: Ans
 
 
 def test_a_list_of_a_class_that_was_not_opened_is_refused() -> None:
-    meeting = Meeting(HELD_ONE, {})
+    meeting = Meeting.of(HELD_ONE, {})
     with pytest.raises(OutOfTurn, match="not opened"):
         meeting.answerer.receive(List(ROUTINE, DAY, 0, 0, (), ()))
 
 
 def test_spans_are_not_taken_twice_over_the_same_days() -> None:
-    meeting = Meeting(HELD_ONE, HELD_ONE)
+    meeting = Meeting.of(HELD_ONE, HELD_ONE)
     step = meeting.dialler.propose()
     assert isinstance(step, Spans)
     meeting.answerer.receive(step)
@@ -302,7 +316,7 @@ def test_spans_are_not_taken_twice_over_the_same_days() -> None:
 
 def test_an_acked_notice_is_refused() -> None:
     notice = TrafficClass.NOTICE
-    meeting = Meeting({(notice, DAY): {ident(1): State.HELD}}, {})
+    meeting = Meeting.of({(notice, DAY): {ident(1): State.HELD}}, {})
     _opened(meeting)
     listing = List(notice, DAY, 0, 0, (bytes(8),), (State.ACKED,))
     with pytest.raises(Malformed, match="notice"):
@@ -310,11 +324,11 @@ def test_an_acked_notice_is_refused() -> None:
 
 
 def test_taking_buckets_by_turns_is_charged() -> None:
-    days = [Day(2100 - 2 * n) for n in range(3)]
+    days = [Day(2100 - 2 * n) for n in range(COMPARED_AT_ONCE_MAX + 1)]
     bucket = {ident(n): State.HELD for n in range(LIST_IDS_MAX)}
-    meeting = Meeting(HELD_ONE, {(ROUTINE, day): bucket for day in days})
+    meeting = Meeting.of(HELD_ONE, {(ROUTINE, day): bucket for day in days})
     _opened(meeting)
     with pytest.raises(Exceeded):
         for turn in range(300):
-            meeting.answerer.receive(List(ROUTINE, days[turn % 3], 4, 0, (), ()))
-    assert turn < 40
+            meeting.answerer.receive(List(ROUTINE, days[turn % len(days)], 4, 0, (), ()))
+    assert turn < 50

@@ -8,7 +8,7 @@ from meshnews.errors import Exceeded, Forged, Malformed, OutOfTurn, PeerError
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import (
     BLOCK_BYTES_MIN,
-    LISTS_OPEN_MAX,
+    QUESTIONS_OPEN_MAX,
     RECONCILE_BYTES_BASE,
     REPLIES_QUEUED_MAX,
     WANTS_QUEUED_MAX,
@@ -25,15 +25,14 @@ from meshnews.sync.messages import (
     Group,
     Have,
     How,
-    List,
     Name,
     NotHeld,
     OfferMessage,
-    Spans,
     Stored,
     Want,
     WantGroup,
 )
+from meshnews.sync.question import List, Spans
 from meshnews.sync.salt import Salt
 from tests.sync.sample import HELLO, MESSAGES
 from tests.sync.stranger import SESSION, Stranger
@@ -298,7 +297,7 @@ def test_more_questions_than_may_be_open_are_refused() -> None:
         peer.say(Have(tuple(names[start : start + 1000])))
     for traffic in (TrafficClass.NOTICE, TrafficClass.FLASH, ROUTINE, TrafficClass.BULK):
         peer.say(_spans(traffic))
-    assert LISTS_OPEN_MAX == 4
+    assert QUESTIONS_OPEN_MAX == 4
     peer.refused(_spans(), OutOfTurn)
 
 

@@ -7,7 +7,8 @@ import pytest
 from meshnews.errors import OutOfTurn, PeerError
 from meshnews.sync.layout import decode_message, encode_message
 from meshnews.sync.machine import Greeted, InSync, SyncMachine, SyncState
-from meshnews.sync.messages import Bye, Days, Hello, Message, Reason, Spans
+from meshnews.sync.messages import Bye, Hello, Message, Reason
+from meshnews.sync.question import Days, Spans
 from tests.sync.sample import HELLO, MESSAGES
 from tests.sync.world import MOMENT, Contact, Node, Press
 
