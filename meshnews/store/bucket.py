@@ -84,14 +84,19 @@ class PageIndex:
         return self._digest
 
     def _look(self, first: int, end: int) -> None:
-        found: dict[int, list[tuple[BundleId, State]]] = {}
-        for element in self._read(first, end):
-            found.setdefault(element[0][0], []).append(element)
+        elements = self._read(first, end)
+        start = 0
         for number in range(first, end):
-            if number in found:
-                self._pages[number] = page_of(found[number])
+            following = bisect_left(elements, number + 1, lo=start, key=_page)
+            if following > start:
+                self._pages[number] = page_of(elements[start:following])
             else:
                 self._pages.pop(number, None)
+            start = following
+
+
+def _page(element: tuple[BundleId, State]) -> int:
+    return element[0][0]
 
 
 def runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:

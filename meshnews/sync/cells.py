@@ -7,15 +7,18 @@ rateless invertible Bloom lookup table; Yang, Gilad, Alizadeh, "Practical Ratele
 Reconciliation", 2024).
 
     cell  = key 8 ‖ check 3                                      11 bytes, big endian
-    check = key · key mod (2^61 - 1), its low 24 bits
+    check = bits 40 … 63 of key²
     a cell is the exclusive or of the (key ‖ check) of the elements that are in it
 
 An element is in cell i with probability 2 / (2 + i), by itself for each cell: all are in
-the first.  Cells come in chunks of 24.  Chunk c has 1,024 patterns; an element has
+the first.  Cells come in chunks of 32.  Chunk c has 1,024 patterns; an element has
 
-    slot    = bits 54 … 63 of key · (b2('sync-cells', c u8, n = 8) | 1)
-    pattern = b2('sync-cells', c u8 ‖ slot u16, n = 48): 24 numbers u16, and it is in cell
-              24·c + j when (2 + 24·c + j) · number j < 2^17
+    slot    = the 10 bits of its key from bit 1 + 10 · (c mod 5) on, inverted if bit 0 is 1
+    pattern = b2('sync-cells', c u8 ‖ slot u16, n = 64): 32 numbers u16, and it is in cell
+              32·c + j when (2 + 32·c + j) · number j < 2^17
+
+(One bundle that is acked on one side only is there with two keys that differ in bit 0
+alone: in the same cells they would cancel but for that bit, and never be read.)
 
 So an element costs one exclusive or a chunk: it goes to its slot, and slots are spread
 over the cells in the end.  Keys are salted and random to whoever chose the identifiers:
@@ -33,14 +36,15 @@ from meshnews.crypto.digest import Label, b2
 from meshnews.limits import CELLS_MAX
 from meshnews.sync.question import CELL_BYTES
 
-CHUNK: Final = 24
-_SLOTS: Final = 1024
+CHUNK: Final = 32
+_SLOT_BITS: Final = 10
+_SLOTS: Final = 1 << _SLOT_BITS
+_SLICES: Final = 5
 _FEW: Final = 512
 """Fewer elements than this go into their cells one by one."""
 
 _CHECK_BITS: Final = 24
 _CHECK_MASK: Final = (1 << _CHECK_BITS) - 1
-_MERSENNE: Final = (1 << 61) - 1
 
 
 class Reading(enum.Enum):
@@ -50,11 +54,6 @@ class Reading(enum.Enum):
     WANTS_MORE = "wants more"
     BROKEN = "broken"
     """The cells contradict themselves: no further ones will help."""
-
-
-@lru_cache(maxsize=-(-CELLS_MAX // CHUNK))
-def _factor(chunk: int) -> int:
-    return int.from_bytes(b2(Label.SYNC_CELLS, bytes((chunk,)), size=8), "big") | 1
 
 
 @lru_cache(maxsize=-(-CELLS_MAX // CHUNK))
@@ -69,9 +68,14 @@ def _patterns(chunk: int) -> tuple[tuple[int, ...], ...]:
     return tuple(patterns)
 
 
+def _shift(chunk: int) -> int:
+    """Return where in a key its slot of a chunk begins: not in the bit that says acked."""
+    return 1 + _SLOT_BITS * (chunk % _SLICES)
+
+
 def _marked(key: int) -> int:
     """Return a key with its check behind it."""
-    return key << _CHECK_BITS | key * key % _MERSENNE & _CHECK_MASK
+    return key << _CHECK_BITS | key * key >> 40 & _CHECK_MASK
 
 
 def cells_of(keys: Iterable[int], start: int, end: int) -> list[int]:
@@ -83,25 +87,26 @@ def cells_of(keys: Iterable[int], start: int, end: int) -> list[int]:
         Nothing.
     """
     listed = list(keys)
-    marked = [key << _CHECK_BITS | key * key % _MERSENNE & _CHECK_MASK for key in listed]
+    marked = [key << 24 | key * key >> 40 & 0xFFFFFF for key in listed]
     cells: list[int] = []
+    sources = [~key if key & 1 else key for key in listed]
     for chunk in range(start // CHUNK, -(-end // CHUNK)):
-        cells += _chunk_of(listed, marked, chunk)
+        cells += _chunk_of(sources, marked, chunk)
     skipped = start // CHUNK * CHUNK
     return cells[start - skipped : end - skipped]
 
 
-def _chunk_of(keys: list[int], marked: list[int], chunk: int) -> list[int]:
+def _chunk_of(sources: list[int], marked: list[int], chunk: int) -> list[int]:
     cells = [0] * CHUNK
-    factor, patterns = _factor(chunk), _patterns(chunk)
-    if len(keys) < _FEW:
-        for key, value in zip(keys, marked, strict=True):
-            for at in patterns[key * factor >> 54 & 1023]:
+    shift, patterns = _shift(chunk), _patterns(chunk)
+    if len(sources) < _FEW:
+        for source, value in zip(sources, marked, strict=True):
+            for at in patterns[source >> shift & 1023]:
                 cells[at] ^= value
         return cells
     slots = [0] * _SLOTS
-    for key, value in zip(keys, marked, strict=True):
-        slots[key * factor >> 54 & 1023] ^= value
+    for source, value in zip(sources, marked, strict=True):
+        slots[source >> shift & 1023] ^= value
     for slot, value in enumerate(slots):
         for at in patterns[slot]:
             cells[at] ^= value
@@ -184,7 +189,7 @@ class Peeler:
             at = waiting.pop()
             value = cells[at]
             key = value >> _CHECK_BITS
-            if not value or key * key % _MERSENNE & _CHECK_MASK != value & _CHECK_MASK:
+            if not value or _marked(key) != value:
                 continue
             places = list(_places(key, 0, len(cells)))
             if at not in places:
@@ -202,7 +207,8 @@ class Peeler:
 
 def _places(key: int, start: int, end: int) -> Iterator[int]:
     """Yield in which of the cells `start` … `end` - 1 an element is."""
+    source = ~key if key & 1 else key
     for chunk in range(start // CHUNK, -(-end // CHUNK)):
-        for at in _patterns(chunk)[key * _factor(chunk) >> 54 & 1023]:
+        for at in _patterns(chunk)[source >> _shift(chunk) & 1023]:
             if start <= chunk * CHUNK + at < end:
                 yield chunk * CHUNK + at

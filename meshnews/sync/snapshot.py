@@ -7,7 +7,7 @@ A key names an element and says whether it is acked, so two keys that differ in 
 lowest bit only are one bundle that one side knows as acked.  Kept this way an element
 takes 49 bytes; as objects it would take four times as much.
 
-    fingerprint of a range = low 4 bytes of the sum of key² mod (2^61 - 1) over its keys
+    fingerprint of a range = bits 32 … 63 of the sum of key² over its keys
 """
 
 import sys
@@ -28,9 +28,9 @@ ACKED: Final = frozenset({State.ACKED, State.ACKED_WITH_BODY})
 POSITION_BITS: Final = 8 * SHORT_BYTES
 _STATE_AT: Final = SHORT_BYTES + ID_BYTES
 _RECORD: Final = _STATE_AT + 1
-_MERSENNE: Final = (1 << 61) - 1
 _MARKS: Final = tuple(bytes((state,)) for state in State)
 _STATES: Final = tuple(State)
+assert tuple(_STATES[:4]) == (State.HELD, State.LACKING, *sorted(ACKED)), "acked ones come last"
 
 
 class Snapshot:
@@ -38,15 +38,16 @@ class Snapshot:
 
     def __init__(self, elements: Iterable[tuple[BundleId, State]], salt: Salt) -> None:
         position = salt.position
-        records = sorted([position(id_) + id_ + _MARKS[state] for id_, state in elements])
-        self._keys = array("Q", b"".join([record[:SHORT_BYTES] for record in records]))
+        records = [position(id_) + id_ + _MARKS[state] for id_, state in elements]
+        records.sort()
+        self._records = b"".join(records)
+        self._keys = array("Q")
+        self._keys.frombytes(_without_lowest_bits([record[:SHORT_BYTES] for record in records]))
         if sys.byteorder == "little":
             self._keys.byteswap()
-        self._records = b"".join(records)
-        for at, record in enumerate(records):
-            acked = record[-1] == State.ACKED or record[-1] == State.ACKED_WITH_BODY
-            if acked != self._keys[at] & 1:
-                self._keys[at] ^= 1
+        for at, state in enumerate(self._records[_STATE_AT::_RECORD]):
+            if state >= State.ACKED:
+                self._keys[at] |= 1
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -65,10 +66,8 @@ class Snapshot:
 
     def fingerprint(self, bits: int, prefix: int) -> bytes:
         """Return the 4 bytes that two equal ranges share."""
-        total = sum(
-            [key * key % _MERSENNE for key in self._keys[slice(*self.between(bits, prefix))]]
-        )
-        return (total % (1 << 8 * RANGE_BYTES)).to_bytes(RANGE_BYTES, "big")
+        total = sum([key * key for key in self._keys[slice(*self.between(bits, prefix))]])
+        return (total >> 32 & 0xFFFFFFFF).to_bytes(RANGE_BYTES, "big")
 
     def short(self, at: int) -> bytes:
         """Return the position of an element."""
@@ -99,6 +98,16 @@ class Snapshot:
         if at is None or self.short(at) != short:
             return None
         return self.element(at)
+
+
+def _without_lowest_bits(positions: list[bytes]) -> bytes:
+    """Return the positions one behind the other, the lowest bit of each cleared.
+
+    As one large number: that takes a tenth of the time.
+    """
+    mask = (b"\xff" * (SHORT_BYTES - 1) + b"\xfe") * len(positions)
+    cleared = int.from_bytes(b"".join(positions), "big") & int.from_bytes(mask, "big")
+    return cleared.to_bytes(len(mask), "big")
 
 
 def snapshot_of(
