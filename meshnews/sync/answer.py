@@ -8,6 +8,7 @@ docs/protocol/sync.md, "Limits".
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from meshnews.errors import Exceeded, Malformed, OutOfTurn
@@ -312,12 +313,12 @@ class Answerer:
             answers.append(answer_known(self._sides, asked.traffic, state, theirs))
         self._count_told(bucket, len(findings.short_receipts))
         listed = set(asked.shorts)
-        unlisted = [
+        unlisted = (
             at
             for at in range(*snapshot.between(asked.bits, asked.prefix))
             if snapshot.short(at) not in listed
-        ]
-        self._tell(bucket, snapshot, unlisted[:_NAMED_AT_ONCE_MAX], findings)
+        )
+        self._tell(bucket, snapshot, list(islice(unlisted, _NAMED_AT_ONCE_MAX)), findings)
         findings.answer = Reply(*bucket, asked.bits, asked.prefix, tuple(answers))
         return findings
 

@@ -14,6 +14,7 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Final
 
 from meshnews.ids import BundleId, Day, TrafficClass
@@ -41,6 +42,7 @@ class Snapshot:
         records = [position(id_) + id_ + _MARKS[state] for id_, state in elements]
         records.sort()
         self._records = b"".join(records)
+        self._sums: array[int] | None = None
         self._keys = array("Q")
         self._keys.frombytes(_without_lowest_bits([record[:SHORT_BYTES] for record in records]))
         if sys.byteorder == "little":
@@ -66,7 +68,12 @@ class Snapshot:
 
     def fingerprint(self, bits: int, prefix: int) -> bytes:
         """Return the 4 bytes that two equal ranges share."""
-        total = sum([key * key for key in self._keys[slice(*self.between(bits, prefix))]])
+        start, end = self.between(bits, prefix)
+        if self._sums is None:
+            # Summed up once: else a small question about a large range would cost all of it.
+            squares = (key * key for key in self._keys)
+            self._sums = array("Q", accumulate(squares, _add, initial=0))
+        total = self._sums[end] - self._sums[start]
         return (total >> 32 & 0xFFFFFFFF).to_bytes(RANGE_BYTES, "big")
 
     def short(self, at: int) -> bytes:
@@ -98,6 +105,10 @@ class Snapshot:
         if at is None or self.short(at) != short:
             return None
         return self.element(at)
+
+
+def _add(total: int, square: int) -> int:
+    return total + square & 0xFFFFFFFFFFFFFFFF
 
 
 def _without_lowest_bits(positions: list[bytes]) -> bytes:
