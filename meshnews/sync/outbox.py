@@ -2,7 +2,8 @@
 
     first   STORED, CANCEL, NOTHELD     what keeps the other side's window open
     then    news: HAVE, ACKED           of what arrived while in contact
-    last    the comparison              in the order in which it was found
+    then    the comparison              in the order in which it was found
+    last    ACKED in full               receipts of bundles that the peer never had
 
 References wait here, never the messages made of them; both their number and
 the size of each message are bounded.  See docs/protocol/sync.md, "Order".
@@ -31,6 +32,9 @@ from meshnews.sync.messages import Acked, Cancel, Group, Have, Name, NotHeld, St
 _NAMES_AT_ONCE: Final = GROUPS_PER_MESSAGE_MAX
 """Names in one HAVE of ours: in the worst case each is of another bucket."""
 
+_FULL_AT_ONCE: Final = 16
+"""Full receipts in one message of what a comparison found: on Bluetooth a fifth of a second."""
+
 Reference = tuple[TrafficClass, Day, bytes]
 """Class, day and short identifier."""
 
@@ -58,6 +62,7 @@ class Outbox:
         self._news: deque[BundleRef] = deque()
         self._news_receipts: deque[tuple[BundleRef, bool]] = deque()
         self._jobs: deque[bytes | _Names | _Receipts] = deque()
+        self._full_receipts: deque[_Receipts] = deque()
         self._waiting = 0
 
     @property
@@ -65,6 +70,7 @@ class Outbox:
         """Nothing waits but what the giver misses."""
         return not (
             self._jobs
+            or self._full_receipts
             or self._stored
             or self._cancelled
             or self._stored_receipts
@@ -101,12 +107,18 @@ class Outbox:
     def receipts(self, refs: Sequence[BundleRef], *, full: bool) -> None:
         """Queue receipts that the peer lacks.
 
+        Those in full wait behind everything: they are large, may be many thousand, and
+        are of bundles that the peer does not even know.
+
         Raises:
             PeerError: the peer asks and does not read.
         """
         self._count(len(refs))
-        for at in range(0, len(refs), RECEIPTS_PER_MESSAGE_MAX):
-            self._jobs.append(_Receipts(refs[at : at + RECEIPTS_PER_MESSAGE_MAX], full))
+        jobs, step = self._jobs, RECEIPTS_PER_MESSAGE_MAX
+        if full:
+            jobs, step = self._full_receipts, _FULL_AT_ONCE
+        for at in range(0, len(refs), step):
+            jobs.append(_Receipts(refs[at : at + step], full))
 
     def hand_over(self, receipts: Sequence[Receipt]) -> None:
         """Queue receipts whose safe arrival the peer is to confirm."""
@@ -179,12 +191,15 @@ class Outbox:
             if (body := self._next_receipts()) is not None:
                 return body
         while self._jobs:
-            if (body := self._next_job()) is not None:
+            if (body := self._next_job(self._jobs.popleft())) is not None:
+                return body
+        while self._full_receipts:
+            if (body := self._next_job(self._full_receipts.popleft())) is not None:
                 return body
         return None
 
-    def _next_job(self) -> bytes | None:
-        match job := self._jobs.popleft():
+    def _next_job(self, job: bytes | _Names | _Receipts) -> bytes | None:
+        match job:
             case _Names(refs):
                 self._waiting -= len(refs)
                 return self._have(refs)
