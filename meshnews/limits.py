@@ -153,7 +153,7 @@ SHORT_RECEIPTS_PER_MESSAGE_MAX: Final = 256
 """Receipts in one ACKED: at most 36 kB of full ones and 16 kB of short ones."""
 
 QUESTIONS_OPEN_MAX: Final = 4
-"""Questions of a comparison that may wait for their answers; each is at most 17 kB."""
+"""Questions that may wait for their answers; each is at most 17 kB."""
 
 GRID_BITS_MAX: Final = 8
 """A bucket has 256 pages."""
@@ -169,19 +169,19 @@ PARTS_ASKED_MAX: Final = 1024
 SPLIT_BITS_MAX: Final = 28
 SPLIT_FAN_MAX: Final = 4
 SPLIT_PREFIXES_MAX: Final = 256
-"""Depth of ranges, the power of two one is split in, ranges of one SPLIT: at most 17 kB."""
-
 PART_KEYS_MAX: Final = 16
 PARTS_KEYS_MAX: Final = 4096
-"""Keys listed in one range of PARTS, and in all of it; ranges of more are split further."""
+"""Depth of ranges, the power of two one is split in, ranges of one SPLIT; keys of one range,
+and of all, in PARTS."""
 
 KEYS_TOLD_MAX: Final = 2048
 """Keys in one TELL."""
+
 COMPARED_AT_ONCE_MAX: Final = 4
 """Buckets in work at once, each with 49 bytes an element of what differs."""
 
-RECEIPTS_FOUND_MAX: Final = 2048
-"""Full receipts that one comparison lets a side send."""
+RECEIPTS_FOUND_MAX: Final = 8192
+"""Full receipts that one comparison lets a side send: some 2 MB, behind everything else."""
 
 WISHES_MAX: Final = 65_536
 """Bundles named by one peer and still wanted; what is named beyond waits for the next contact."""

@@ -46,7 +46,7 @@ from meshnews.sync.messages import (
     Name,
     Reason,
 )
-from meshnews.sync.question import Method
+from meshnews.sync.question import EVERY_METHOD
 from meshnews.sync.request import Wish
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import InFlight
@@ -73,8 +73,6 @@ COLLECTED_DAYS: Final = 48
 
 _CREDIT_BYTES: Final = 64 * 1024
 """How far control messages may run ahead of their quarter, or data behind its share."""
-
-_METHODS: Final = Method.LISTS | Method.CELLS | Method.SPLITS
 
 _EARLY_MAX: Final = 1024
 """News remembered between our HELLO and the peer's."""
@@ -236,7 +234,7 @@ class SyncMachine:
             instance=self._instance,
             classes=tuple(classes),
             frame_bytes_max=FRAME_BYTES_MAX,
-            methods=int(_METHODS),
+            methods=int(EVERY_METHOD),
         )
 
     # Taking in

@@ -107,18 +107,19 @@ class Outbox:
     def receipts(self, refs: Sequence[BundleRef], *, full: bool) -> None:
         """Queue receipts that the peer lacks.
 
-        Those in full wait behind everything: they are large, may be many thousand, and
-        are of bundles that the peer does not even know.
+        Those in full wait behind everything, and nothing for them: they are large, may be
+        thousands, and are of bundles that the peer does not even know.
 
         Raises:
             PeerError: the peer asks and does not read.
         """
-        self._count(len(refs))
-        jobs, step = self._jobs, RECEIPTS_PER_MESSAGE_MAX
         if full:
-            jobs, step = self._full_receipts, _FULL_AT_ONCE
-        for at in range(0, len(refs), step):
-            jobs.append(_Receipts(refs[at : at + step], full))
+            for at in range(0, len(refs), _FULL_AT_ONCE):
+                self._full_receipts.append(_Receipts(refs[at : at + _FULL_AT_ONCE], full=True))
+            return
+        self._count(len(refs))
+        for at in range(0, len(refs), RECEIPTS_PER_MESSAGE_MAX):
+            self._jobs.append(_Receipts(refs[at : at + RECEIPTS_PER_MESSAGE_MAX], full=False))
 
     def hand_over(self, receipts: Sequence[Receipt]) -> None:
         """Queue receipts whose safe arrival the peer is to confirm."""
@@ -191,15 +192,15 @@ class Outbox:
             if (body := self._next_receipts()) is not None:
                 return body
         while self._jobs:
-            if (body := self._next_job(self._jobs.popleft())) is not None:
+            if (body := self._next_job()) is not None:
                 return body
         while self._full_receipts:
-            if (body := self._next_job(self._full_receipts.popleft())) is not None:
+            if (body := self._acked(self._full_receipts.popleft().refs, full=True)) is not None:
                 return body
         return None
 
-    def _next_job(self, job: bytes | _Names | _Receipts) -> bytes | None:
-        match job:
+    def _next_job(self) -> bytes | None:
+        match job := self._jobs.popleft():
             case _Names(refs):
                 self._waiting -= len(refs)
                 return self._have(refs)

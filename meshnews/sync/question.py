@@ -38,6 +38,9 @@ class Method(enum.IntFlag):
     SPLITS = 4
 
 
+EVERY_METHOD: Final = Method.LISTS | Method.CELLS | Method.SPLITS
+
+
 class Mode(enum.IntEnum):
     """What PARTS says of one range."""
 
