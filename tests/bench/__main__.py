@@ -24,6 +24,7 @@ from meshnews.control.request import Hello, Neighbours
 from meshnews.crypto.keys import Ed25519Secret, PrekeySecret, X25519Secret
 from meshnews.ids import Day, KeyRef, TrafficClass
 from meshnews_cli.client import Connection, connect
+from tests.bench import compare
 from tests.bench.load import Press, count, issuer_of, put
 from tests.demo.stage import LoopbackMachine, LoopbackWorld
 from tests.e2e.newsroom import Newsroom
@@ -244,6 +245,9 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         figures = measure(Path(folder))
+    for name in compare.CASES:
+        figures[name] = compare.measure(name)
+        print(f"{name:20} {json.dumps(figures[name])}", flush=True)
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(f"Written to {OUT}.")

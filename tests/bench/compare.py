@@ -12,6 +12,7 @@ with 20 kB/s in all and 80 ms there and back, on which the sides take turns.
 import json
 import os
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -72,6 +73,7 @@ CASES = {
     "compare_1m_10k": Case(1_000_000, 10_000),
     "compare_100k_1k_crowded": Case(100_000, 1000, crowded=True),
     "compare_1m_10": Case(1_000_000, 10),
+    "compare_100k_1k_lists": Case(100_000, 1000, methods=Method.LISTS),
     "compare_100k_1k_splits": Case(100_000, 1000, methods=Method.LISTS | Method.SPLITS),
     "compare_1m_1k_splits": Case(1_000_000, 1000, methods=Method.LISTS | Method.SPLITS),
 }
@@ -99,7 +101,7 @@ def refs(case: Case, part: str, count: int) -> Iterator[BundleRef]:
 def fill(folder: Path, case: Case) -> None:
     """Make a store whose index has what both sides know."""
     folder.mkdir()
-    database = open_database(folder / CARRY_FILE, KEY, CARRY_SCHEMA, cache_kib=65536)
+    database = open_database(folder / CARRY_FILE, KEY, CARRY_SCHEMA, cache_kib=262_144)
     database.begin()
     rows = sorted(refs(case, "shared", case.elements - case.differing))
     for seq, ref in enumerate(rows):
@@ -282,8 +284,8 @@ def figures(
 def measure(name: str) -> dict[str, Any]:
     """Return the figures of one case."""
     with tempfile.TemporaryDirectory(prefix="compare") as folder:
-        for side in ("dialler", "answerer"):
-            fill(Path(folder) / side, CASES[name])
+        fill(Path(folder) / "dialler", CASES[name])
+        shutil.copytree(Path(folder) / "dialler", Path(folder) / "answerer")
         return talk(Path(folder), name)
 
 
