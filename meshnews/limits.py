@@ -178,7 +178,7 @@ KEYS_TOLD_MAX: Final = 2048
 """Keys in one TELL."""
 
 COMPARED_AT_ONCE_MAX: Final = 4
-"""Buckets in work at once, each with 49 bytes an element of what differs."""
+"""Buckets in work at once, each with 53 bytes an element of what differs."""
 
 RECEIPTS_FOUND_MAX: Final = 8192
 """Full receipts that one comparison lets a side send: some 2 MB, behind everything else."""
