@@ -156,11 +156,9 @@ QUESTIONS_OPEN_MAX: Final = 4
 """Questions that may wait for their answers; each is at most 17 kB."""
 
 GRID_BITS_MAX: Final = 8
-"""A bucket has 256 pages."""
-
 PART_BITS_MAX: Final = 12
 CELLS_MAX: Final = 512
-"""Parts of one bucket, and cells of one part: seven times what a part is made for."""
+"""Ranges of the 256 pages of a bucket; its parts; cells of one: seven times what it needs."""
 
 CELLS_BYTES_MAX: Final = 48 * 1024
 PARTS_ASKED_MAX: Final = 1024
@@ -171,14 +169,11 @@ SPLIT_FAN_MAX: Final = 4
 SPLIT_PREFIXES_MAX: Final = 256
 PART_KEYS_MAX: Final = 16
 PARTS_KEYS_MAX: Final = 4096
-"""Depth of ranges, the power of two one is split in, ranges of one SPLIT; keys of one range,
-and of all, in PARTS."""
+"""SPLIT and PARTS: depth, fan as a power of two, ranges; keys of one range, and of all."""
 
 KEYS_TOLD_MAX: Final = 2048
-"""Keys in one TELL."""
-
 COMPARED_AT_ONCE_MAX: Final = 4
-"""Buckets in work at once, each with 53 bytes an element of what differs."""
+"""Keys in one TELL; buckets in work at once, each with 53 bytes an element of what differs."""
 
 RECEIPTS_FOUND_MAX: Final = 8192
 """Full receipts that one comparison lets a side send: some 2 MB, behind everything else."""
