@@ -9,9 +9,11 @@ import pytest
 import trio
 
 from meshnews.node.event import Address
+from meshnewsd.transports.bluetooth import BluetoothTransport
 from meshnewsd.transports.interface import Doorway, Transport, Unreachable
 from meshnewsd.transports.memory import MemoryNetwork
 from meshnewsd.transports.tcp import TcpTransport
+from tests.shell.fake_kernel import HERE, THERE, FakeAir, FakeKernel
 
 DEADLINE_S = 10
 
@@ -35,10 +37,18 @@ def memory_pair() -> Pair:
     return Pair(network.transport("here"), network.transport("there"), "here:{}".format)
 
 
+def bluetooth_pair() -> Pair:
+    air = FakeAir()
+    here = BluetoothTransport(kernel=FakeKernel(air, (HERE,)))
+    there = BluetoothTransport(kernel=FakeKernel(air, (THERE,)))
+    return Pair(here, there, f"public.{HERE.address}:{{}}".format)
+
+
 PAIRS: dict[str, Callable[[], Pair]] = {
     "tcp on IPv4": functools.partial(tcp_pair, "127.0.0.1", "127.0.0.1:{}"),
     "tcp on IPv6": functools.partial(tcp_pair, "::1", "[::1]:{}"),
     "memory": memory_pair,
+    "bluetooth on a fake kernel": bluetooth_pair,
 }
 
 
