@@ -72,9 +72,7 @@ COLLECTED_DAYS: Final = 48
 
 _CREDIT_BYTES: Final = 64 * 1024
 """How far control messages may run ahead of their quarter, or data behind its share."""
-
 _METHODS: Final = 1
-
 _EARLY_MAX: Final = 1024
 """News remembered between our HELLO and the peer's."""
 
@@ -95,10 +93,12 @@ class Pace:
     Attributes:
         block_bytes: largest block of one DATA.
         window_bytes: how much is asked for and not yet received at a time.
+        takes_bulk: bulk is asked for before `take_bulk` too.
     """
 
     block_bytes: int
     window_bytes: int
+    takes_bulk: bool = True
 
 
 class SyncMachine:
@@ -131,8 +131,7 @@ class SyncMachine:
         self._entropy = entropy
         self._pace = pace
         self._desk = desk
-        self.dismissed: Reason | None = None
-        """Why the peer said BYE, once it has."""
+        self.dismissed: Reason | None = None  # why the peer said BYE, once it has
         self._state = SyncState.GREETING
         self._hello: Hello | None = None
         self._greet_by_s: float | None = None
@@ -142,6 +141,7 @@ class SyncMachine:
         self._early: deque[BundleRef] = deque(maxlen=_EARLY_MAX)
         self._early_receipts: deque[BundleRef] = deque(maxlen=_EARLY_MAX)
         self._credit = _CREDIT_BYTES
+        self.takes_bulk = pace.takes_bulk
 
     @property
     def state(self) -> SyncState:
@@ -292,6 +292,7 @@ class SyncMachine:
             window_bytes=self._pace.window_bytes,
             fetcher=self,
         )
+        self._talk.taker.takes_bulk = self.takes_bulk
         self._state = SyncState.OPEN
         for ref in self._early:
             self._talk.announce(ref)
@@ -391,6 +392,12 @@ class SyncMachine:
         """Choose blocks for a carrier that was measured at this rate."""
         if self._talk is not None:
             self._talk.giver.pace(bytes_per_s)
+
+    def take_bulk(self) -> None:
+        """Ask for bulk from now on; on a slow carrier it waits for this."""
+        self.takes_bulk = True
+        if self._talk is not None:
+            self._talk.taker.takes_bulk = True
 
     def wish_again(self, name: Name) -> None:
         """Wish for a bundle that another link gave up; the peer of this one has it too."""
