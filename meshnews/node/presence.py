@@ -238,9 +238,7 @@ class Presence:
         if short.name == _OWN or not short.psm or Flag.SEEK in short.flags:
             return None
         name = short.name or short.nonce
-        found = beacon.Heard(
-            name, short.rendezvous, _NO_EPOCH, short.psm, short.flags, short.nonce
-        )
+        found = beacon.Heard(name, short.rendezvous, _NO_EPOCH, short.psm, short.flags, short.nonce)
         addresses = [_with_port(address, short.psm) for address in event.addresses]
         return self._dialler.hear_radio(found, addresses, self._home.moment.lived_s)
 

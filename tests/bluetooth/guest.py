@@ -13,6 +13,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,13 +21,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+import trio
+
+from meshnews.control.codec import SOCKET_NAME
 from meshnews_cli.main import run as run_cli
-from tests.bluetooth.homes import DESK, REPORTER
-from tests.vm.machine import BLUETOOTHD
+from tests.bluetooth.homes import DESK, EPOCH_S, REPORTER
+from tests.bluetooth.radios import compare_with_bare_loop, held_connection, shown
+from tests.contract.test_transport_contract import RADIO_VARIABLE
+from tests.vm.machine import BLUETOOTHD, TREE
 
 OUT: Final = Path("/out")
 HOMES: Final = Path("/run/homes")
 """In memory: what the host shares cannot hold databases."""
+
+
+PICTURE_BYTES: Final = 300_000
+
+CONTRACT_WORDS: Final = (
+    *("-q", "-p", "no:cacheprovider", "-c", str(TREE / "pyproject.toml")),
+    str(TREE / "tests/contract/test_transport_contract.py"),
+    # A channel has no halves that can be closed one by one.
+    *("-k", "real and not leaves_the_other_open"),
+)
 
 
 def say(*words: object) -> None:
@@ -109,20 +126,31 @@ class Machine:
         return HOMES / self.name
 
     def start(self) -> None:
-        with (OUT / f"{self.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "meshnewsd", "--passphrase-file", str(HOMES / "passphrase")],
-                env={**os.environ, "MESHNEWS_HOME": str(self.home)},
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "meshnewsd", "--passphrase-file", str(HOMES / "passphrase")],
+            env={**os.environ, "MESHNEWS_HOME": str(self.home)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        threading.Thread(target=self._stamp, args=[self.process], daemon=True).start()
+
+    def _stamp(self, process: "subprocess.Popen[bytes]") -> None:
+        """Keep what the daemon says, with the time, which it leaves to others."""
+        assert process.stdout is not None
+        with (OUT / f"{self.name}.log").open("a", encoding="utf-8") as log:
+            for line in process.stdout:
+                log.write(f"[{time.monotonic():7.1f}] {line.decode(errors='replace')}")
+                log.flush()
 
     def await_running(self) -> None:
-        wait_until(lambda: self.cli("neighbours")[0] == 0, within_s=60, what=f"{self.name} answers")
+        socket = self.home / SOCKET_NAME
+        wait_until(socket.exists, within_s=60, what=f"{self.name} has a control socket")
+        wait_until(lambda: self.cli("neighbours")[0] == 0, within_s=20, what=f"{self.name} answers")
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        (self.home / SOCKET_NAME).unlink(missing_ok=True)
 
     def cli(self, *words: str) -> tuple[int, str]:
         """Run the command line, in this process: Python takes long to start in here."""
@@ -158,46 +186,131 @@ class Story:
         self.results = Results(OUT / "results.jsonl")
         self.bluetoothd = Bluetoothd()
         self.desk, self.reporter = Machine(DESK), Machine(REPORTER)
+        self.claim = self.results.claim
         self._dice = random.Random(7)
 
     def tell(self) -> None:
-        claim = self.results.claim
+        self.begin()
+        self.dispatches_cross()
+        self.things_break()
+        self.nothing_happens()
+        self.radios_alone()
+
+    def begin(self) -> None:
+        for adapter in Path("/sys/kernel/debug/bluetooth").glob("hci*"):
+            (adapter / "rpa_timeout").write_text(f"{EPOCH_S}\n", encoding="ascii")
         self.bluetoothd.start()
-        wait_until(lambda: "hci1" in bluez("tree", "org.bluez"), within_s=30, what="BlueZ is up")
-        for machine in (self.desk, self.reporter):
+        wait_until(lambda: "hci2" in bluez("tree", "org.bluez"), within_s=30, what="BlueZ is up")
+        for machine in self.machines:
             machine.start()
-        for machine in (self.desk, self.reporter):
+        for machine in self.machines:
             machine.await_running()
-        with claim("linked") as facts:
+        with self.claim("linked") as facts:
             began = time.monotonic()
-            wait_until(lambda: linked(self.desk, self.reporter), within_s=20, what="a link")
+            self.await_links(within_s=20)
             facts["linked_s"] = round(time.monotonic() - began, 1)
             facts["carriers"] = [link["carrier"] for link in self.desk.links]
-        with claim("flash"):
-            self.file("flash.txt", "Shots at the square.", "--flash")
-            self.arrives("Shots at the square.")
-        with claim("text"):
-            self.file("text.txt", "All quiet since noon.")
-            self.arrives("All quiet since noon.")
-        with claim("receipts"):
-            wait_until(self.all_received, within_s=30, what="receipts")
-        with claim("picture") as facts:
-            began = time.monotonic()
-            picture = self.picture(300_000)
-            self.file(f"{picture.stem}.txt", "With a picture.", "--attach", str(picture))
-            self.arrives_with(picture)
-            facts["kB_per_s"] = round(300 / (time.monotonic() - began), 1)
 
-    def file(self, name: str, text: str, *words: str) -> None:
-        path = HOMES / name
+    def dispatches_cross(self) -> None:
+        with self.claim("flash"):
+            self.file("flash", "Shots at the square.", "--flash")
+            self.arrives("Shots at the square.")
+        with self.claim("text"):
+            self.file("text", "All quiet since noon.")
+            self.arrives("All quiet since noon.")
+        with self.claim("receipts"):
+            wait_until(self.all_received, within_s=30, what="receipts")
+        with self.claim("picture") as facts:
+            began = time.monotonic()
+            self.arrives_with(self.file_picture())
+            facts["kB_per_s"] = round(PICTURE_BYTES / 1000 / (time.monotonic() - began), 1)
+        with self.claim("one-link-each") as facts:
+            facts["links"] = [len(machine.links) for machine in self.machines]
+
+    def things_break(self) -> None:
+        with self.claim("bluetoothd-killed"):
+            picture = self.file_picture()
+            self.await_part_of(picture)
+            self.bluetoothd.kill()
+            time.sleep(2)
+            self.bluetoothd.start()
+            self.arrives_with(picture)
+        with self.claim("stranger"), shown("hci2", os.urandom(20)):
+            self.await_links(within_s=30)
+            time.sleep(16)
+        with self.claim("far-side-vanished"):
+            picture = self.file_picture()
+            self.await_part_of(picture)
+            self.reporter.kill()
+            self.reporter.start()
+            self.reporter.await_running()
+            self.arrives_with(picture, within_s=90)
+        with self.claim("power") as facts:
+            power("hci1", on=False)
+            wait_until(lambda: not self.desk.links, within_s=30, what="the link is lost")
+            facts["doctor"] = self.bluetooth_finding(self.reporter)
+            power("hci1", on=True)
+            self.file("after", "Back on the air.")
+            self.arrives("Back on the air.", within_s=60)
+            facts["doctor_again"] = self.bluetooth_finding(self.reporter)
+        with self.claim("all-received"):
+            wait_until(self.all_received, within_s=40, what="receipts for all")
+
+    def nothing_happens(self) -> None:
+        with self.claim("idle") as facts:
+            before, began = [machine.cpu_s() for machine in self.machines], time.monotonic()
+            time.sleep(30)
+            took = time.monotonic() - began
+            shares = [m.cpu_s() - b for m, b in zip(self.machines, before, strict=True)]
+            facts["emulated_cpu_percent"] = [round(100 * share / took, 1) for share in shares]
+
+    def radios_alone(self) -> None:
+        """Without daemons: the transport itself."""
+        for machine in self.machines:
+            machine.kill()
+        with held_connection() as held:
+            with self.claim("throughput") as facts:
+                facts.update(trio.run(compare_with_bare_loop, held))
+            with self.claim("contract") as facts:
+                os.environ[RADIO_VARIABLE] = held.where
+                facts["status"] = int(pytest.main(list(CONTRACT_WORDS)))
+                assert facts["status"] == 0
+        with self.claim("filesystems"):
+            known = Path("/proc/filesystems").read_text("ascii").split()
+            assert {"vfat", "exfat"} <= set(known)
+
+    @property
+    def machines(self) -> tuple[Machine, Machine]:
+        return self.desk, self.reporter
+
+    def await_links(self, within_s: float) -> None:
+        wait_until(lambda: linked(*self.machines), within_s=within_s, what="a link")
+
+    def bluetooth_finding(self, machine: Machine) -> str:
+        _, printed = machine.cli("doctor", "--json")
+        findings = json.loads(printed)["findings"]
+        return next((str(each["name"]) for each in findings if each["check"] == "bluetooth"), "")
+
+    def file(self, slug: str, text: str, *words: str) -> None:
+        path = HOMES / f"{slug}.txt"
         path.write_text(text, encoding="utf-8")
-        status, printed = self.reporter.cli("file", str(path), "--slug", path.stem, "--now", *words)
+        status, printed = self.reporter.cli("file", str(path), "--slug", slug, "--now", *words)
         assert status == 0, printed
 
-    def picture(self, size: int) -> Path:
+    def file_picture(self) -> Path:
         path = HOMES / f"picture{self._dice.randrange(10**6)}.bin"
-        path.write_bytes(self._dice.randbytes(size))
+        path.write_bytes(self._dice.randbytes(PICTURE_BYTES))
+        self.file(path.stem, "With a picture.", "--attach", str(path))
         return path
+
+    def await_part_of(self, picture: Path) -> None:
+        """Wait until some of a picture has crossed, and not all."""
+        before = self.crossed()
+        wait_until(lambda: self.crossed() > before + 60_000, within_s=30, what="a part of it")
+        assert not self.has_whole(picture), "too late: all of it has crossed"
+
+    def crossed(self) -> int:
+        return sum(link["bytes_received"] for link in self.desk.links)
 
     def items(self) -> list[dict[str, Any]]:
         return list(self.desk.ask("inbox")["items"])
@@ -213,26 +326,22 @@ class Story:
 
         wait_until(is_there, within_s=within_s, what=f"{text!r} is at the desk")
 
+    def has_whole(self, picture: Path) -> str | None:
+        """Return the dispatch that brought a picture, once all of it is here."""
+        for item in self.items():
+            if item["slug"] == picture.stem and item["attachments_complete"] == 1:
+                return str(item["id"])
+        return None
+
     def arrives_with(self, picture: Path, within_s: float = 60.0) -> None:
-        wanted = hashlib.sha256(picture.read_bytes()).hexdigest()
-
-        def is_there() -> bool:
-            slug = next(
-                (item for item in self.items() if item["slug"] == self._slug_of(picture)), None
-            )
-            return slug is not None and slug["attachments"] == slug["attachments_complete"] == 1
-
-        wait_until(is_there, within_s=within_s, what="the picture is at the desk")
-        (item,) = [each for each in self.items() if each["slug"] == self._slug_of(picture)]
+        wait_until(lambda: self.has_whole(picture), within_s=within_s, what="the picture")
         folder = HOMES / f"saved-{picture.stem}"
         folder.mkdir()
-        status, printed = self.desk.cli("open", item["id"], "--save", str(folder))
+        status, printed = self.desk.cli("open", str(self.has_whole(picture)), "--save", str(folder))
         assert status == 0, printed
-        digests = {hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
-        assert wanted in digests, "not the same bytes"
-
-    def _slug_of(self, picture: Path) -> str:
-        return picture.stem
+        wanted = hashlib.sha256(picture.read_bytes()).digest()
+        saved = [hashlib.sha256(file.read_bytes()).digest() for file in folder.iterdir()]
+        assert wanted in saved, "not the same bytes"
 
     def all_received(self) -> bool:
         states = [each["state"] for each in self.reporter.ask("status")["dispatches"]]

@@ -13,7 +13,11 @@ DESK: Final = "desk"
 REPORTER: Final = "reporter"
 """One machine of editor and collector, and one of a reporter."""
 
+EPOCH_S: Final = 30
+"""The shortest time for which the kernel can be told to keep an address."""
+
 SETTINGS: Final = {
+    "beacon_epoch_s": f"{EPOCH_S}.0",
     "clock": '"trusted"',
     "hold_s": "0.0",
     "hold_flash_s": "0.0",
@@ -48,8 +52,14 @@ def _cli(folder: Path, name: str, *words: str) -> None:
     home = folder / name
     home.mkdir(mode=0o700, exist_ok=True)
     done = subprocess.run(
-        [sys.executable, "-m", "meshnews_cli", *words,
-         "--passphrase-file", str(folder / "passphrase")],  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "meshnews_cli",
+            *words,
+            "--passphrase-file",
+            str(folder / "passphrase"),
+        ],  # fmt: skip
         env={**os.environ, "MESHNEWS_HOME": str(home)},
         text=True,
         capture_output=True,

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -44,12 +45,24 @@ def bluetooth_pair() -> Pair:
     return Pair(here, there, f"public.{HERE.address}:{{}}".format)
 
 
+RADIO_VARIABLE = "MESHNEWS_TEST_RADIO"
+"""Set where two adapters are connected: the address at which the first shows itself."""
+
+
+def real_radio_pair() -> Pair:
+    here, there = BluetoothTransport(adapter="hci1"), BluetoothTransport(adapter="hci0")
+    return Pair(here, there, f"{os.environ[RADIO_VARIABLE]}:{{}}".format)
+
+
 PAIRS: dict[str, Callable[[], Pair]] = {
     "tcp on IPv4": functools.partial(tcp_pair, "127.0.0.1", "127.0.0.1:{}"),
     "tcp on IPv6": functools.partial(tcp_pair, "::1", "[::1]:{}"),
     "memory": memory_pair,
     "bluetooth on a fake kernel": bluetooth_pair,
 }
+
+if RADIO_VARIABLE in os.environ:
+    PAIRS["bluetooth on a real kernel"] = real_radio_pair
 
 
 @pytest.fixture(params=PAIRS)

@@ -63,9 +63,7 @@ class Air(LocalLink):  # type: ignore[misc]  # bumble has no types here
         source = connection.self_address if connection else sender_controller.random_address
         receiver = self.find_le_controller(destination_address)
         if receiver is not None:
-            asyncio.get_running_loop().call_soon(
-                receiver.on_link_acl_data, source, transport, data
-            )
+            asyncio.get_running_loop().call_soon(receiver.on_link_acl_data, source, transport, data)
 
 
 async def main(capture: Path, sockets: list[str]) -> None:

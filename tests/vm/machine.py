@@ -155,9 +155,7 @@ def boot(how: Boot, folder: Path) -> Outcome:
         with _controllers(sockets, folder):
             console = _run_qemu(how, folder, sockets)
     status = folder / "status"
-    return Outcome(
-        int(status.read_text("ascii")) if status.exists() else -1, console, folder
-    )
+    return Outcome(int(status.read_text("ascii")) if status.exists() else -1, console, folder)
 
 
 def _write_settings(how: Boot, folder: Path) -> None:
@@ -215,9 +213,7 @@ def _run_qemu(how: Boot, folder: Path, sockets: list[Path]) -> str:
         words += ["-chardev", f"socket,id=b{number},path={where}"]
         words += ["-device", f"virtserialport,chardev=b{number},name=hci{number}"]
     with (folder / "console.log").open("wb") as console:
-        running = subprocess.Popen(
-            words, stdout=console, stderr=console, stdin=subprocess.DEVNULL
-        )
+        running = subprocess.Popen(words, stdout=console, stderr=console, stdin=subprocess.DEVNULL)
         try:
             running.wait(timeout=how.seconds + 120)
         except subprocess.TimeoutExpired:

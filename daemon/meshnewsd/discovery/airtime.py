@@ -25,15 +25,19 @@ from meshnewsd.discovery.bluez import (
     make_scanner,
 )
 from meshnewsd.discovery.interface import Radio
+from meshnewsd.platform.logs import Log
 
 ADVERTS_MAX: Final = 4
 """Adverts at once: what nearly every controller carries, and an invitation or two besides ours."""
 
-FAILED_S: Final = 5.0
+FAILED_S: Final = 2.0
 """How long to wait before something that failed on an adapter is tried again."""
 
 EAGER_S: Final = 60.0
 """Scans know no pause for so long after power-on, and when somebody wants to be found."""
+
+
+_log = Log("bluetooth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,7 @@ class Airtime:
                 try:
                     await self._change(bluez, adapter)
                 except FAULTS as exc:
+                    _log.debug("cannot show", cause=exc)
                     self._tell(_fares(exc))
                     await self._clear(bluez, adapter)
                     await asyncio.sleep(FAILED_S)
@@ -201,9 +206,11 @@ class Airtime:
             try:
                 async with asyncio.timeout(CALL_S_MAX):
                     await scanner.start()
-            except FAULTS:
+            except FAULTS as exc:
+                _log.debug("cannot scan", cause=exc)
                 await asyncio.sleep(FAILED_S)
                 continue
+            _log.debug("scanning", sends=sends)
             try:
                 await self._listen(adapter, sends=sends)
             finally:

@@ -135,6 +135,7 @@ class BluetoothFinder:
 
     def _heard(self, heard: Heard) -> None:
         if heard.beacon not in self._shown.short and self._filter.lets_pass(heard):
+            _log.debug("heard", address=heard.addresses[0])
             self._hear(heard)
 
     async def _watch_battery(self) -> None:

@@ -1,6 +1,6 @@
 """Inside the virtual machine: joins each serial port called hciN to a new controller of the kernel.
 
-    port --HCI packets (Bluetooth Core 5.3, vol 4, part A)--> /dev/vhci, and back
+port --HCI packets (Bluetooth Core 5.3, vol 4, part A)--> /dev/vhci, and back
 """
 
 import os
