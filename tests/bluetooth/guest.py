@@ -305,8 +305,16 @@ class Story:
 
     def await_part_of(self, picture: Path) -> None:
         """Wait until some of a picture has crossed, and not all."""
-        before = self.crossed()
-        wait_until(lambda: self.crossed() > before + 60_000, within_s=30, what="a part of it")
+        seen, before = 0, self.crossed()
+
+        def is_under_way() -> bool:
+            nonlocal seen, before
+            now = self.crossed()
+            # A link made afresh counts from nothing.
+            seen, before = seen + (now - before if now >= before else now), now
+            return seen > 60_000
+
+        wait_until(is_under_way, within_s=30, what="a part of it")
         assert not self.has_whole(picture), "too late: all of it has crossed"
 
     def crossed(self) -> int:
