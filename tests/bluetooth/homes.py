@@ -59,7 +59,7 @@ def _cli(folder: Path, name: str, *words: str) -> None:
             *words,
             "--passphrase-file",
             str(folder / "passphrase"),
-        ],  # fmt: skip
+        ],
         env={**os.environ, "MESHNEWS_HOME": str(home)},
         text=True,
         capture_output=True,

@@ -56,7 +56,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("bluetooth")
     make_homes(folder / "homes", SETTINGS)
     script = Path(__file__).with_name("guest.py")
-    outcome = boot(Boot(script, controllers=3, seconds=280), folder)
+    outcome = boot(Boot(script, controllers=3, seconds=540), folder)
     results = folder / "results.jsonl"
     lines = results.read_text("utf-8").splitlines() if results.exists() else []
     claims = {claim.pop("name"): claim for claim in map(json.loads, lines)}

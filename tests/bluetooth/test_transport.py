@@ -127,9 +127,8 @@ async def test_the_radio_carries_so_many_streams_and_no_more(air: TwoMachines) -
             await air.there.open(air.where(doorway.port))
         await trio.aclose_forcefully(streams.pop())
         streams.append(await air.there.open(air.where(doorway.port)))
-        with trio.fail_after(5):
-            while len(air.guests) < STREAMS_MAX:
-                await trio.sleep(0)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(air.guests) == STREAMS_MAX
         for stream in (*streams, *air.guests):
             await trio.aclose_forcefully(stream)
         nursery.cancel_scope.cancel()
@@ -143,9 +142,7 @@ async def test_a_reader_who_asks_for_little_loses_nothing_of_a_packet(air: TwoMa
         await trio.testing.wait_all_tasks_blocked()
         ours = await air.there.open(air.where(doorway.port))
         await ours.send_all(bytes(range(256)))
-        with trio.fail_after(5):
-            while not air.guests:
-                await trio.sleep(0)
+        await trio.testing.wait_all_tasks_blocked()
         (theirs,) = air.guests
         pieces = [await theirs.receive_some(10) for _ in range(math.ceil(256 / 10))]
         assert b"".join(pieces) == bytes(range(256))

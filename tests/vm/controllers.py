@@ -87,7 +87,7 @@ async def main(capture: Path, sockets: list[str]) -> None:
             # 27 bytes are the default; real controllers take 251.
             controller.le_acl_data_packet_length = 251
             kept.append((transport, controller))
-        print("ready", flush=True)  # noqa: T201  for who started us
+        print("ready", flush=True)
         await asyncio.Event().wait()
 
 
