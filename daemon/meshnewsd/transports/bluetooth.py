@@ -48,6 +48,12 @@ FLUSH_S_MAX: Final = 3.0
 FLUSH_POLL_S: Final = 0.02
 """How long, and how often, the end of a stream looks whether all has left."""
 
+CONNECT_S_MAX: Final = 45.0
+"""The kernel gives up a connection that it cannot make after 40 s at the latest."""
+
+SETTLE_S: Final = 1.0
+"""How long the kernel is left alone with a channel that was lost."""
+
 SCARCITY_S: Final = 0.2
 
 _SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -108,7 +114,7 @@ class BluetoothTransport:
             await trio.lowlevel.wait_writable(sock)
             _check_connected(sock)
         except BaseException:
-            sock.close()
+            trio.lowlevel.spawn_system_task(_let_go_later, sock)
             raise
         return sock
 
@@ -216,6 +222,7 @@ class PacketStream(trio.abc.HalfCloseableStream):
         self._socket = trio.socket.from_stdlib_socket(sock)
         self._rest = b""
         self._lost: OSError | None = None
+        self._is_lost = False
         self._is_ending = False
         air.streams.add(self)
 
@@ -234,6 +241,7 @@ class PacketStream(trio.abc.HalfCloseableStream):
                     await self._socket.send(view[start : start + self._packet_bytes])
                 except OSError as exc:
                     self._check_open()
+                    self._is_lost = True
                     raise trio.BrokenResourceError("the channel is gone") from exc
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -259,7 +267,7 @@ class PacketStream(trio.abc.HalfCloseableStream):
             if self._lost is not None:
                 raise trio.BrokenResourceError("the channel is gone") from exc
             # The kernel says this before it gives what came in earlier.
-            self._lost = exc
+            self._lost, self._is_lost = exc, True
             return await self._receive_packet()
         if not packet and self._lost is not None and self._lost.errno != errno.ECONNRESET:
             raise trio.BrokenResourceError("the connection was lost") from self._lost
@@ -275,11 +283,16 @@ class PacketStream(trio.abc.HalfCloseableStream):
 
     async def aclose(self) -> None:
         """Close once all that was sent has left, or at once when cancelled."""
+        if self.is_closed:
+            await trio.lowlevel.checkpoint()
+            return
         try:
             await self._flush()
         finally:
-            self._socket.close()
             self._air.streams.discard(self)
+            if self._is_lost:
+                trio.lowlevel.spawn_system_task(_let_go_later, self._socket.dup())
+            self._socket.close()
 
     async def _flush(self) -> None:
         """Wait until all has left, no longer than `FLUSH_S_MAX`."""
@@ -307,6 +320,18 @@ def _queue(sock: "socket.socket | trio.socket.SocketType") -> int:
     except OSError:
         return -1
     return int(said)
+
+
+async def _let_go_later(sock: "socket.socket | trio.socket.SocketType") -> None:
+    """Close a socket once the kernel is done with what went wrong.
+
+    Linux 6.1 takes a channel apart twice when its socket is closed while it is itself
+    giving up the connection below, and then ends whoever closed it.
+    """
+    with sock:
+        with trio.move_on_after(CONNECT_S_MAX):
+            await trio.lowlevel.wait_writable(sock)
+        await trio.sleep(SETTLE_S)
 
 
 def _check_connected(sock: socket.socket) -> None:
