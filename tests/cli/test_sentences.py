@@ -14,6 +14,7 @@ from meshnews.control.fact import (
     FilingWarning,
     NeighbourKind,
     Priority,
+    RadioState,
     Verdict,
     Visibility,
 )
@@ -31,6 +32,7 @@ from meshnews_cli.findings import words_of
         (sentences.FILING_WARNINGS, FilingWarning),
         (sentences.NEIGHBOUR_KINDS, NeighbourKind),
         (sentences.VISIBILITIES, Visibility),
+        (sentences.RADIOS, RadioState),
     ],
 )
 def test_every_member_is_in_its_table(
@@ -110,3 +112,9 @@ def test_every_state_has_a_sentence_even_without_its_times(state: DispatchState)
     assert said.endswith(".")
     assert "None" not in said
     assert " sent" not in said
+
+
+@pytest.mark.parametrize("state", RadioState)
+def test_every_way_that_bluetooth_fares_has_a_sentence_of_its_own(state: RadioState) -> None:
+    finding = Finding(check=Check.BLUETOOTH, level=Level.WARNING, name=state.value)
+    assert sentences.finding_sentence(finding) == sentences.RADIOS[state]
