@@ -146,8 +146,8 @@ class Machine:
 
     def await_running(self) -> None:
         socket = self.home / SOCKET_NAME
-        wait_until(socket.exists, within_s=60, what=f"{self.name} has a control socket")
-        wait_until(lambda: self.cli("neighbours")[0] == 0, within_s=20, what=f"{self.name} answers")
+        wait_until(socket.exists, within_s=180, what=f"{self.name} has a control socket")
+        wait_until(lambda: self.cli("neighbours")[0] == 0, within_s=60, what=f"{self.name} answers")
 
     def kill(self) -> None:
         assert self.process is not None
