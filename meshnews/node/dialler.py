@@ -38,6 +38,9 @@ from meshnews.node.event import Address, Dial
 
 BACKOFF_S_MIN: Final = 1.0
 BACKOFF_S_MAX: Final = 20.0
+BACKOFF_S_MAX_RADIO: Final = 300.0
+"""Calls over the air are dearer."""
+
 CROWDED_S_MIN: Final = 60.0
 CROWDED_S_MAX: Final = 900.0
 """How long to stay away from a neighbour who had no room for us, at first and after many times."""
@@ -386,7 +389,8 @@ class Dialler:
         # Spread out, so that machines that lost each other together do not
         # call each other in step for ever.
         target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.backoff_s
-        target.backoff_s = min(target.backoff_s * 2, BACKOFF_S_MAX)
+        longest_s = BACKOFF_S_MAX_RADIO if target.is_radio else BACKOFF_S_MAX
+        target.backoff_s = min(target.backoff_s * 2, longest_s)
 
 
 def on_radio(name: bytes) -> bytes:

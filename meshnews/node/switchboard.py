@@ -264,6 +264,9 @@ class Switchboard:
         if (other.target is None) == (talk.target is None):
             return talk
         ours, theirs = (talk, other) if talk.target is not None else (other, talk)
+        if ours.own_instance != theirs.own_instance:
+            # Only we can tell that both lead to one machine: it would call again, and we do not.
+            return ours
         return theirs if talk.own_instance < talk.instance else ours
 
     # Endings --------------------------------------------------------------
