@@ -82,6 +82,8 @@ class FakeAdapter:
         self.path = f"/org/bluez/{name}"
         self.listens = listens
         self.is_denied = False
+        self.is_slow = False
+        """It is there before it can do anything, as when bluetoothd has just started."""
         self.shown: dict[str, dict[int, bytes]] = {}
         self.history: list[bytes] = []
         """Everything it ever showed, in order."""
@@ -107,9 +109,15 @@ class FakeAdapter:
         """Plug it in."""
         self.bus = bus
         bus.export(self.path, self.adapter)
-        bus.export(self.path, self.advertising)
+        if not self.is_slow:
+            self.complete()
+
+    def complete(self) -> None:
+        """Let it have what adverts need."""
+        assert self.bus is not None, "it is plugged in"
+        self.bus.export(self.path, self.advertising)
         if self.listens:
-            bus.export(self.path, self.monitoring)
+            self.bus.export(self.path, self.monitoring)
 
     def pull(self) -> None:
         """Pull it out."""
@@ -326,6 +334,10 @@ class FakeBluez:
         if self._bus is not None:
             bus = self._bus
             await self._do(lambda: adapter.put(bus))
+
+    async def complete(self, name: str) -> None:
+        """Let a slow adapter come to its end."""
+        await self._do(self.adapters[name].complete)
 
     async def unplug(self, name: str) -> None:
         """Pull an adapter out."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import trio
+import trio.testing
 
 from meshnews.node.event import Address
 from meshnewsd.discovery.advert import Shape, dress, undress

@@ -190,6 +190,16 @@ async def test_without_an_adapter_it_waits_for_one() -> None:
         assert ear.radio is Radio.ON
 
 
+async def test_an_adapter_that_is_not_ready_at_once_is_used_when_it_is() -> None:
+    adapter, ear = FakeAdapter("hci0"), Ear()
+    adapter.is_slow = True
+    async with fake_bluez(adapter) as bluez, running(ear):
+        ear.finder.show(LOUD)
+        await until(lambda: ear.radio is Radio.ABSENT)
+        await bluez.complete("hci0")
+        await until(lambda: adapter.contents)
+
+
 async def test_an_adapter_that_is_pulled_out_and_plugged_in_again_is_used_again() -> None:
     adapter, ear = FakeAdapter("hci0"), Ear()
     async with fake_bluez(adapter) as bluez, running(ear):

@@ -30,6 +30,7 @@ ADVERTISING: Final = "org.bluez.LEAdvertisingManager1"
 LISTENING: Final = "org.bluez.AdvertisementMonitorManager1"
 PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 OBJECTS: Final = "org.freedesktop.DBus.ObjectManager"
+_OF_ADAPTERS: Final = frozenset({ADAPTER, ADVERTISING, LISTENING})
 BUS: Final = "org.freedesktop.DBus"
 BUS_PATH: Final = "/org/freedesktop/DBus"
 
@@ -234,7 +235,8 @@ class Bluez:
                 # Who comes after it is met by another connection: bleak remembers too much.
                 (self.ended if before else self.adapters_changed).set()
             case "InterfacesAdded" | "InterfacesRemoved", [_, interfaces]:
-                if ADAPTER in interfaces:
+                # A bluetoothd that starts adds to an adapter one thing after the other.
+                if not _OF_ADAPTERS.isdisjoint(interfaces):
                     self.adapters_changed.set()
             case "PropertiesChanged", [interface, properties, *_]:
                 if interface == ADAPTER and "Powered" in properties:
