@@ -28,7 +28,7 @@ from meshnews.control.codec import SOCKET_NAME
 from meshnews_cli.main import run as run_cli
 from tests.bluetooth.homes import DESK, EPOCH_S, REPORTER
 from tests.bluetooth.radios import compare_with_bare_loop, held_connection, shown
-from tests.contract.test_transport_contract import RADIO_VARIABLE
+from tests.shell.fake_kernel import RADIO_VARIABLE
 from tests.vm.machine import BLUETOOTHD, TREE
 
 OUT: Final = Path("/out")

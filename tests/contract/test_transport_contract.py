@@ -14,7 +14,7 @@ from meshnewsd.transports.bluetooth import BluetoothTransport
 from meshnewsd.transports.interface import Doorway, Transport, Unreachable
 from meshnewsd.transports.memory import MemoryNetwork
 from meshnewsd.transports.tcp import TcpTransport
-from tests.shell.fake_kernel import HERE, THERE, FakeAir, FakeKernel
+from tests.shell.fake_kernel import HERE, RADIO_VARIABLE, THERE, FakeAir, FakeKernel
 
 DEADLINE_S = 10
 
@@ -43,10 +43,6 @@ def bluetooth_pair() -> Pair:
     here = BluetoothTransport(kernel=FakeKernel(air, (HERE,)))
     there = BluetoothTransport(kernel=FakeKernel(air, (THERE,)))
     return Pair(here, there, f"public.{HERE.address}:{{}}".format)
-
-
-RADIO_VARIABLE = "MESHNEWS_TEST_RADIO"
-"""Set where two adapters are connected: the address at which the first shows itself."""
 
 
 def real_radio_pair() -> Pair:

@@ -14,6 +14,9 @@ from meshnewsd.platform.l2cap import PSM_FIRST, PSM_LAST, Adapter, Kind, Place
 
 PACKET_BYTES: Final = 512
 
+RADIO_VARIABLE: Final = "MESHNEWS_TEST_RADIO"
+"""Set where two real adapters are connected: the address at which the first shows itself."""
+
 HERE: Final = Adapter(0, "hci0", "00.1b.dc.00.00.01", is_up=True)
 THERE: Final = Adapter(1, "hci1", "00.1b.dc.00.00.02", is_up=True)
 
