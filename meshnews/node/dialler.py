@@ -39,8 +39,6 @@ from meshnews.node.event import Address, Dial
 BACKOFF_S_MIN: Final = 1.0
 BACKOFF_S_MAX: Final = 20.0
 BACKOFF_S_MAX_RADIO: Final = 300.0
-"""Calls over the air are dearer."""
-
 CROWDED_S_MIN: Final = 60.0
 CROWDED_S_MAX: Final = 900.0
 """How long to stay away from a neighbour who had no room for us, at first and after many times."""
@@ -286,12 +284,17 @@ class Dialler:
         for target in self.targets.values():
             is_spare = target.is_member or (target.is_relay and has_relays)
             enough = LINKS_WANTED if is_spare else self.links_max
-            if target.is_radio and self._is_better_called_elsewhere(target):
+            if target.is_radio and self._is_better_left_alone(target):
                 continue
             if target.may_be_called and (links < enough or target.is_collector):
                 yield target
 
-    def _is_better_called_elsewhere(self, target: Target) -> bool:
+    def _is_better_left_alone(self, target: Target) -> bool:
+        if target.is_member:
+            # Who is linked already shows a new beacon in each epoch, which names nobody.
+            near = [each for each in self.targets.values() if each.is_radio and each.is_member]
+            linked = {each.link or each.twin for each in near} - {None}
+            return sum(each.may_be_called for each in near) <= len(linked)
         known = self.targets.get(target.name.removeprefix(_RADIO))
         return known is not None and not known.is_radio and known.is_promising
 

@@ -371,3 +371,18 @@ def test_a_relay_with_a_new_beacon_key_is_forgotten_over_the_air_too(dialler: Di
     dialler.hear_radio(short_of_relay(1), [AIR], 0.0)
     dialler.know(RelayKeys(RELAY.static, SymmetricKey(b"k" * 32), RELAY.flags), [])
     assert dialler.due(0.0) == []
+
+
+def test_the_next_beacon_of_a_member_who_is_linked_over_the_air_is_not_called(
+    dialler: Dialler,
+) -> None:
+    dialler.hear_radio(of_member(1), [AIR], 0.0)
+    call(dialler, 0.0)
+    dialler.completed(LinkId(1), 1.0)
+    dialler.hear_radio(of_member(2), [AIR], 900.0)
+    assert dialler.due(900.0) == []
+    # A second one is somebody else, whichever of the two it is.
+    dialler.hear_radio(of_member(3), [AIR], 901.0)
+    assert dialler.due(901.0)
+    dialler.ended(LinkId(1), 1000.0)
+    assert dialler.due(1400.0)
