@@ -301,7 +301,10 @@ _OF_THE_DESK: Final[dict[tuple[Check, Level | None], Words]] = {
         "The desk has {number:editor}, so if this home is lost nobody can open what comes in.",
         "Add another with `meshnews desk editor`.",
     ),
-    (Check.BLUETOOTH, None): Words("How Bluetooth fares is not known."),
+    (Check.BLUETOOTH, Level.GOOD): Words("Bluetooth is in use."),
+    (Check.BLUETOOTH, None): Words(
+        "How Bluetooth fares is not known.", "Update this program to that of the daemon."
+    ),
     (Check.BLUETOOTH_ADDRESS, Level.GOOD): Words(
         "The Bluetooth adapter's address changes every quarter of an hour."
     ),

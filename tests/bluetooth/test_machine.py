@@ -95,6 +95,8 @@ def test_a_far_side_that_vanishes_in_mid_bundle_loses_nothing(told: Told) -> Non
 
 
 def test_an_adapter_that_is_powered_off_and_on_is_used_again(told: Told) -> None:
+    if "kernel BUG" in told.console:
+        pytest.skip("this kernel takes a channel apart twice (docs/bluetooth.md)")
     facts = told.held("power")
     assert facts["doctor"] == "off"
     assert facts["doctor_again"] == "on"

@@ -20,7 +20,7 @@ from meshnews.control.fact import (
 )
 from meshnews.control.finding import Check, Finding, Level
 from meshnews_cli import sentences
-from meshnews_cli.findings import words_of
+from meshnews_cli.findings import RADIOS, words_of
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,6 @@ from meshnews_cli.findings import words_of
         (sentences.FILING_WARNINGS, FilingWarning),
         (sentences.NEIGHBOUR_KINDS, NeighbourKind),
         (sentences.VISIBILITIES, Visibility),
-        (sentences.RADIOS, RadioState),
     ],
 )
 def test_every_member_is_in_its_table(
@@ -117,4 +116,5 @@ def test_every_state_has_a_sentence_even_without_its_times(state: DispatchState)
 @pytest.mark.parametrize("state", RadioState)
 def test_every_way_that_bluetooth_fares_has_a_sentence_of_its_own(state: RadioState) -> None:
     finding = Finding(check=Check.BLUETOOTH, level=Level.WARNING, name=state.value)
-    assert sentences.finding_sentence(finding) == sentences.RADIOS[state]
+    assert words_of(finding, Path("home")).what == RADIOS[state].what
+    assert set(RADIOS) == set(RadioState)
