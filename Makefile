@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 WORKERS ?= auto
 
-.PHONY: help run demo test lint format e2e e2e-all kill-campaign filing-campaign capture-campaign soak bench check docs clean
+.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign soak bench check docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ e2e: $(STAMP)  ## Real daemons in network namespaces (root), the fast ones
 e2e-all: $(STAMP)  ## Every end-to-end test, the long ones too (root)
 	@tests/tools/want_packages ip:iproute2 faketime:faketime tcpdump:tcpdump nft:nftables
 	@$(BIN)/python -m pytest -q -m e2e tests/e2e
+
+e2e-bluetooth: $(STAMP)  ## Two daemons and a real BlueZ in a virtual machine (root; skips where there is none)
+	@$(BIN)/python -m pytest -q -m e2e tests/bluetooth
 
 kill-campaign: $(STAMP)  ## SIGKILL every daemon at random moments; KILLS=100 of each by default (root)
 	@$(BIN)/python -m tests.e2e.kill_campaign --kills $(or $(KILLS),100)

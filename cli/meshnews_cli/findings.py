@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from meshnews.control.fact import RadioState
 from meshnews.control.finding import Check, Finding, Level
 from meshnews_cli.terminal import byte_size, count, moment
 
@@ -35,9 +36,39 @@ class _Number(int):
         return count(int(self), one) if one else str(int(self))
 
 
+RADIOS: Final = {
+    RadioState.ON: Words("Bluetooth is in use."),
+    RadioState.ABSENT: Words(
+        "There is no Bluetooth adapter here, or not the one that config.toml names."
+    ),
+    RadioState.OFF: Words(
+        "The Bluetooth adapter is powered off.",
+        "Turn it on with `bluetoothctl power on`, after `rfkill unblock bluetooth` if that fails.",
+    ),
+    RadioState.NO_SERVICE: Words(
+        "Nobody answers for Bluetooth.",
+        "Install the package bluez, and start it with `systemctl start bluetooth`.",
+    ),
+    RadioState.DENIED: Words(
+        "This account may not use Bluetooth.",
+        "Add it to the group bluetooth, and start the daemon again.",
+    ),
+    RadioState.FAILING: Words(
+        "Bluetooth does not show what it is asked to show.",
+        "Look for another program that shows adverts; it is tried again all the time.",
+    ),
+    RadioState.SPARED: Words(
+        "Bluetooth rests, since the battery is low.",
+        "Connect the machine to power, or lower bluetooth_battery_min in config.toml.",
+    ),
+}
+
+
 def words_of(finding: Finding, home: Path) -> Words:
     """Return what is said of a finding in `home`."""
     words = _WORDS.get((finding.check, finding.level)) or _WORDS[finding.check, None]
+    if finding.check is Check.BLUETOOTH and finding.name in RADIOS:
+        words = RADIOS[RadioState(finding.name)]
     number = finding.number or 0
     facts = {
         "number": _Number(number),
@@ -269,6 +300,18 @@ _OF_THE_DESK: Final[dict[tuple[Check, Level | None], Words]] = {
     (Check.EDITORS, None): Words(
         "The desk has {number:editor}, so if this home is lost nobody can open what comes in.",
         "Add another with `meshnews desk editor`.",
+    ),
+    (Check.BLUETOOTH, Level.GOOD): Words("Bluetooth is in use."),
+    (Check.BLUETOOTH, None): Words(
+        "How Bluetooth fares is not known.", "Update this program to that of the daemon."
+    ),
+    (Check.BLUETOOTH_ADDRESS, Level.GOOD): Words(
+        "The Bluetooth adapter's address changes every quarter of an hour."
+    ),
+    (Check.BLUETOOTH_ADDRESS, None): Words(
+        "Whoever listens near you sees the Bluetooth adapter's own address, always the same.",
+        "Write `Privacy = device` under [General] in /etc/bluetooth/main.conf and restart "
+        "bluetoothd.",
     ),
     (Check.ISSUER, Level.GOOD): Words("You can make cards until {day}."),
     (Check.ISSUER, Level.WARNING): Words(

@@ -23,6 +23,7 @@ from meshnews.errors import LocalMisuse
 from meshnews.node.event import (
     Advertise,
     Beckon,
+    Carrier,
     Changed,
     Close,
     Dial,
@@ -168,25 +169,30 @@ class _App:
             has_room=lambda: host.has_room,
             streams_max=config.streams_max,
         )
-        doors = Doors(
-            transports=transports,
-            ports=(config.port, *config.extra_ports),
-            peers=peers,
-            post=host.post,
-        )
+        # A radio that is not there must not keep the networks' doors shut.
+        networks = _by_carrier(transports, is_radio=False)
+        ports = (config.port, *config.extra_ports)
+        doors = Doors(transports=networks, ports=ports, peers=peers, post=host.post)
+        radios = _by_carrier(transports, is_radio=True)
+        radio_doors = Doors(transports=radios, ports=(0,), peers=peers, post=host.post)
         make_finders = self._surroundings.make_finders
         finders = make_finders(config, self._visibility, self._hear) if is_on else []
-        outside = _Outside(peers, doors, finders)
+        outside = _Outside(peers, doors, radio_doors, finders)
         host.attach(
             perform=outside.perform,
             forget_streams=peers.forget_all,
-            standing=lambda: (Networks(self._networks), *doors.listening),
+            standing=lambda: (
+                Networks(self._networks),
+                *doors.listening,
+                *radio_doors.listening,
+            ),
         )
         outlook = Outlook(finders, port=config.beacon_port)
         if not is_on:
             return outlook
         runs: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("doors", doors.run),
+            ("radio doors", radio_doors.run),
             ("cables", functools.partial(self._watch_cables, peers)),
             *((finder.name, finder.run) for finder in finders),
         ]
@@ -258,6 +264,7 @@ class _Outside:
 
     peers: Peers
     doors: Doors
+    radio_doors: Doors
     finders: Sequence[Finder]
 
     def perform(self, effect: Effect) -> None:
@@ -272,17 +279,27 @@ class _Outside:
                 self._advertise(effect)
             case Relisten(keep_s):
                 self.doors.relisten(keep_s)
+                self.radio_doors.relisten(keep_s)
             case Wake() | Changed():
                 raise LocalMisuse("the host keeps these to itself")
 
     def _advertise(self, effect: Advertise | Beckon) -> None:
         if isinstance(effect, Advertise):
             self.doors.show(effect)
+            self.radio_doors.show(Advertise(effect.short))
         for finder in self.finders:
             if isinstance(effect, Advertise):
-                finder.show(Shown(effect.beacons, effect.interfaces, effect.seeks))
+                finder.show(Shown(effect.beacons, effect.interfaces, effect.seeks, effect.short))
             else:
                 finder.beckon(effect.beacons, effect.after_s)
+
+
+def _by_carrier(transports: Mapping[str, Transport], *, is_radio: bool) -> dict[str, Transport]:
+    return {
+        name: transport
+        for name, transport in transports.items()
+        if (transport.carrier is Carrier.BLUETOOTH) is is_radio
+    }
 
 
 async def watch_disk(home: Path, tell: Callable[[FreeSpace], object]) -> None:

@@ -70,6 +70,22 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What the home is called on local networks while it is open."""
     process_title: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = "relayd"
 
+    bluetooth: bool = True
+    """Whether Bluetooth is used where there is any; never by a home kept to this machine."""
+    bluetooth_adapter: Annotated[str, msgspec.Meta(pattern=r"^(hci[0-9]{1,3})?$")] = ""
+    """The only adapter to use; empty: the first that is powered."""
+    bluetooth_alias: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = "Bluetooth"
+    """What the adapter is called once something was shown on it: who connects reads it."""
+    bluetooth_scan_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 5.0
+    bluetooth_pause_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
+    """For how long to listen for others, and not to, in turns."""
+    bluetooth_battery_min: Annotated[int, msgspec.Meta(ge=0, le=100)] = 20
+    """Percentage of a battery being drained below which Bluetooth rests."""
+    bluetooth_bulk_after_s: Seconds = 900.0
+    """Files above 1 MiB cross Bluetooth once nothing else has joined two machines for so long."""
+    beacon_shape: Literal["auto", "ibeacon", "plain"] = "auto"
+    """How beacons look on Bluetooth; auto: plain for who is open, as in shops for all others."""
+
     quota_mb: Annotated[int, msgspec.Meta(ge=16, le=16 * 1024 * 1024)] = 2048
     hold_s: Seconds = 1800.0
     """Own work other than flashes is first offered after a random time up to this."""
@@ -84,6 +100,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     neighbour: Annotated[tuple[Neighbour, ...], msgspec.Meta(max_length=NEIGHBOURS_NAMED_MAX)] = ()
+
+    @property
+    def is_kept_to_itself(self) -> bool:
+        """Nobody but this machine is to reach the home."""
+        return all(ipaddress.ip_address(each).is_loopback for each in self.addresses)
+
+    @property
+    def may_use_bluetooth(self) -> bool:
+        """Bluetooth is wanted, where there is any."""
+        return self.bluetooth and not self.is_kept_to_itself
 
 
 def load_config(path: Path, *, required: bool = False) -> Config:
@@ -143,6 +169,7 @@ def node_settings(config: Config) -> Settings:
         hold_s_max=config.hold_s,
         flash_hold_s_max=config.hold_flash_s,
         reply_receipt_hold_s_max=config.hold_receipt_s,
+        bluetooth_bulk_after_s=config.bluetooth_bulk_after_s,
         batch_s=config.batch_s,
         flash_batch_s=config.batch_flash_s,
     )
@@ -156,14 +183,17 @@ def _impossible(config: Config) -> Sequence[tuple[str, str]]:
     """Return what types alone do not catch, as (problem, key)."""
     problems = [
         (f"may not contain {word!r}, which tells what it is for", key)
-        for key in ("service_type", "process_title")
+        for key in ("service_type", "process_title", "bluetooth_alias")
         for word in TELLING_WORDS
         if word in getattr(config, key).lower()
     ]
     if not re.fullmatch(r"_[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?\._tcp", config.service_type):
         problems.append(("must look like _name._tcp (RFC 6763, section 7)", "service_type"))
-    if not config.process_title.isprintable():
-        problems.append(("must be printable", "process_title"))
+    problems += [
+        ("must be printable", key)
+        for key in ("process_title", "bluetooth_alias")
+        if not getattr(config, key).isprintable()
+    ]
     for address in config.addresses:
         try:
             ipaddress.ip_address(address)

@@ -141,6 +141,18 @@ class CarrierName(enum.StrEnum):
     UPLINK = "uplink"
 
 
+class RadioState(enum.StrEnum):
+    """How Bluetooth fares on this machine."""
+
+    ON = "on"
+    ABSENT = "absent"
+    OFF = "off"
+    NO_SERVICE = "no-service"
+    DENIED = "denied"
+    FAILING = "failing"
+    SPARED = "spared"
+
+
 class Visibility(enum.StrEnum):
     """How much this machine shows of itself at present."""
 

@@ -103,6 +103,10 @@ class Check(enum.StrEnum):
     """WARNING: the service `name` is not started when the machine is."""
     LINGER = "linger"
     """WARNING: the service `name` runs only while its keeper is logged in."""
+    BLUETOOTH = "bluetooth"
+    """How Bluetooth fares; `name` is a `RadioState`."""
+    BLUETOOTH_ADDRESS = "bluetooth-address"
+    """WARNING: the adapter's address is always the same, for all to see."""
     ISSUER = "issuer"
     """This editor makes postage until `day`.  WARNING: soon over; BAD: over."""
 

@@ -26,6 +26,8 @@ from meshnews.sync.messages import Reason
 ROOM_BYTES_MIN: Final = 16 * 1024
 ROOM_BYTES_FIRST: Final = 128 * 1024
 ROOM_BYTES_MAX: Final = 1024 * 1024
+ROOM_BYTES_MIN_BLUETOOTH: Final = 4 * 1024
+ROOM_BYTES_FIRST_BLUETOOTH: Final = 8 * 1024
 WAITING_BYTES: Final = 64 * 1024
 """What a conversation with more to say is taken to have: enough for large records."""
 ROOM_S: Final = 0.1
@@ -62,7 +64,15 @@ class Conversation:
     _brought: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
     _waiting: int = 0
     _sent_at_s: float = 0.0
-    _room: int = ROOM_BYTES_FIRST
+    _room: int = 0
+
+    def __post_init__(self) -> None:
+        self._room = ROOM_BYTES_FIRST_BLUETOOTH if self.is_slow else ROOM_BYTES_FIRST
+
+    @property
+    def is_slow(self) -> bool:
+        """What it runs over is so slow that a little of it takes long."""
+        return self.carrier is Carrier.BLUETOOTH
 
     @property
     def is_open(self) -> bool:
@@ -119,7 +129,8 @@ class Conversation:
             if self.machine is not None:
                 self.machine.pace(rate)
             room = int(rate * ROOM_S)
-            self._room = min(max(room, ROOM_BYTES_MIN), ROOM_BYTES_MAX)
+            least = ROOM_BYTES_MIN_BLUETOOTH if self.is_slow else ROOM_BYTES_MIN
+            self._room = min(max(room, least), ROOM_BYTES_MAX)
         self._waiting = 0
 
     def next_send(self, moment: Moment) -> Send | None:

@@ -38,6 +38,7 @@ from meshnews.node.event import Address, Dial
 
 BACKOFF_S_MIN: Final = 1.0
 BACKOFF_S_MAX: Final = 20.0
+BACKOFF_S_MAX_RADIO: Final = 300.0
 CROWDED_S_MIN: Final = 60.0
 CROWDED_S_MAX: Final = 900.0
 """How long to stay away from a neighbour who had no room for us, at first and after many times."""
@@ -57,13 +58,17 @@ RELAYS_WANTED: Final = 2
 relays.  It still answers all."""
 
 TRIES_PER_BEACON: Final = 8
-"""Calls that reach nobody at the address of one beacon, before the next beacon."""
+TRIES_PER_SHORT_BEACON: Final = 3
+"""Calls that reach nobody at the address of one beacon, before the next beacon.  Over the air each
+costs seconds of a radio that others need (decision 0152)."""
 
 CUTS_PER_BEACON: Final = 4
 """Calls answered by nothing but the end of the stream, at one address, likewise."""
 
 ADDRESSES_HEARD_MAX: Final = 8
 SPOILED_REMEMBERED_MAX: Final = 32
+
+_RADIO: Final = b"radio:"
 
 STEADY_S: Final = 10.0
 """A link that lasted this long was a good one: after its end the backoff begins anew."""
@@ -88,6 +93,8 @@ class Target:
         linked_at_s: when that link was completed.
         tries: calls since that beacon that reached nobody.
         twin: another stream to the same machine, which was kept in place of ours.
+        is_radio: it is called over Bluetooth, where its short beacons are heard.  A machine
+            that is known by name may be there twice, and is called over networks first.
     """
 
     name: bytes
@@ -111,6 +118,7 @@ class Target:
     not_before_s: float = 0.0
     backoff_s: float = BACKOFF_S_MIN
     crowded_s: float = 0.0
+    is_radio: bool = False
     completed: bool = True
     """The last call completed its handshake; true before the first."""
 
@@ -160,7 +168,15 @@ class Target:
         """There is somewhere to call, and something to gain by it."""
         if not self.is_idle or not self.addresses:
             return False
-        return bool(self.fixed) or self.tries < TRIES_PER_BEACON
+        tries_max = TRIES_PER_SHORT_BEACON if self.is_radio else TRIES_PER_BEACON
+        return bool(self.fixed) or self.tries < tries_max
+
+    @property
+    def is_promising(self) -> bool:
+        """There is a link, or a call, or one to be made of which nothing bad is known."""
+        if not self.is_idle:
+            return True
+        return self.may_be_called and self.completed and not self.tries
 
 
 @dataclass
@@ -186,11 +202,13 @@ class Dialler:
         if target.rendezvous != rendezvous:
             # A beacon under the key of before leads to it no more.
             target.nonce, target.heard, target.beacon = b"", (), None
+            self.targets.pop(on_radio(relay.static), None)
         target.rendezvous, target.relay, target.fixed = rendezvous, relay, tuple(fixed)
 
     def forget(self, name: bytes) -> None:
         """Call this one no more; a call on its way, or a link, is left to end."""
         self.targets.pop(name, None)
+        self.targets.pop(on_radio(name), None)
 
     def hear(self, beacon: Heard[bytes], addresses: Sequence[Address], now_s: float) -> Target:
         """Take note of a beacon that was recognised; return whom it leads to."""
@@ -198,6 +216,25 @@ class Dialler:
         if target is None:
             self._forget_members(now_s)
             target = self.targets[beacon.name] = Target(beacon.name, beacon.rendezvous)
+        return self._heard(target, beacon, addresses, now_s)
+
+    def hear_radio(
+        self, beacon: Heard[bytes], addresses: Sequence[Address], now_s: float
+    ) -> Target:
+        """Take note of a short beacon that was recognised; return whom it leads to, by radio."""
+        known = self.targets.get(beacon.name)
+        name = on_radio(beacon.name)
+        target = self.targets.get(name)
+        if target is None:
+            self._forget_members(now_s)
+            target = self.targets[name] = Target(name, beacon.rendezvous, is_radio=True)
+        target.relay = None if known is None else known.relay
+        return self._heard(target, beacon, addresses, now_s)
+
+    @staticmethod
+    def _heard(
+        target: Target, beacon: Heard[bytes], addresses: Sequence[Address], now_s: float
+    ) -> Target:
         if beacon.nonce != target.nonce:
             target.nonce, target.heard, target.tries = beacon.nonce, (), 0
             target.cuts.clear()
@@ -247,8 +284,19 @@ class Dialler:
         for target in self.targets.values():
             is_spare = target.is_member or (target.is_relay and has_relays)
             enough = LINKS_WANTED if is_spare else self.links_max
+            if target.is_radio and self._is_better_left_alone(target):
+                continue
             if target.may_be_called and (links < enough or target.is_collector):
                 yield target
+
+    def _is_better_left_alone(self, target: Target) -> bool:
+        if target.is_member:
+            # Who is linked already shows a new beacon in each epoch, which names nobody.
+            near = [each for each in self.targets.values() if each.is_radio and each.is_member]
+            linked = {each.link or each.twin for each in near} - {None}
+            return sum(each.may_be_called for each in near) <= len(linked)
+        known = self.targets.get(target.name.removeprefix(_RADIO))
+        return known is not None and not known.is_radio and known.is_promising
 
     def _call(self, target: Target) -> Dial:
         target.attempt = next(self._numbers)
@@ -344,4 +392,10 @@ class Dialler:
         # Spread out, so that machines that lost each other together do not
         # call each other in step for ever.
         target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.backoff_s
-        target.backoff_s = min(target.backoff_s * 2, BACKOFF_S_MAX)
+        longest_s = BACKOFF_S_MAX_RADIO if target.is_radio else BACKOFF_S_MAX
+        target.backoff_s = min(target.backoff_s * 2, longest_s)
+
+
+def on_radio(name: bytes) -> bytes:
+    """Return what the target is called that leads to the same machine over Bluetooth."""
+    return _RADIO + name

@@ -84,7 +84,10 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A finder came upon 48 bytes that may be a beacon, and where its sender listens."""
+    """A finder came upon what may be a beacon, and where its sender listens.
+
+    48 bytes, or the 20 of a short one, which names the port of a radio.
+    """
 
     beacon: bytes
     addresses: tuple[Address, ...]
@@ -179,6 +182,9 @@ class Advertise:
     seeks: tuple[bytes, ...] = ()
     """Beacons under others' keys, for finders that call into a network: each is sent once,
     now and on every interface that comes up later."""
+    short: tuple[bytes, ...] = ()
+    """Short beacons (20 bytes each) for Bluetooth, on every adapter.  Streams over it are
+    accepted as long as there are any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from meshnews.ids import Day, IssuerId, LinkId
 from meshnews.node import identity as who
 from meshnews.node.answer import Answers
 from meshnews.node.book import DeskBook
+from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler
 from meshnews.node.dispatch import Dispatches
 from meshnews.node.enrolment import Enrolment
@@ -308,7 +309,7 @@ class Node:
                 link=talk.link,
                 carrier=talk.carrier.value,
                 called=talk.target is not None,
-                relay=b"" if talk.target is None or talk.target.relay is None else talk.target.name,
+                relay=_relay_of(talk),
                 collector=talk.is_at_collector,
                 since_s=int(now_s - talk.talking_since_s),
                 sent=talk.sent,
@@ -316,3 +317,9 @@ class Node:
             )
             for talk in sorted(self.switchboard.talking(), key=lambda t: t.talking_since_s)
         ]
+
+
+def _relay_of(talk: Conversation) -> bytes:
+    if talk.target is None or talk.target.relay is None:
+        return b""
+    return talk.target.relay.static

@@ -7,6 +7,9 @@ and, by a member, under the mesh keys of the days around.
 
 Who is not silent also seeks: it sends one beacon under each key of those it
 looks for, and whoever holds the key answers with its own.
+
+On Bluetooth the same is said in short beacons, all the time and by everybody who
+may be noticed everywhere; nobody seeks there.
 See docs/protocol/discovery.md.
 """
 
@@ -25,8 +28,9 @@ from meshnews.link.beacon_book import BeaconBook
 from meshnews.link.freshness import Hearing, Mark
 from meshnews.link.handshake import LinkKeys
 from meshnews.link.rendezvous import Mode, Rendezvous, members_between, mesh_key_on
+from meshnews.link.short_beacon import SHORT_BEACON_BYTES, hear_short
 from meshnews.node import shelf
-from meshnews.node.dialler import Dialler, Target
+from meshnews.node.dialler import Dialler, Target, on_radio
 from meshnews.node.event import Address, Advertise, Beckon, Heard, Relisten
 from meshnews.node.home import Home
 from meshnews.node.identity import Role
@@ -54,6 +58,13 @@ JOINING_SOUGHT_S: Final = (1.0, 3.0, 9.0, 27.0)
 
 NONCES_REMEMBERED_MAX: Final = 512
 
+NETWORK: Final = "tcp"
+RADIO: Final = "bluetooth"
+"""The transports whose ports beacons name: the long ones and the short ones."""
+
+_NO_EPOCH: Final = -1
+"""In place of what a short beacon does not say; it moves no mark."""
+
 _OWN: Final = b"own"
 _JOINING: Final = b"joining"
 
@@ -74,7 +85,7 @@ class Presence:
         self._mesh_ahead: tuple[SymmetricKey, tuple[Rendezvous, ...]] | None = None
         self._has_begun = False
         self._shown = Advertise(())
-        self._moving_until_s = 0.0
+        self._moving_until_s: dict[str, float] = {}
         self._own_before: tuple[Rendezvous, ...] = ()
         self._joining_before: Rendezvous | None = None
         self._heard_nonces: OrderedDict[bytes, None] = OrderedDict()
@@ -91,7 +102,7 @@ class Presence:
     def listening(self, transport: str, port: int) -> None:
         """Take note of the port that our beacons have to name."""
         self._ports[transport] = port
-        self._moving_until_s = 0.0
+        self._moving_until_s.pop(transport, None)
 
     def turn(self, clock: Clock) -> bool:
         """Go to the beacons of this moment; tell whether they have changed."""
@@ -107,7 +118,8 @@ class Presence:
                 kept_s = self._home.settings.beacon_epoch_s * BEACON_EPOCHS_ANSWERED
                 # Ports named by the beacons of before are good as long as these are answered.
                 self.effects.append(Relisten(kept_s))
-                self._moving_until_s = self._home.moment.lived_s + MOVING_S_MAX
+                until_s = self._home.moment.lived_s + MOVING_S_MAX
+                self._moving_until_s = dict.fromkeys((NETWORK, RADIO), until_s)
             self._has_begun = True
         return turned
 
@@ -121,28 +133,43 @@ class Presence:
         """Return what finders are to show at this moment, and where."""
         places = self._surroundings.places()
         interfaces = places if self._home.joining is None else None
-        if self._home.moment.lived_s < self._moving_until_s:
-            # The beacons of the new epoch wait for its ports.
-            return replace(self._shown, interfaces=interfaces)
-        self._shown = Advertise(
-            beacons=() if places == () else self._beacons(),
-            interfaces=interfaces,
-            seeks=tuple(self._seeks(is_shown=places != ())),
-        )
-        return self._shown
+        shown = replace(self._shown, interfaces=interfaces)
+        # The beacons of a new epoch wait for its ports.
+        if not self._is_moving(NETWORK):
+            shown = replace(
+                shown,
+                beacons=() if places == () else self._beacons(),
+                seeks=tuple(self._seeks(is_shown=places != ())),
+            )
+        if places is not None:
+            # To trust a network says nothing of who walks past outside.
+            shown = replace(shown, short=())
+        elif not self._is_moving(RADIO):
+            shown = replace(shown, short=self._short_beacons())
+        self._shown = shown
+        return shown
+
+    def _is_moving(self, transport: str) -> bool:
+        return self._home.moment.lived_s < self._moving_until_s.get(transport, 0.0)
 
     def _beacons(self) -> tuple[bytes, ...]:
-        port = self._ports.get("tcp", 0)
+        port = self._ports.get(NETWORK, 0)
         if not port:
             return ()
         return tuple(self._book.beacon(own, port=port) for own in self._own())
+
+    def _short_beacons(self) -> tuple[bytes, ...]:
+        psm = self._ports.get(RADIO, 0)
+        if not psm:
+            return ()
+        return tuple(self._book.short_beacon(own, psm=psm) for own in self._own())
 
     def _seeks(self, *, is_shown: bool) -> Iterator[bytes]:
         if not self._surroundings.may_seek:
             return
         if is_shown:
             for _, target in sorted(self._dialler.targets.items()):
-                if target.relay is not None:
+                if target.relay is not None and not target.is_radio:
                     yield self._seek(target.rendezvous)
         if self._home.joining is not None:
             yield self._seek(self._home.joining)
@@ -183,14 +210,17 @@ class Presence:
             seek = self._seek(self._home.joining)
             self.effects += [Beckon((seek,), after_s) for after_s in JOINING_SOUGHT_S]
         self._joining_before = self._home.joining
-        target = self._dialler.targets.get(_JOINING)
-        if target is not None and target.rendezvous != self._home.joining:
-            self._dialler.forget(_JOINING)
+        for name in (_JOINING, on_radio(_JOINING)):
+            target = self._dialler.targets.get(name)
+            if target is not None and target.rendezvous != self._home.joining:
+                self._dialler.forget(_JOINING)
 
     # Finding --------------------------------------------------------------
 
     def heard(self, event: Heard) -> Target | None:
         """Make sense of what a finder came upon; return whom it leads to."""
+        if len(event.beacon) == SHORT_BEACON_BYTES:
+            return self._heard_short(event)
         self._answer(event.beacon)
         found = hear(event.beacon, self._candidates())
         if found is None or self._book.is_own(found.nonce) or not self._is_fresh(found):
@@ -201,9 +231,25 @@ class Presence:
         found = replace(found, name=found.name or found.nonce)
         return self._dialler.hear(found, addresses, self._home.moment.lived_s)
 
-    def _is_fresh(self, found: beacon.Heard[bytes]) -> bool:
+    def _heard_short(self, event: Heard) -> Target | None:
+        short = hear_short(event.beacon, self._candidates(), epoch=self._epoch)
+        if short is None or self._book.is_own(short.nonce):
+            return None
+        if short.name == _OWN or not short.psm or Flag.SEEK in short.flags:
+            return None
+        name = short.name or short.nonce
+        found = beacon.Heard(name, short.rendezvous, _NO_EPOCH, short.psm, short.flags, short.nonce)
+        addresses = [_with_port(address, short.psm) for address in event.addresses]
+        return self._dialler.hear_radio(found, addresses, self._home.moment.lived_s)
+
+    @property
+    def _epoch(self) -> int | None:
+        """The epoch of our clock; None when that is not to be believed."""
         trusted = self._clock is not None and self._clock.wall_is_trusted
-        return self._hearing.is_fresh(found, epoch=self._book.epoch if trusted else None)
+        return self._book.epoch if trusted else None
+
+    def _is_fresh(self, found: beacon.Heard[bytes]) -> bool:
+        return self._hearing.is_fresh(found, epoch=self._epoch)
 
     def _answer(self, packet: bytes) -> None:
         """Show ourselves to one who may just have come, whoever that is.
@@ -234,7 +280,7 @@ class Presence:
 
     def _candidates(self) -> Iterator[tuple[bytes, Rendezvous]]:
         for name, target in sorted(self._dialler.targets.items()):
-            if target.relay is not None:
+            if target.relay is not None and not target.is_radio:
                 yield name, target.rendezvous
         if self._home.joining is not None:
             yield _JOINING, self._home.joining

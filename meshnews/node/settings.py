@@ -43,6 +43,8 @@ class Settings:
     flash_hold_s_max: float = 120.0
     reply_receipt_hold_s_max: float = 1800.0
     """A reporter's receipt for a reply is released after a random time up to this."""
+    bluetooth_bulk_after_s: float = 900.0
+    """Class 3 crosses Bluetooth once nothing else has joined the two machines for so long."""
     batch_s: float = 1800.0
     """A collector releases receipts once in this time."""
     flash_batch_s: float = 120.0

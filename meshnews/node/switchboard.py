@@ -5,6 +5,7 @@ cannot get out of; a new one takes the place of the oldest.  A peer that fails
 is left in silence for a random time.  See docs/protocol/link.md.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -30,6 +31,7 @@ from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
 from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler, Target
+from meshnews.node.economy import Economy
 from meshnews.node.event import Accepted, Carrier, Close, Dialled, Effect, Received, Topic
 from meshnews.node.home import Home
 from meshnews.node.identity import Identity, Role
@@ -65,6 +67,7 @@ class Switchboard:
         self._presence = presence
         self._replay = ReplayShelf(home.carry)
         self._inflight = InFlight()
+        self._economy = Economy(home.settings.bluetooth_bulk_after_s)
         self._instance = home.entropy.draw(INSTANCE_BYTES)
         self._moved = 0
         self._talks: dict[LinkId, Conversation] = {}
@@ -195,11 +198,12 @@ class Switchboard:
     def _sync(self, talk: Conversation) -> SyncMachine:
         home = self._home
         talk.own_instance = self._name_for(talk)
-        slow = talk.carrier is Carrier.BLUETOOTH
+        slow = talk.is_slow
         pace = Pace(
             block_bytes=BLOCK_BYTES_BLUETOOTH if slow else BLOCK_BYTES_LAN,
             window_bytes=WINDOW_BYTES_BLUETOOTH if slow else WINDOW_BYTES_LAN,
             manner=SLOW if slow else FAST,
+            takes_bulk=not slow,
         )
         return SyncMachine(
             home.custody,
@@ -228,12 +232,16 @@ class Switchboard:
                 talk.brought(self._home.moment.lived_s, bundle.size)
             case Greeted(hello):
                 talk.instance = hello.instance
+                self._economy.joined(hello.instance, talk.carrier, self._home.moment.lived_s)
                 self._collapse(talk)
             case _:
                 pass
 
     def _collapse(self, talk: Conversation) -> None:
-        """Of two streams between one pair of nodes, keep the one dialled by the smaller."""
+        """Of two streams between one pair of nodes, keep one, and both sides the same.
+
+        It is the faster one; of two that are alike, the one dialled by the smaller.
+        """
         if any(other.own_instance == talk.instance for other in self):
             # We have called ourselves.
             self._hang_up(talk)
@@ -241,16 +249,27 @@ class Switchboard:
         for other in self.talking():
             if other is talk or other.instance != talk.instance:
                 continue
-            if (other.target is None) == (talk.target is None):
-                loser = talk
-            else:
-                ours, theirs = (talk, other) if talk.target is not None else (other, talk)
-                loser = theirs if talk.own_instance < talk.instance else ours
+            loser = self._slower(talk, other) or self._dialled_by_larger(talk, other)
             kept = other if loser is talk else talk
             self._dialler.shares(loser.link, kept.link)
             self._hang_up(loser)
             if loser is talk:
                 return
+
+    @staticmethod
+    def _slower(one: Conversation, other: Conversation) -> Conversation | None:
+        if one.is_slow == other.is_slow:
+            return None
+        return one if one.is_slow else other
+
+    def _dialled_by_larger(self, talk: Conversation, other: Conversation) -> Conversation:
+        if (other.target is None) == (talk.target is None):
+            return talk
+        ours, theirs = (talk, other) if talk.target is not None else (other, talk)
+        if ours.own_instance != theirs.own_instance:
+            # Only we can tell that both lead to one machine: it would call again, and we do not.
+            return ours
+        return theirs if talk.own_instance < talk.instance else ours
 
     # Endings --------------------------------------------------------------
 
@@ -277,6 +296,8 @@ class Switchboard:
         self._moved += talk.sent + talk.received
         if talk.speaker is not None:
             talk.speaker.ended()
+        if talk.instance:
+            self._economy.joined(talk.instance, talk.carrier, self._home.moment.lived_s)
         if talk.is_talking:
             self._home.tell(Topic.NEIGHBOURS)
 
@@ -290,6 +311,8 @@ class Switchboard:
             if self._deadline(talk) <= moment.lived_s:
                 self._hang_up(talk) if talk.is_open else self._fail(talk)
                 continue
+            if self._bulk_from(talk) <= moment.lived_s and talk.machine is not None:
+                talk.machine.take_bulk()
             if talk.speaker is not None:
                 try:
                     reported = talk.speaker.tick(moment)
@@ -301,10 +324,16 @@ class Switchboard:
 
     def next_s(self) -> float | None:
         """Return when `tick` has something to do, in seconds of the node's life."""
-        times = [self._deadline(talk) for talk in self]
+        times = [min(self._deadline(talk), self._bulk_from(talk)) for talk in self]
         speakers = (talk.speaker for talk in self if talk.speaker is not None)
         times += [at_s for one in speakers if (at_s := one.deadline_s) is not None]
         return min(times, default=None)
+
+    def _bulk_from(self, talk: Conversation) -> float:
+        """Return when a conversation may begin to ask for bulk; never, if it does so already."""
+        if talk.machine is None or talk.machine.takes_bulk or not talk.instance:
+            return math.inf
+        return self._economy.bulk_from_s(talk.instance, talk.carrier)
 
     @staticmethod
     def _deadline(talk: Conversation) -> float:

@@ -95,11 +95,13 @@ class Pace:
         block_bytes: largest block of one DATA.
         window_bytes: how much is asked for and not yet received at a time.
         manner: how to compare.
+        takes_bulk: bulk is asked for before `take_bulk` too.
     """
 
     block_bytes: int
     window_bytes: int
     manner: Manner = FAST
+    takes_bulk: bool = True
 
 
 class SyncMachine:
@@ -132,8 +134,7 @@ class SyncMachine:
         self._entropy = entropy
         self._pace = pace
         self._desk = desk
-        self.dismissed: Reason | None = None
-        """Why the peer said BYE, once it has."""
+        self.dismissed: Reason | None = None  # why the peer said BYE, once it has
         self._state = SyncState.GREETING
         self._hello: Hello | None = None
         self._greet_by_s: float | None = None
@@ -143,6 +144,7 @@ class SyncMachine:
         self._early: deque[BundleRef] = deque(maxlen=_EARLY_MAX)
         self._early_receipts: deque[BundleRef] = deque(maxlen=_EARLY_MAX)
         self._credit = _CREDIT_BYTES
+        self.takes_bulk = pace.takes_bulk
 
     @property
     def state(self) -> SyncState:
@@ -293,6 +295,7 @@ class SyncMachine:
             window_bytes=self._pace.window_bytes,
             fetcher=self,
         )
+        self._talk.taker.takes_bulk = self.takes_bulk
         self._state = SyncState.OPEN
         for ref in self._early:
             self._talk.announce(ref)
@@ -392,6 +395,12 @@ class SyncMachine:
         """Choose blocks for a carrier that was measured at this rate."""
         if self._talk is not None:
             self._talk.giver.pace(bytes_per_s)
+
+    def take_bulk(self) -> None:
+        """Ask for bulk from now on; on a slow carrier it waits for this."""
+        self.takes_bulk = True
+        if self._talk is not None:
+            self._talk.taker.takes_bulk = True
 
     def wish_again(self, name: Name) -> None:
         """Wish for a bundle that another link gave up; the peer of this one has it too."""

@@ -87,6 +87,8 @@ class Taker:
         self._looked_s = 0.0
         self._resting = False
         self._weighing = False
+        self.takes_bulk = True
+        """Whether bulk is asked for; until then what was named of it waits."""
 
     # What there is to do
 
@@ -116,7 +118,7 @@ class Taker:
         if self._judged and self._due_bytes < self._window:
             return True
         top = self._wishes.peek()
-        if top is None:
+        if top is None or self._must_wait(top):
             return False
         if top.name.size > SMALL_OFFER_BYTES_MAX:
             return self._offers_open < self._offers_max
@@ -182,7 +184,7 @@ class Taker:
             return self._judged.popleft()
         for _ in range(_LOOKED_AT_MAX):
             wish = self._wishes.peek()
-            if wish is None or not self._has_room_for(wish):
+            if wish is None or self._must_wait(wish) or not self._has_room_for(wish):
                 return None
             self._wishes.pop()
             if self._is_worth(wish.name, moment):
@@ -190,6 +192,10 @@ class Taker:
                 return Request(wish, How.OFFER if large else How.DATA)
         self._weighing = True
         return None
+
+    def _must_wait(self, wish: Wish) -> bool:
+        # Bulk comes last of all: whatever comes after it may wait as well.
+        return wish.name.ref.traffic is TrafficClass.BULK and not self.takes_bulk
 
     def _has_room_for(self, wish: Wish) -> bool:
         if wish.name.size > SMALL_OFFER_BYTES_MAX:

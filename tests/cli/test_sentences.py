@@ -14,12 +14,13 @@ from meshnews.control.fact import (
     FilingWarning,
     NeighbourKind,
     Priority,
+    RadioState,
     Verdict,
     Visibility,
 )
 from meshnews.control.finding import Check, Finding, Level
 from meshnews_cli import sentences
-from meshnews_cli.findings import words_of
+from meshnews_cli.findings import RADIOS, words_of
 
 
 @pytest.mark.parametrize(
@@ -110,3 +111,10 @@ def test_every_state_has_a_sentence_even_without_its_times(state: DispatchState)
     assert said.endswith(".")
     assert "None" not in said
     assert " sent" not in said
+
+
+@pytest.mark.parametrize("state", RadioState)
+def test_every_way_that_bluetooth_fares_has_a_sentence_of_its_own(state: RadioState) -> None:
+    finding = Finding(check=Check.BLUETOOTH, level=Level.WARNING, name=state.value)
+    assert words_of(finding, Path("home")).what == RADIOS[state].what
+    assert set(RADIOS) == set(RadioState)

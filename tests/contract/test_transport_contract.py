@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -9,9 +10,11 @@ import pytest
 import trio
 
 from meshnews.node.event import Address
+from meshnewsd.transports.bluetooth import BluetoothTransport
 from meshnewsd.transports.interface import Doorway, Transport, Unreachable
 from meshnewsd.transports.memory import MemoryNetwork
 from meshnewsd.transports.tcp import TcpTransport
+from tests.shell.fake_kernel import HERE, RADIO_VARIABLE, THERE, FakeAir, FakeKernel
 
 DEADLINE_S = 10
 
@@ -35,11 +38,27 @@ def memory_pair() -> Pair:
     return Pair(network.transport("here"), network.transport("there"), "here:{}".format)
 
 
+def bluetooth_pair() -> Pair:
+    air = FakeAir()
+    here = BluetoothTransport(kernel=FakeKernel(air, (HERE,)))
+    there = BluetoothTransport(kernel=FakeKernel(air, (THERE,)))
+    return Pair(here, there, f"public.{HERE.address}:{{}}".format)
+
+
+def real_radio_pair() -> Pair:
+    here, there = BluetoothTransport(adapter="hci1"), BluetoothTransport(adapter="hci0")
+    return Pair(here, there, f"{os.environ[RADIO_VARIABLE]}:{{}}".format)
+
+
 PAIRS: dict[str, Callable[[], Pair]] = {
     "tcp on IPv4": functools.partial(tcp_pair, "127.0.0.1", "127.0.0.1:{}"),
     "tcp on IPv6": functools.partial(tcp_pair, "::1", "[::1]:{}"),
     "memory": memory_pair,
+    "bluetooth on a fake kernel": bluetooth_pair,
 }
+
+if RADIO_VARIABLE in os.environ:
+    PAIRS["bluetooth on a real kernel"] = real_radio_pair
 
 
 @pytest.fixture(params=PAIRS)

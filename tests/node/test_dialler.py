@@ -24,6 +24,7 @@ from meshnews.node.dialler import (
     RELAYS_WANTED,
     STEADY_S,
     TRIES_PER_BEACON,
+    TRIES_PER_SHORT_BEACON,
     Dialler,
     Target,
 )
@@ -312,3 +313,76 @@ def test_a_joiner_calls_the_machine_that_invited_it(dialler: Dialler) -> None:
     dialler.forget(b"joining")
     dialler.ended(LinkId(1), 5.0)
     assert dialler.due(100.0) == []
+
+
+# Over the air -------------------------------------------------------------
+
+AIR = Address("bluetooth", "random.c4.1f.00.11.22.33:144")
+
+
+def short_of_relay(nonce: int) -> Heard[bytes]:
+    rendezvous = Rendezvous.at_relay(RELAY.beacon_key)
+    return Heard(RELAY.static, rendezvous, -1, 144, Flag.NONE, bytes([nonce]) * 8)
+
+
+def test_a_relay_that_is_only_heard_over_the_air_is_called_there(dialler: Dialler) -> None:
+    dialler.know(RELAY, [])
+    dialler.hear_radio(short_of_relay(1), [AIR], 0.0)
+    target = call(dialler, 0.0)
+    assert isinstance(target.handshake, RelayTarget)
+    assert target.reached == AIR
+    assert target.is_relay
+
+
+def test_a_relay_whose_address_is_written_down_is_called_there_before_the_air(
+    dialler: Dialler,
+) -> None:
+    dialler.know(RELAY, [FIXED])
+    dialler.hear_radio(short_of_relay(1), [AIR], 0.0)
+    first = only(dialler.due(0.0))
+    assert first.addresses == (FIXED,)
+    assert dialler.due(1.0) == []
+    dialler.failed(first.attempt, 5.0)
+    assert AIR in [address for dial in dialler.due(5.0) for address in dial.addresses]
+
+
+def test_beacons_of_the_two_carriers_do_not_push_each_other_out(dialler: Dialler) -> None:
+    dialler.know(RELAY, [])
+    for _ in range(3):
+        dialler.hear(of_relay(1), [HERE], 0.0)
+        dialler.hear_radio(short_of_relay(1), [AIR], 0.0)
+    assert only(dialler.due(0.0)).addresses == (HERE,)
+
+
+def test_calls_over_the_air_that_reach_nobody_are_few(dialler: Dialler) -> None:
+    dialler.know(RELAY, [])
+    dialler.hear_radio(short_of_relay(1), [AIR], 0.0)
+    now_s = 0.0
+    for _ in range(TRIES_PER_SHORT_BEACON):
+        dialler.failed(only(dialler.due(now_s)).attempt, now_s)
+        now_s += 60.0
+    assert dialler.due(now_s) == []
+    dialler.hear_radio(short_of_relay(2), [AIR], now_s)
+    only(dialler.due(now_s))
+
+
+def test_a_relay_with_a_new_beacon_key_is_forgotten_over_the_air_too(dialler: Dialler) -> None:
+    dialler.know(RELAY, [])
+    dialler.hear_radio(short_of_relay(1), [AIR], 0.0)
+    dialler.know(RelayKeys(RELAY.static, SymmetricKey(b"k" * 32), RELAY.flags), [])
+    assert dialler.due(0.0) == []
+
+
+def test_the_next_beacon_of_a_member_who_is_linked_over_the_air_is_not_called(
+    dialler: Dialler,
+) -> None:
+    dialler.hear_radio(of_member(1), [AIR], 0.0)
+    call(dialler, 0.0)
+    dialler.completed(LinkId(1), 1.0)
+    dialler.hear_radio(of_member(2), [AIR], 900.0)
+    assert dialler.due(900.0) == []
+    # A second one is somebody else, whichever of the two it is.
+    dialler.hear_radio(of_member(3), [AIR], 901.0)
+    assert dialler.due(901.0)
+    dialler.ended(LinkId(1), 1000.0)
+    assert dialler.due(1400.0)

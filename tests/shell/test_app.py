@@ -35,8 +35,10 @@ from meshnewsd.config import Config
 from meshnewsd.discovery.interface import Finder, Health, Hear, Outlook, Shown
 from meshnewsd.host import Host, NodeMachine
 from meshnewsd.platform.systemd import Notifier
+from meshnewsd.transports.bluetooth import BluetoothTransport
 from meshnewsd.transports.interface import Transport
 from meshnewsd.transports.memory import MemoryNetwork
+from tests.shell.fake_kernel import HERE, FakeAir, FakeKernel
 from tests.shell.fakes import FakeNode, FakeStores, InlineWorker, React, trio_clock
 
 BEACON = bytes(48)
@@ -96,6 +98,7 @@ class Daemon:
     nodes: list[FakeNode] = field(default_factory=list)
     finders: list[FakeFinder] = field(default_factory=list)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    radios: dict[str, Transport] = field(default_factory=dict)
     hosts: list["Host[Any]"] = field(default_factory=list)
     status: int | None = None
 
@@ -127,7 +130,8 @@ class Daemon:
         return [*self.finders]
 
     async def run(self) -> None:
-        transports: dict[str, Transport] = {"memory": self.network.transport(self.place)}
+        memory: Transport = self.network.transport(self.place)
+        transports = {"memory": memory, **self.radios}
         surroundings = Surroundings(
             make_transports=lambda config: transports,
             make_finders=self._finders,
@@ -364,3 +368,15 @@ async def test_calls_reach_the_node(running: Running, autojump_clock: MockClock)
     async with running() as daemon:
         ask = functools.partial(daemon.hosts[0].call, lambda node, clock: len(node.seen))
         assert await ask() == len(daemon.node.seen)
+
+
+async def test_a_radio_that_is_not_there_keeps_no_other_door_shut(
+    running: Running, autojump_clock: MockClock
+) -> None:
+    kernel = FakeKernel(FakeAir(), ())
+    radios = {"bluetooth": BluetoothTransport(kernel=kernel)}
+    async with running(radios=radios) as daemon:
+        assert [each.transport for each in daemon.told(Listening)] == ["memory"]
+        kernel.found = (HERE,)
+        await trio.sleep(5)
+        assert [each.transport for each in daemon.told(Listening)] == ["memory", "bluetooth"]

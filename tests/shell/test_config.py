@@ -94,7 +94,10 @@ def test_everything_that_may_be_said_is_understood() -> None:
         'addresses = ["127.0.0.1"]\nstreams_max = 64\nservice_type = "_hub._tcp"\n'
         'process_title = "hubd"\nquota_mb = 100\nhold_s = 10\nhold_flash_s = 1.5\n'
         'hold_receipt_s = 3\nbatch_s = 4\nbatch_flash_s = 5\nlog_format = "json"\n'
-        'log_level = "debug"\nbeacon_port = 48000\nbeacon_epoch_s = 60\n' + NEIGHBOUR
+        'log_level = "debug"\nbeacon_port = 48000\nbeacon_epoch_s = 60\nbluetooth = false\n'
+        'bluetooth_adapter = "hci1"\nbluetooth_alias = "Speaker"\nbluetooth_scan_s = 2\n'
+        "bluetooth_pause_s = 3\nbluetooth_battery_min = 5\nbluetooth_bulk_after_s = 6\n"
+        'beacon_shape = "plain"\n' + NEIGHBOUR
     )
     changed = {
         name
@@ -111,6 +114,7 @@ def test_everything_that_may_be_said_is_understood() -> None:
     assert (settings.hold_s_max, settings.flash_hold_s_max) == (10, 1.5)
     assert (settings.batch_s, settings.flash_batch_s) == (4, 5)
     assert settings.reply_receipt_hold_s_max == 3
+    assert settings.bluetooth_bulk_after_s == 6
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ def test_a_stranger_cannot_make_us_try_addresses_without_end() -> None:
 def test_only_an_open_home_uses_dns_sd() -> None:
     names = {
         visibility: [
-            finder.name for finder in make_finders(Config(), visibility, lambda heard: None)
+            finder.name
+            for finder in make_finders(Config(bluetooth=False), visibility, lambda heard: None)
         ]
         for visibility in Visibility
     }

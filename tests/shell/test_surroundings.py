@@ -7,10 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from meshnews.control.fact import RadioState
 from meshnews.node.event import Network
 from meshnewsd.discovery.air import Way
-from meshnewsd.discovery.interface import Health, Outlook, reachable
-from meshnewsd.platform.host_checks import Comeback, Places, comeback, is_a_service, readable_swap
+from meshnewsd.discovery.interface import Health, Outlook, Radio, reachable
+from meshnewsd.platform.battery import percent_left
+from meshnewsd.platform.host_checks import (
+    Comeback,
+    Places,
+    comeback,
+    hides_bluetooth_address,
+    is_a_service,
+    readable_swap,
+)
 from meshnewsd.platform.interfaces import InterfaceAddress
 from meshnewsd.platform.networks import find_networks
 
@@ -181,3 +190,52 @@ def test_an_outlook_tells_what_any_finder_has_to_tell() -> None:
     )
     naming = FakeFinder(Health(rivals=frozenset({"0123456789ab"})))
     assert Outlook([calling, naming]).health == replace(calling.health, rivals=naming.health.rivals)
+    outlook = Outlook([FakeFinder(Health()), FakeFinder(Health(radio=Radio.OFF))])
+    assert outlook.health.radio is Radio.OFF
+
+
+@pytest.mark.parametrize(
+    ("text", "hides"),
+    [
+        ("[General]\nPrivacy = device\n", True),
+        ("[General]\n# Privacy = device\n", False),
+        ("[General]\nPrivacy=off\n", False),
+        ("[General]\nPrivacy = limited-device\n", False),
+        ("[Policy]\nAutoEnable=true\n", False),
+        ("Privacy = device\n", False),
+    ],
+)
+def test_bluez_says_in_its_configuration_whether_addresses_change(
+    tmp_path: Path, text: str, hides: bool
+) -> None:
+    (tmp_path / "main.conf").write_text(text)
+    assert hides_bluetooth_address(tmp_path / "main.conf") is hides
+
+
+def test_without_a_configuration_of_bluez_addresses_stay_the_same(tmp_path: Path) -> None:
+    assert not hides_bluetooth_address(tmp_path / "none")
+
+
+def battery(folder: Path, name: str, **facts: str) -> None:
+    (folder / name).mkdir()
+    for what, said in facts.items():
+        (folder / name / what).write_text(said + "\n")
+
+
+def test_the_emptiest_battery_that_is_drained_counts(tmp_path: Path) -> None:
+    assert percent_left(tmp_path) == 100
+    battery(tmp_path, "AC", type="Mains", online="0")
+    battery(tmp_path, "BAT0", type="Battery", status="Discharging", capacity="40")
+    battery(tmp_path, "BAT1", type="Battery", status="Discharging", capacity="17")
+    battery(tmp_path, "mouse", type="Battery", scope="Device", status="Discharging", capacity="3")
+    assert percent_left(tmp_path) == 17
+
+
+def test_a_battery_that_is_being_charged_is_no_reason_to_rest(tmp_path: Path) -> None:
+    battery(tmp_path, "BAT0", type="Battery", status="Charging", capacity="5")
+    assert percent_left(tmp_path) == 100
+    assert percent_left(tmp_path / "none") == 100
+
+
+def test_the_doctor_knows_every_way_that_bluetooth_fares() -> None:
+    assert {each.value for each in Radio} == {each.value for each in RadioState}

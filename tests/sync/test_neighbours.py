@@ -482,3 +482,21 @@ def test_many_names_of_what_is_held_are_weighed_piece_by_piece() -> None:
     assert contact.machines[0].deadline_s == 0.0
     assert contact.machines[0].pull(1 << 20, MOMENT)
     assert contact.machines[0].deadline_s != 0.0
+
+
+# Bulk over slow carriers
+
+
+def test_bulk_waits_until_it_is_asked_for_and_nothing_else_does() -> None:
+    giver, taker = Node("giver"), Node("taker")
+    press = Press(3)
+    bulk = press.make(TrafficClass.BULK, size=66560)
+    routine = press.make(TrafficClass.ROUTINE)
+    giver.keep(bulk, routine)
+    contact = Contact(taker, giver, pace=replace(SMALL, takes_bulk=False))
+    contact.run()
+    assert taker.state(routine) is State.HELD
+    assert taker.state(bulk) is None
+    contact.machines[0].take_bulk()
+    contact.run()
+    assert taker.state(bulk) is State.HELD

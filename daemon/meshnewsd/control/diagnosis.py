@@ -56,7 +56,9 @@ def of_node(node: Node) -> list[Finding]:
     if home.identity.role is Role.REPORTER and home.vault is not None:
         findings += _card_findings(node)
     targets = node.dialler.targets.values()
-    collectors = sum(target.is_collector and bool(target.addresses) for target in targets)
+    # A machine may be known twice: on networks, and on the air.
+    found = {t.relay.static for t in targets if t.is_collector and t.relay and t.addresses}
+    collectors = len(found)
     if not home.identity.is_collector:
         findings.append(
             Finding(

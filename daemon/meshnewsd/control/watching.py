@@ -10,6 +10,7 @@ from meshnews.control.request import Doctor, Look, Neighbours, TrustNetwork
 from meshnews.node.node import Neighbour, Node
 from meshnews.node.roster import Roster
 from meshnewsd.control import diagnosis
+from meshnewsd.control.bluetooth_diagnosis import of_bluetooth
 from meshnewsd.control.machine_diagnosis import Premises, of_machine
 from meshnewsd.control.network_diagnosis import of_networks
 from meshnewsd.control.table import Asker
@@ -76,6 +77,7 @@ class LookoutDesk:
             has_finders=bool(outlook.finders),
             port=outlook.port,
         )
+        findings += of_bluetooth(outlook.health)
         findings += await self._asker.ask(diagnosis.of_node)
         findings += await self._asker.ask(diagnosis.of_links)
         return Diagnosis(tuple(findings))

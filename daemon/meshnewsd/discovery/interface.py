@@ -1,9 +1,10 @@
 """What a finder is: something that shows our beacons and hears those of others.
 
-A finder knows nothing of beacons but that they have 48 bytes.  It may be run in
-one kind of place only; where it has nothing to do it waits.
+A finder knows nothing of beacons but that they have 48 bytes, or 20 where room is
+short.  It may be run in one kind of place only; where it has nothing to do it waits.
 """
 
+import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -24,15 +25,35 @@ class Shown:
         beacons: what to show until told otherwise; none: show nothing.
         interfaces: the only ones to show them on; None: all.
         seeks: what to send once, now and on every interface that comes up later.
+        short: what to show on Bluetooth, on every adapter.
     """
 
     beacons: tuple[bytes, ...] = ()
     interfaces: tuple[str, ...] | None = None
     seeks: tuple[bytes, ...] = ()
+    short: tuple[bytes, ...] = ()
 
     def is_on(self, interface: str) -> bool:
         """Tell whether anything may be shown on an interface."""
         return self.interfaces is None or interface in self.interfaces
+
+
+class Radio(enum.StrEnum):
+    """How Bluetooth fares."""
+
+    ON = "on"
+    ABSENT = "absent"
+    """There is no adapter, or not the one that is asked for."""
+    OFF = "off"
+    """There is one, and it is not powered."""
+    NO_SERVICE = "no-service"
+    """bluetoothd, or the bus on which it is asked, is not running."""
+    DENIED = "denied"
+    """It does not let us."""
+    FAILING = "failing"
+    """It refuses for another reason; tried again."""
+    SPARED = "spared"
+    """The battery is too low."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +68,7 @@ class Health:
         missing: interfaces, and ways by which the network brings no call, though it
             does by another.
         rivals: names of ours under which another machine answers.
+        radio: how Bluetooth fares; None: this finder does not use it.
     """
 
     troubles: Mapping[str, str] = field(default_factory=dict)
@@ -55,6 +77,7 @@ class Health:
     deaf: frozenset[tuple[str, Way]] = frozenset()
     missing: frozenset[tuple[str, Way]] = frozenset()
     rivals: frozenset[str] = frozenset()
+    radio: Radio | None = None
 
 
 class Finder(Protocol):
@@ -108,6 +131,7 @@ class Outlook:
             deaf=frozenset(place for each in found for place in each.deaf),
             missing=frozenset(place for each in found for place in each.missing),
             rivals=frozenset(name for each in found for name in each.rivals),
+            radio=next((each.radio for each in found if each.radio is not None), None),
         )
 
 

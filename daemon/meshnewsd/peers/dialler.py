@@ -10,11 +10,13 @@ from typing import Final
 
 import trio
 
-from meshnews.node.event import Address
+from meshnews.node.event import Address, Carrier
 from meshnewsd.transports.interface import Transport, Unreachable
 
 DIAL_S_MAX: Final = 5.0
-"""How long all addresses of one dial may take together."""
+DIAL_S_MAX_BLUETOOTH: Final = 15.0
+"""How long all addresses of one dial may take together.  A radio first waits for an advert of
+the machine it calls, which it may miss several times."""
 
 STAGGER_S: Final = 0.25
 
@@ -27,7 +29,9 @@ async def dial(
 ) -> tuple[Address, trio.abc.HalfCloseableStream] | None:
     """Return a stream and where it leads; None when nobody answers in time."""
     race = _Race(transports)
-    with trio.move_on_after(DIAL_S_MAX):
+    called = [transports.get(each.transport) for each in addresses]
+    is_slow = any(each and each.carrier is Carrier.BLUETOOTH for each in called)
+    with trio.move_on_after(DIAL_S_MAX_BLUETOOTH if is_slow else DIAL_S_MAX):
         async with trio.open_nursery() as nursery:
             race.finish = nursery.cancel_scope
             for address in addresses[:ADDRESSES_TRIED_MAX]:

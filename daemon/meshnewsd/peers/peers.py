@@ -139,6 +139,7 @@ class Peers:
         finally:
             self._dials.discard(scope)
             if found is None and not scope.cancel_called:
+                _log.debug("nobody answers", addresses=len(effect.addresses))
                 self._post(DialFailed(effect.attempt))
         if found is None:
             return

@@ -116,6 +116,7 @@ class PeerStream:
             with trio.move_on_after(CLOSE_S_MAX, shield=True):
                 await trio.aclose_forcefully(self._stream)
             self._outgoing.clear()
+            _log.debug("ended", link=self.link)
             if not self._is_forgotten:
                 self._post(Lost(self.link))
 

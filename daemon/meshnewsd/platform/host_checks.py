@@ -1,9 +1,10 @@
 """What the system under a daemon does that its keeper should know.
 
 Sources: proc(5), swapon(8), the kernel's device-mapper, systemd.exec(5),
-systemd.unit(5), loginctl(1).
+systemd.unit(5), loginctl(1), main.conf of BlueZ.
 """
 
+import configparser
 import enum
 import getpass
 import os
@@ -15,6 +16,7 @@ from typing import Final
 
 SWAPS: Final = Path("/proc/swaps")
 BLOCK_DEVICES: Final = Path("/sys/class/block")
+BLUETOOTH_CONFIGURATION: Final = Path("/etc/bluetooth/main.conf")
 _ENCRYPTED: Final = "CRYPT-"
 _IN_MEMORY: Final = "zram"
 _SPACE_IN_PATH: Final = "\\040"
@@ -114,3 +116,15 @@ def _is_wanted(unit: str, folder: Path) -> bool:
     return any(
         (wanting / unit).is_symlink() for kind in kinds for wanting in sorted(folder.glob(kind))
     )
+
+
+def hides_bluetooth_address(configuration: Path = BLUETOOTH_CONFIGURATION) -> bool:
+    """Tell whether bluetoothd is configured to have adapters change their address on the air."""
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(configuration.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, configparser.Error):
+        return False
+    said = parser.get("General", "Privacy", fallback="off").strip().lower()
+    # The limited ones show the adapter's own address while it may be paired with.
+    return said in {"device", "network", "on"}

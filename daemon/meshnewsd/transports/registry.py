@@ -5,18 +5,37 @@ from types import MappingProxyType
 from typing import Final
 
 from meshnewsd.config import Config
+from meshnewsd.platform.l2cap import is_known_to_kernel
+from meshnewsd.platform.logs import Log
+from meshnewsd.transports.bluetooth import BluetoothTransport
 from meshnewsd.transports.interface import Transport
 from meshnewsd.transports.tcp import TcpTransport
 
-Factory = Callable[[Config], Transport]
+Factory = Callable[[Config], Transport | None]
+"""Makes a transport; None: this home, or this machine, has no use for it."""
+
+_log = Log("bluetooth")
+
+
+def make_bluetooth(config: Config) -> Transport | None:
+    """Return the transport for Bluetooth, where it is wanted and the kernel has it."""
+    if not config.may_use_bluetooth:
+        return None
+    if not is_known_to_kernel():
+        _log.info("there is none here", why="the kernel has no such sockets")
+        return None
+    return BluetoothTransport(adapter=config.bluetooth_adapter)
+
 
 TRANSPORTS: Final[Mapping[str, Factory]] = MappingProxyType(
     {
         "tcp": lambda config: TcpTransport(addresses=config.addresses),
+        "bluetooth": make_bluetooth,
     }
 )
 
 
 def make_transports(config: Config) -> dict[str, Transport]:
-    """Return one of each."""
-    return {name: make(config) for name, make in TRANSPORTS.items()}
+    """Return one of each that can be used here."""
+    made = {name: make(config) for name, make in TRANSPORTS.items()}
+    return {name: transport for name, transport in made.items() if transport is not None}

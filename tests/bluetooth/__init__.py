@@ -1,0 +1,1 @@
+"""Two machines and Bluetooth, real or not."""

@@ -1,0 +1,1 @@
+"""A virtual machine for tests that need a kernel of their own."""

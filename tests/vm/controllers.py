@@ -1,0 +1,95 @@
+"""Bluetooth controllers without a radio, for the virtual machine; run by a Python that has bumble.
+
+    python controllers.py CAPTURE SOCKET...
+
+Each controller waits behind a UNIX socket; one `Air` joins them.  Everything that
+crosses it goes to the file CAPTURE, one JSON object a line: who sent, from which
+address, to which, and the bytes.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from bumble import hci, ll  # type: ignore[import-not-found]  # in an environment of its own
+from bumble.controller import Controller  # type: ignore[import-not-found]  # the same
+from bumble.core import PhysicalTransport  # type: ignore[import-not-found]  # the same
+from bumble.link import LocalLink  # type: ignore[import-not-found]  # the same
+from bumble.transport import open_transport  # type: ignore[import-not-found]  # the same
+
+
+class Air(LocalLink):  # type: ignore[misc]  # bumble has no types here
+    """Joins the controllers, and writes down what crosses."""
+
+    def __init__(self, capture: TextIO) -> None:
+        super().__init__()
+        self._capture = capture
+
+    def _write(self, kind: str, sender: object, **facts: object) -> None:
+        line = {"s": round(time.monotonic(), 3), "kind": kind, "sender": str(sender), **facts}
+        self._capture.write(json.dumps(line) + "\n")
+        self._capture.flush()
+
+    def send_advertising_pdu(self, sender_controller: Any, packet: Any) -> None:
+        """Carry an advert, or the call to a machine that showed one."""
+        if isinstance(packet, ll.ConnectInd):
+            self._write(
+                "connect",
+                sender_controller.name,
+                address=str(packet.initiator_address),
+                to=str(packet.advertiser_address),
+            )
+        else:
+            self._write(
+                "advert",
+                sender_controller.name,
+                address=str(packet.advertiser_address),
+                data=bytes(packet.data).hex(),
+            )
+        super().send_advertising_pdu(sender_controller, packet)
+
+    def send_acl_data(
+        self, sender_controller: Any, destination_address: Any, transport: Any, data: bytes
+    ) -> None:
+        """Carry data from the address of the connection: bumble takes the random one always."""
+        self._write("data", sender_controller.name, data=bytes(data).hex())
+        if transport != PhysicalTransport.LE:
+            super().send_acl_data(sender_controller, destination_address, transport, data)
+            return
+        connection = sender_controller.le_connections.get(destination_address)
+        source = connection.self_address if connection else sender_controller.random_address
+        receiver = self.find_le_controller(destination_address)
+        if receiver is not None:
+            asyncio.get_running_loop().call_soon(receiver.on_link_acl_data, source, transport, data)
+
+
+async def main(capture: Path, sockets: list[str]) -> None:
+    """Serve until killed."""
+    with capture.open("w", encoding="ascii") as file:
+        air, kept = Air(file), []
+        for number, where in enumerate(sockets):
+            transport = await open_transport(f"unix-server:{where}")
+            address = f"00:1B:DC:00:00:0{number + 1}"
+            controller = Controller(
+                f"hci{number}",
+                host_source=transport.source,
+                host_sink=transport.sink,
+                link=air,
+                public_address=hci.Address(address, hci.Address.PUBLIC_DEVICE_ADDRESS),
+            )
+            # Features that come with events which bumble's controller does not send.
+            controller.le_features &= ~(
+                hci.LeFeatureMask.LL_PRIVACY | hci.LeFeatureMask.LE_EXTENDED_ADVERTISING
+            )
+            # 27 bytes are the default; real controllers take 251.
+            controller.le_acl_data_packet_length = 251
+            kept.append((transport, controller))
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2:]))
