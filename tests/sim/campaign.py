@@ -27,11 +27,13 @@ from meshnews.errors import Refusal
 from meshnews.node.filing import FilingDraft
 from meshnews.node.letter import Verdict
 from meshnews.node.node import Node
-from meshnews.store.age import SAVE_S
+from meshnews.sim.machine import Machine, PowerCut
+from meshnews.sim.stream import Way
+from meshnews.sim.world import START_S, World
+from meshnews.store.age import DAY_ZERO_S, SAVE_S
 from tests.sim import claims
 from tests.sim.claims import Answer, Attempt, Record
 from tests.sim.newsroom import Newsroom, whole_desk
-from tests.sim.world import DAY_ZERO_S, START_S, Machine, PowerCut, Way, World
 
 STEPS = 40
 LAST = 40
