@@ -30,20 +30,21 @@ class Ledger:
 
     Attributes:
         stays: by slug and machine, in order of time.
-        given: bundles of items that came to a machine, however often.
+        given: of each item, bundles that came to some machine.
+        sizes: of how many bundles each item is made.
     """
 
     now_s: Callable[[], float]
     stays: dict[tuple[str, str], list[Stay]] = field(default_factory=dict)
     given: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
     _parts: dict[BundleRef, str] = field(default_factory=dict)
-    _sizes: dict[str, int] = field(default_factory=dict)
     _here: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def files(self, slug: str, refs: Iterable[BundleRef], author: str) -> None:
         """Take note that an item is made of these bundles, all at its author's."""
         parts = list(refs)
-        self._sizes[slug] = len(parts)
+        self.sizes[slug] = len(parts)
         self._parts |= dict.fromkeys(parts, slug)
         self._here[slug, author] = len(parts)
         self.stays[slug, author] = [Stay(self.now_s(), self.now_s())]
@@ -61,7 +62,7 @@ class Ledger:
         stays = self.stays.setdefault((slug, machine), [])
         if here == 1:
             stays.append(Stay(self.now_s()))
-        if here == self._sizes[slug] and stays[-1].whole_s is None:
+        if here == self.sizes[slug] and stays[-1].whole_s is None:
             stays[-1].whole_s = self.now_s()
         self.given[slug] = self.given.get(slug, 0) + 1
 

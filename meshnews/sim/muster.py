@@ -17,7 +17,8 @@ from meshnews.node.identity import Role, load_identity
 from meshnews.node.node import Node
 from meshnews.node.office import sign_offline
 from meshnews.node.settings import QUOTA_BYTES_DEFAULT, Settings, StaticNeighbour
-from meshnews.sim.ledger import Bodies, WatchedCarry
+from meshnews.sim.hostile import carry_of
+from meshnews.sim.ledger import Bodies
 from meshnews.sim.machine import Machine
 from meshnews.sim.plan import DESK, Part, Plan, Post, WallClock
 from meshnews.sim.world import PORT, World
@@ -76,7 +77,7 @@ class Muster:
             self.world.crash(machine)
 
     def _made(self, post: Post) -> Machine:
-        carry = WatchedCarry(self.bodies)
+        carry = carry_of(post.mischief, self.bodies)
         role = _ROLES[post.part]
         vault = None if role is Role.RELAY else MemoryVault()
         entropy = SeededEntropy(f"{self.world.seed} {post.name}".encode()[:64])

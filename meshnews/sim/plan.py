@@ -195,11 +195,12 @@ class Plan:
                 raise refused(f"{contact.a!r} meets itself.")
             if contact.kbit_s <= 0:
                 raise refused(f"A contact of {contact.a!r} carries nothing.")
-        for start_s, end_s in [(one.start_s, one.end_s) for one in (*self.contacts, *self.pauses)]:
-            if end_s <= start_s:
-                raise refused("Something ends before it begins.")
+            if contact.end_s <= contact.start_s:
+                raise refused(f"A contact of {contact.a!r} ends before it begins.")
         for pause in self.pauses:
             self.post(pause.node)
+            if pause.end_s <= pause.start_s:
+                raise refused(f"A pause of {pause.node!r} ends before it begins.")
         self._check_items()
 
     def _check_items(self) -> None:

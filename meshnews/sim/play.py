@@ -17,6 +17,7 @@ from meshnews.sim.machine import Machine
 from meshnews.sim.muster import BEFORE_S, Muster
 from meshnews.sim.plan import DESK, Contact, Part, Pause, Plan, PlanItem
 from meshnews.sim.stream import Way
+from meshnews.sim.watchman import Watchman
 from meshnews.sim.world import World
 from meshnews.store.age import DAY_ZERO_S
 from meshnews.store.port import Entry
@@ -34,6 +35,24 @@ class Turn:
     state: DispatchState
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a plan has cost one node, and what is on its disk at the end.
+
+    Attributes:
+        bundles: known of, with or without a body.
+        record_bytes: of its shelves of small records.
+        cpu_s: seconds of this process; 0 where nobody held a stopwatch.
+    """
+
+    node: str
+    bundles: int
+    body_bytes: int
+    record_bytes: int
+    events: int
+    cpu_s: float
+
+
 @dataclass
 class Played:
     """What became of a plan.
@@ -42,6 +61,7 @@ class Played:
         rows: what reached whom, in the order in which it did.
         turns: states over time.
         moved: bytes by carrier.
+        costs: by node, in the order of the plan.
     """
 
     plan: Plan
@@ -49,6 +69,7 @@ class Played:
     rows: list[Row] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
     moved: dict[Carrier, int] = field(default_factory=dict)
+    costs: list[Cost] = field(default_factory=list)
 
 
 class Play:
@@ -83,7 +104,11 @@ class Play:
         self._unfiled: dict[str, list[PlanItem]] = {}
         self._meeting: dict[frozenset[str], list[Contact]] = {}
         Muster(self.world, plan, settings or Settings()).enrol_all()
+        hostile = frozenset(one.name for one in plan.posts if one.mischief is not None)
+        self.watchman = Watchman(self.world, hostile)
+        self.watchman.know_people()
         self.world.watch = self._changed
+        self.world.handled = self.watchman.handled
         self.world.moved = self._moved
 
     @property
@@ -92,13 +117,17 @@ class Play:
         return self.world.now_s + DAY_ZERO_S
 
     def run(self) -> Played:
-        """Play the plan to its end.
+        """Play the plan to its end, and look through every machine.
 
         Raises:
             Refusal: something that is filed in it is refused.
+            Broken: what has to hold at every step did not.
         """
         self.begin()
         self.world.run(self.plan.end_s + AFTER_S - self.now_s)
+        self.watchman.search_all()
+        self.watchman.opened_once(self.world.machines[DESK])
+        self.played.costs = [_cost(self.world.machines[post.name]) for post in self.plan.posts]
         return self.played
 
     def begin(self) -> None:
@@ -107,7 +136,7 @@ class Play:
         off = {one.node for one in self.plan.pauses if one.start_s <= self.now_s}
         for name, machine in sorted(self.world.machines.items()):
             assert isinstance(machine.carry, WatchedCarry)
-            machine.carry.noted = functools.partial(self._noted, name)
+            machine.carry.noted = functools.partial(self._noted, machine)
             if name not in off:
                 self.world.boot(machine)
         for pause in self.plan.pauses:
@@ -125,7 +154,10 @@ class Play:
     # What happens -----------------------------------------------------------
 
     def _off(self, pause: Pause) -> None:
-        self.world.crash(self.world.machines[pause.node])
+        machine = self.world.machines[pause.node]
+        self.world.crash(machine)
+        if pause.is_seized:
+            self.watchman.search(machine)
 
     def _on(self, pause: Pause) -> None:
         machine = self.world.machines[pause.node]
@@ -184,6 +216,7 @@ class Play:
         now = self._files_now
         ref = ask(author, lambda node: newsday.finish(node, item, draft, material.text, now=now))
         self._filed[ref] = item.slug
+        self.watchman.words[item.slug] = material.text[:40].encode()
         parts = [part for refs in draft.parts for part in refs]
         self.ledger.files(item.slug, [ref, *parts], item.author)
 
@@ -192,8 +225,11 @@ class Play:
     def _moved(self, _: Machine, way: Way, size: int) -> None:
         self.played.moved[way.carrier] = self.played.moved.get(way.carrier, 0) + size
 
-    def _noted(self, name: str, ref: BundleRef, before: Entry | None, after: Entry | None) -> None:
-        had, has = has_body(before), has_body(after)
+    def _noted(
+        self, machine: Machine, ref: BundleRef, before: Entry | None, after: Entry | None
+    ) -> None:
+        self.watchman.noted(machine, ref, before, after)
+        name, had, has = machine.name, has_body(before), has_body(after)
         if has and not had:
             self.ledger.came(ref, name)
         elif had and not has:
@@ -246,6 +282,18 @@ def _way(contact: Contact) -> Way:
         carrier=contact.carrier,
         is_wire=contact.carrier is Carrier.UPLINK,
         faults=contact.faults,
+    )
+
+
+def _cost(machine: Machine) -> Cost:
+    return Cost(
+        machine.name,
+        bundles=machine.carry.count_elements(),
+        body_bytes=machine.carry.usage().total,
+        record_bytes=machine.carry.record_bytes
+        + (0 if machine.vault is None else machine.vault.record_bytes),
+        events=machine.events,
+        cpu_s=machine.cpu_s,
     )
 
 

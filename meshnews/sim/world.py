@@ -69,6 +69,7 @@ class World:
         trace: every effect of every node, with a hash of the bytes it sends.
         watch: called when a node says that something has changed.
         moved: called with the bytes that were sent over a way.
+        handled: called after each thing that a node was handed.
         stopwatch: returns the CPU seconds of this process; None: costs are not measured.
     """
 
@@ -83,6 +84,7 @@ class World:
     trace: list[str] = field(default_factory=list)
     watch: Callable[[Machine, Changed], None] = lambda *_: None
     moved: Callable[[Machine, Way, int], None] = lambda *_: None
+    handled: Callable[[Machine], None] = lambda _: None
     stopwatch: Callable[[], float] | None = None
 
     def __post_init__(self) -> None:
@@ -233,6 +235,7 @@ class World:
             self.crash(machine)
             raise
         machine.by_stopwatch(self.stopwatch, since_s)
+        self.handled(machine)
         self._perform(machine, effects)
         return answer
 
@@ -254,6 +257,7 @@ class World:
             self.crash(machine)
             return
         machine.by_stopwatch(self.stopwatch, since_s)
+        self.handled(machine)
         self._perform(machine, effects)
 
     def later(self, after_s: float, act: Callable[[], None]) -> None:

@@ -87,6 +87,17 @@ class MemoryShelves:
         """The running transaction has changed something."""
         return self._journal.has_notes
 
+    @property
+    def shelf_names(self) -> list[str]:
+        """The shelves that ever had a record, in order."""
+        return sorted(self._shelves)
+
+    @property
+    def record_bytes(self) -> int:
+        """Bytes of all records, their keys included."""
+        records = (shelf.records for shelf in self._shelves.values())
+        return sum(len(key) + len(value) for each in records for key, value in each.items())
+
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context that keeps all that is written in it, or nothing when it raises.
 
