@@ -84,22 +84,26 @@ class _Flood:
         waiting = sorted(self.plan.items, key=lambda one: one.filed_s)
         now_s = min(item.filed_s for item in self.plan.items)
         while now_s < self.plan.end_s:
-            off = set(self._off(now_s))
-            filed = [one for one in waiting if one.filed_s <= now_s and one.author not in off]
+            off, then_s = set(self._off(now_s)), now_s + self.step_s
+            filed = [one for one in waiting if one.filed_s < then_s and one.author not in off]
             for item in filed:
                 waiting.remove(item)
-                self._has(item.author, item, now_s)
+                self._has(item.author, item, max(now_s, item.filed_s))
             meeting = [one for one in meeting if one[1].end_s > now_s]
-            while coming and coming[-1][1].start_s <= now_s:
+            while coming and coming[-1][1].start_s < then_s:
                 meeting.append(coming.pop())
             # Within a step, contacts carry on in the order of the plan.
             for _, contact in sorted(meeting, key=lambda one: one[0]):
                 if not off & {contact.a, contact.b}:
                     self._meet(contact, now_s)
-            now_s += self.step_s
+            now_s = then_s
 
     def _off(self, now_s: float) -> Iterator[str]:
-        return (one.node for one in self.plan.pauses if one.start_s <= now_s < one.end_s)
+        """Yield who is off for all of a step."""
+        then_s = now_s + self.step_s
+        return (
+            one.node for one in self.plan.pauses if one.start_s <= now_s and then_s <= one.end_s
+        )
 
     def _has(self, node: str, item: PlanItem, now_s: float) -> None:
         self.whole[item.slug, node] = now_s
@@ -107,9 +111,11 @@ class _Flood:
         self.stocks[node].sort(key=order_of)
 
     def _meet(self, contact: Contact, now_s: float) -> None:
-        bytes_max = contact.kbit_s * 1000 / 8 * self.step_s
-        self._give(contact.a, contact.b, bytes_max, now_s)
-        self._give(contact.b, contact.a, bytes_max, now_s)
+        since_s = max(now_s, contact.start_s)
+        for_s = min(now_s + self.step_s, contact.end_s) - since_s
+        bytes_max = contact.kbit_s * 1000 / 8 * for_s
+        self._give(contact.a, contact.b, bytes_max, since_s)
+        self._give(contact.b, contact.a, bytes_max, since_s)
 
     def _give(self, source: str, target: str, bytes_max: float, now_s: float) -> None:
         for item in list(self.stocks[source]):

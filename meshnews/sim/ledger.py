@@ -109,7 +109,7 @@ class WatchedCarry(MemoryCarry):
         """
         before = self.entry(entry.ref)
         super().add(entry, self._bodies.one(body) if body else body)
-        self._note(entry.ref, before, entry)
+        self._note(entry.ref, before, entry, is_other=True)
 
     def change(self, entry: Entry) -> None:
         """Replace the entry under the same reference, as `MemoryCarry.change` does.
@@ -131,8 +131,10 @@ class WatchedCarry(MemoryCarry):
         super().forget(ref)
         self._note(ref, before, None)
 
-    def _note(self, ref: BundleRef, before: Entry | None, after: Entry | None) -> None:
-        if state_of(before) != state_of(after):
+    def _note(
+        self, ref: BundleRef, before: Entry | None, after: Entry | None, *, is_other: bool = False
+    ) -> None:
+        if is_other or state_of(before) != state_of(after):
             self.noted(ref, before, after)
             if self._journal.is_open:
                 self._journal.note(lambda: self.noted(ref, after, before))

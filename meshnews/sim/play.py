@@ -105,7 +105,8 @@ class Play:
         self._meeting: dict[frozenset[str], list[Contact]] = {}
         Muster(self.world, plan, settings or Settings()).enrol_all()
         hostile = frozenset(one.name for one in plan.posts if one.mischief is not None)
-        self.watchman = Watchman(self.world, hostile)
+        editors = frozenset(one.name for one in plan.posts if one.part is Part.EDITOR)
+        self.watchman = Watchman(self.world, hostile, editors=editors)
         self.watchman.know_people()
         self.world.watch = self._changed
         self.world.handled = self.watchman.handled
@@ -219,6 +220,9 @@ class Play:
         self.watchman.words[item.slug] = material.text[:40].encode()
         parts = [part for refs in draft.parts for part in refs]
         self.ledger.files(item.slug, [ref, *parts], item.author)
+        self.watchman.texts.add(ref)
+        self.watchman.filed |= {ref, *parts}
+        self._turned(node_of(author), ref)
 
     # What is written down ---------------------------------------------------
 
@@ -273,6 +277,16 @@ class Play:
         self._reached.add((slug, name))
         if is_for(self._items[slug], name):
             self.played.rows.append(Row(slug, name, self.now_s))
+
+
+def node_of(machine: Machine) -> Node:
+    """Return the node of a machine that is on.
+
+    Raises:
+        Nothing.
+    """
+    assert machine.node is not None, f"{machine.name} is off"
+    return machine.node
 
 
 def _way(contact: Contact) -> Way:
