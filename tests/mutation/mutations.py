@@ -89,8 +89,8 @@ MUTATIONS = (
     Mutation(
         "own work is evicted like any other",
         "meshnews/store/order.py",
-        "not entry.pinned",
-        "True",
+        "    if entry.pinned or state not in WITH_BODY:\n",
+        "    if state not in WITH_BODY:\n",
         ("tests/store/test_room.py", "tests/contract/test_store_contract.py"),
     ),
     Mutation(
