@@ -81,7 +81,7 @@ class Newsroom:
                 for name, static in sorted(self.names.items())
                 if name != machine.name
             )
-            machine.settings = replace(QUICK, neighbours=neighbours)
+            machine.settings = replace(machine.settings, neighbours=neighbours)
             self.world.crash(machine)
             self.world.restart(machine)
 

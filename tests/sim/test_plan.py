@@ -13,7 +13,7 @@ from meshnews.sim.plan import Part, Urgency
 from meshnews.sim.planfile import read_plan, write_plan
 from meshnews.sim.trace import Meeting, cast, read_trace
 
-RELAY = Path(__file__).parent / "plans" / "relay.json"
+RELAY = Path(__file__).parents[2] / "docs" / "plans" / "relay.json"
 EVENTS = """# a comment
 10.0 CONN 1 2 up
 15.0 CONN 3 2 up
