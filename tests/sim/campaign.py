@@ -7,8 +7,8 @@ A seed draws who there is, who meets whom, over what and for how long, who is
 switched off in the middle or loses power between two commits, whose clock is
 wrong, whose disk is small, whose vault is closed, what is filed and answered; and
 which streams are cut, fall silent, or lose, double, swap and change what they carry.
-Then everybody meets, and what `tests.sim.claims` says has to hold.  A failure names its seed and the
-last happenings; the same seed does the same again, to the byte.
+Then everybody meets, and what `tests.sim.claims` says has to hold.  A failure names
+its seed and the last happenings; the same seed does the same again, to the byte.
 """
 
 import argparse
