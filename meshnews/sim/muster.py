@@ -17,6 +17,7 @@ from meshnews.node.identity import Role, load_identity
 from meshnews.node.node import Node
 from meshnews.node.office import sign_offline
 from meshnews.node.settings import QUOTA_BYTES_DEFAULT, Settings, StaticNeighbour
+from meshnews.node.stock import CARD_POSTAGE, PostageKind
 from meshnews.sim.hostile import carry_of
 from meshnews.sim.ledger import Bodies
 from meshnews.sim.machine import Machine
@@ -26,6 +27,9 @@ from meshnews.store.memory import MemoryVault
 
 BEFORE_S: Final = 2 * 86400.0
 """So long before the plan begins everybody has a card."""
+
+LIGHT: Final = 20
+LEAST: Final = 16
 
 _PASSPHRASE: Final = "the root of a desk in a simulation"  # noqa: S105  it protects nothing
 _PASSES, _MEMORY_BYTES = 1, 8192
@@ -45,6 +49,9 @@ class Muster:
     world: World
     plan: Plan
     settings: Settings
+    light_cards: bool = False
+    """Cards bring a twentieth of the postage, and 16 of each kind at least: making it is most
+    of a desk's work before a play."""
     bodies: Bodies = field(default_factory=Bodies)
     _met: dict[str, list[str]] = field(default_factory=dict)
 
@@ -95,9 +102,18 @@ class Muster:
     def _enrol(self, desk: Machine, joiner: Machine, near: Sequence[str]) -> None:
         request = self.world.ask(joiner, lambda node: node.enrolment.request())
         made = self.world.ask(
-            desk, lambda node: node.office.card(request, name=joiner.name, near=tuple(near))
+            desk,
+            lambda node: node.office.card(
+                request, name=joiner.name, near=tuple(near), postage=self._postage()
+            ),
         )
         self.world.ask(joiner, partial(_take, card=made.card))
+
+    def _postage(self) -> dict[PostageKind, int]:
+        share = LIGHT if self.light_cards else 1
+        return {
+            kind: max(count // share, min(count, LEAST)) for kind, count in CARD_POSTAGE.items()
+        }
 
     def _add_editor(self, desk: Machine, joiner: Machine, root: bytes) -> None:
         request = self.world.ask(joiner, lambda node: node.enrolment.request())

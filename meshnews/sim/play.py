@@ -82,6 +82,7 @@ class Play:
         seed: int = 0,
         settings: Settings | None = None,
         files_now: bool = True,
+        light_cards: bool = False,
         stopwatch: Callable[[], float] | None = None,
     ) -> None:
         self.plan = plan
@@ -103,7 +104,7 @@ class Play:
         self._states: dict[str, DispatchState] = {}
         self._unfiled: dict[str, list[PlanItem]] = {}
         self._meeting: dict[frozenset[str], list[Contact]] = {}
-        Muster(self.world, plan, settings or Settings()).enrol_all()
+        Muster(self.world, plan, settings or Settings(), light_cards).enrol_all()
         hostile = frozenset(one.name for one in plan.posts if one.mischief is not None)
         editors = frozenset(one.name for one in plan.posts if one.part is Part.EDITOR)
         self.watchman = Watchman(self.world, hostile, editors=editors)

@@ -95,7 +95,7 @@ def test_its_author_is_told_each_state_in_turn() -> None:
 def test_what_is_filed_while_a_machine_is_off_is_filed_when_it_is_on(plan: Plan) -> None:
     at_s = plan.pauses[0].start_s + 60
     late = replace(plan, items=tuple(replace(one, filed_s=at_s) for one in plan.items[:3]))
-    play = Play(late)
+    play = Play(late, light_cards=True)
     played = play.run()
     filed = {turn.at_s for turn in played.turns if turn.state is DispatchState.FILED}
     assert filed == {plan.pauses[0].end_s}
@@ -105,7 +105,7 @@ def test_what_is_filed_while_a_machine_is_off_is_filed_when_it_is_on(plan: Plan)
 def test_a_city_without_limits_delivers_what_flooding_delivers(seed: int) -> None:
     city = City(reporters=2, relays=2, couriers=1, items=6, visits=3, kbit_s=1e6)
     plan = city_days(seed, city)
-    played = Play(plan, seed=seed).run()
+    played = Play(plan, seed=seed, light_cards=True).run()
     bound = {(row.slug, row.node) for row in flooding_bound(plan)}
     assert {(row.slug, row.node) for row in played.rows} == bound
 
@@ -123,7 +123,7 @@ def test_a_relay_that_is_not_well_carries_all_the_same(
     plan: Plan, changed: dict[str, object]
 ) -> None:
     relay = replace(plan.post("relay"), **changed)  # type: ignore[arg-type]
-    played = Play(plan.with_post(relay)).run()
+    played = Play(plan.with_post(relay), light_cards=True).run()
     assert {row.slug for row in played.rows} == {"picture", "flash", "long", "notice"}
 
 
@@ -148,7 +148,7 @@ def test_a_hostile_relay_loses_nobody_anything_but_its_own_way(
         ),
     ]
     both = replace(plan, posts=(*plan.posts, bad), contacts=tuple(twice))
-    played = Play(both, seed=5).run()
+    played = Play(both, seed=5, light_cards=True).run()
     assert {row.slug for row in played.rows if row.node != "bad"} == {
         "picture",
         "flash",
@@ -200,7 +200,7 @@ from meshnews.sim.city import City, city_days
 from meshnews.sim.play import Play, Played
 from meshnews.sim.stream import Faults
 plan = city_days(1, City(reporters=2, relays=2, couriers=1, items=4)).with_faults(Faults(cut=0.3))
-play = Play(plan, seed=1)
+play = Play(plan, seed=1, light_cards=True)
 play.world.is_traced = True
 play.run()
 print(hashlib.sha256("\\n".join(play.world.trace).encode()).hexdigest())
@@ -228,7 +228,7 @@ def test_a_play_is_the_same_to_the_byte_whatever_the_process_hashes_with() -> No
 @pytest.fixture
 def halfway(plan: Plan) -> Play:
     """A play in which the relay has everything and the desk nothing."""
-    play = Play(plan)
+    play = Play(plan, light_cards=True)
     play.begin()
     play.world.run(plan.start_s + 3600 - play.now_s)
     return play
