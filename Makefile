@@ -53,8 +53,9 @@ capture-campaign: $(STAMP)  ## Record a network and try to link its machines acr
 	@tests/tools/want_packages ip:iproute2 tcpdump:tcpdump
 	@$(BIN)/python -m tests.e2e.capture_campaign --minutes $(or $(MINUTES),10)
 
-soak: $(STAMP)  ## Random weeks of a small desk in the simulator; SEEDS=100
+soak: $(STAMP)  ## Random weeks of a small desk, and a tenth as many city days; SEEDS=100
 	@$(BIN)/python -m tests.sim.campaign --seeds 1:$(or $(SEEDS),100)
+	@$(BIN)/python -m tests.sim.city_campaign --seeds 1:$$(( ($(or $(SEEDS),100) + 9) / 10 ))
 
 # What is played: PLAN=FILE, else the blackout of January 2022 where its plan is at hand.
 PLAN ?= $(firstword $(wildcard ../shared/scenario/blackout-2022.json) docs/plans/relay.json)

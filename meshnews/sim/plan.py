@@ -43,7 +43,7 @@ class Mischief(enum.StrEnum):
     WITHHOLD = "withhold"
     """Passes no receipt on."""
     REPLAY = "replay"
-    """Sends every message twice."""
+    """Sends some of what it sends twice."""
     CORRUPT = "corrupt"
     """Changes bytes of the bodies it gives."""
     LIE = "lie"

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from meshnews.ids import BundleRef
@@ -15,7 +15,7 @@ from meshnews.sim.bound import Row, is_for
 from meshnews.sim.ledger import Ledger, WatchedCarry, has_body
 from meshnews.sim.machine import Machine
 from meshnews.sim.muster import BEFORE_S, Muster
-from meshnews.sim.plan import DESK, Contact, Part, Pause, Plan, PlanItem
+from meshnews.sim.plan import DESK, Contact, Mischief, Part, Pause, Plan, PlanItem
 from meshnews.sim.stream import Way
 from meshnews.sim.watchman import Watchman
 from meshnews.sim.world import World
@@ -24,6 +24,9 @@ from meshnews.store.port import Entry
 
 AFTER_S: Final = 60.0
 """A plan is played this much beyond its last contact."""
+
+REPLAYED: Final = 0.01
+"""Share of what the streams of a replaying node carry that comes twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +179,27 @@ class Play:
     def _meet(self, contact: Contact) -> None:
         self._meeting.setdefault(frozenset((contact.a, contact.b)), []).append(contact)
         self._look(contact)
-        self.world.meet(contact.a, contact.b, way=_way(contact))
+        self.world.meet(contact.a, contact.b, way=self._way(contact))
 
     def _part(self, contact: Contact) -> None:
         pair = frozenset((contact.a, contact.b))
         self._meeting[pair].remove(contact)
         self.world.part(contact.a, contact.b)
         if self._meeting[pair]:
-            self.world.meet(contact.a, contact.b, way=_way(self._meeting[pair][-1]))
+            self.world.meet(contact.a, contact.b, way=self._way(self._meeting[pair][-1]))
+
+    def _way(self, contact: Contact) -> Way:
+        ends = {self.plan.post(name).mischief for name in (contact.a, contact.b)}
+        faults = contact.faults
+        if Mischief.REPLAY in ends:
+            faults = replace(faults, doubled=max(faults.doubled, REPLAYED))
+        return Way(
+            rate=contact.kbit_s * 1000 / 8,
+            delay_s=contact.delay_s,
+            carrier=contact.carrier,
+            is_wire=contact.carrier is Carrier.UPLINK,
+            faults=faults,
+        )
 
     def _look(self, contact: Contact) -> None:
         """Let people who meet be findable: they would say `meshnews look`."""
@@ -288,16 +304,6 @@ def node_of(machine: Machine) -> Node:
     """
     assert machine.node is not None, f"{machine.name} is off"
     return machine.node
-
-
-def _way(contact: Contact) -> Way:
-    return Way(
-        rate=contact.kbit_s * 1000 / 8,
-        delay_s=contact.delay_s,
-        carrier=contact.carrier,
-        is_wire=contact.carrier is Carrier.UPLINK,
-        faults=contact.faults,
-    )
 
 
 def _cost(machine: Machine) -> Cost:
