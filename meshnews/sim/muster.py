@@ -18,11 +18,12 @@ from meshnews.node.node import Node
 from meshnews.node.office import sign_offline
 from meshnews.node.settings import QUOTA_BYTES_DEFAULT, Settings, StaticNeighbour
 from meshnews.node.stock import CARD_POSTAGE, PostageKind
+from meshnews.sim.air import PORT
 from meshnews.sim.hostile import carry_of
 from meshnews.sim.ledger import Bodies
 from meshnews.sim.machine import Machine
 from meshnews.sim.plan import DESK, Part, Plan, Post, WallClock
-from meshnews.sim.world import PORT, World
+from meshnews.sim.world import World
 from meshnews.store.memory import MemoryVault
 
 BEFORE_S: Final = 2 * 86400.0

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from meshnews.crypto.entropy import Entropy, between
 from meshnews.ids import LinkId
 from meshnews.node.event import Carrier
 
@@ -76,3 +77,25 @@ class Stream:
     is_open: bool = True
     is_silent: bool = False
     kept: list[bytes] = field(default_factory=lambda: [b"", b""])
+
+    def spoilt(self, end: int, data: bytes, luck: Entropy) -> bytes:
+        """Return what arrives of `data`, as the faults of the way will have it.
+
+        Raises:
+            Nothing.
+        """
+        faults = self.way.faults
+        if between(luck, 0, 1) < faults.flipped:
+            bit = int(between(luck, 0, len(data) * 8 - 1))
+            changed = bytearray(data)
+            changed[bit // 8] ^= 1 << bit % 8
+            data = bytes(changed)
+        if between(luck, 0, 1) < faults.dropped:
+            data = b""
+        if between(luck, 0, 1) < faults.doubled:
+            data += data
+        late, self.kept[end] = self.kept[end], b""
+        if not late and between(luck, 0, 1) < faults.swapped:
+            self.kept[end] = data
+            return b""
+        return data + late

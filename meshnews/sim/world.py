@@ -28,7 +28,6 @@ from meshnews.node.event import (
     Drained,
     Effect,
     Event,
-    Heard,
     Listening,
     Lost,
     Network,
@@ -40,6 +39,7 @@ from meshnews.node.event import (
     Wake,
 )
 from meshnews.node.node import Node
+from meshnews.sim.air import PORT, Air
 from meshnews.sim.machine import Machine, PowerCut
 from meshnews.sim.stream import CUT_S_MAX, Stream, Way
 from meshnews.store.age import DAY_ZERO_S, Clock
@@ -49,8 +49,6 @@ Answer = TypeVar("Answer")
 START_S: Final = 2000 * 86400.0
 """When worlds begin that are told nothing else: in June 2025."""
 
-PORT: Final = 7117
-BEACONS_APART_S: Final = (20.0, 40.0)
 UNREACHED_S: Final = 1.0
 """How long a call to nobody takes."""
 
@@ -92,6 +90,7 @@ class World:
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._links = itertools.count(1)
+        self._air = Air(self)
 
     # Machines -------------------------------------------------------------
 
@@ -178,7 +177,7 @@ class World:
             left.near[right.name] = right.near[left.name] = way
         for machine in machines:
             shown = machine.shown
-            self._call_out(machine, (*shown.beacons, *shown.seeks))
+            self._air.call_out(machine, (*shown.beacons, *shown.seeks))
             self._tell_networks(machine)
 
     def part(self, *names: str) -> None:
@@ -284,7 +283,7 @@ class World:
                 case Changed():
                     self.watch(machine, effect)
                 case Advertise() | Beckon() | Relisten():
-                    self._be_found(machine, effect)
+                    self._air.obey(machine, effect)
 
     def _write_down(self, machine: Machine, effect: Effect) -> None:
         what = repr(effect)
@@ -302,40 +301,6 @@ class World:
                 self.post(machine, Tick())
 
         self.later(after_s, tick)
-
-    # Beacons ----------------------------------------------------------------
-
-    def _be_found(self, machine: Machine, effect: Advertise | Beckon | Relisten) -> None:
-        match effect:
-            case Advertise():
-                self._show(machine, effect)
-            case Beckon(beacons, after_s):
-                self.later(after_s, partial(self._call_out, machine, beacons))
-            case Relisten():
-                self.post(machine, Listening("tcp", PORT))
-
-    def _show(self, machine: Machine, shown: Advertise) -> None:
-        was_silent, machine.shown = not machine.shown.beacons, shown
-        if shown.seeks:
-            self.later(0.0, partial(self._call_out, machine, shown.seeks))
-        if shown.beacons and was_silent and self.has_air:
-            self.later(0.0, partial(self._show_again, machine, machine.node))
-
-    def _show_again(self, machine: Machine, node: Node | None) -> None:
-        if machine.shown.beacons and node is not None and machine.node is node:
-            self._call_out(machine, machine.shown.beacons)
-            apart_s = between(self.luck, *BEACONS_APART_S)
-            self.later(apart_s, partial(self._show_again, machine, node))
-
-    def _call_out(self, machine: Machine, beacons: tuple[bytes, ...]) -> None:
-        """Let everybody near hear these beacons, if there is air between them."""
-        if not self.has_air or machine.node is None:
-            return
-        where = (Address("tcp", f"{machine.name}:0"),)
-        for name, way in sorted(machine.near.items(), key=lambda each: each[0]):
-            if not way.is_wire:
-                for beacon in beacons:
-                    self.post(self.machines[name], Heard(beacon, where))
 
     # Streams ----------------------------------------------------------------
 
@@ -401,28 +366,11 @@ class World:
 
     def _arrived(self, stream: Stream, end: int, data: bytes) -> None:
         if stream.way.faults.spoils_bytes:
-            data = self._spoilt(stream, end, data)
+            data = stream.spoilt(end, data, self.luck)
         cut = len(data) // 2 + 1 if between(self.luck, 0, 1) < 0.1 else len(data)
         for piece in (data[:cut], data[cut:]):
             if piece and stream.is_open and not stream.is_silent:
                 self.post(stream.ends[1 - end], Received(stream.links[1 - end], piece))
-
-    def _spoilt(self, stream: Stream, end: int, data: bytes) -> bytes:
-        faults, luck = stream.way.faults, self.luck
-        if between(luck, 0, 1) < faults.flipped:
-            bit = int(between(luck, 0, len(data) * 8 - 1))
-            changed = bytearray(data)
-            changed[bit // 8] ^= 1 << bit % 8
-            data = bytes(changed)
-        if between(luck, 0, 1) < faults.dropped:
-            data = b""
-        if between(luck, 0, 1) < faults.doubled:
-            data += data
-        late, stream.kept[end] = stream.kept[end], b""
-        if not late and between(luck, 0, 1) < faults.swapped:
-            stream.kept[end] = data
-            return b""
-        return data + late
 
     def _close_link(self, machine: Machine, link: LinkId) -> None:
         stream = machine.streams.get(link)

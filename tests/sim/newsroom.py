@@ -14,8 +14,9 @@ from meshnews.node.identity import load_identity
 from meshnews.node.node import Node
 from meshnews.node.office import sign_offline
 from meshnews.node.settings import Settings, StaticNeighbour
+from meshnews.sim.air import PORT
 from meshnews.sim.machine import Machine
-from meshnews.sim.world import PORT, World
+from meshnews.sim.world import World
 from meshnews.store.memory import MemoryCarry, MemoryVault
 
 CHEAP = {"passes": 1, "memory_bytes": 8192}
