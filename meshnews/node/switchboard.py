@@ -325,6 +325,12 @@ class Switchboard:
             if talk is not besides and talk.machine is not None:
                 talk.machine.announce_receipt(ref)
 
+    def wish_for_refused(self) -> None:
+        """Ask the neighbours once more for notices that were refused: the desk is known better."""
+        for talk in self.talking():
+            if talk.machine is not None:
+                talk.machine.wish_for_refused()
+
     def fill(self) -> None:
         """Give every stream that can take some its next bytes."""
         for talk in self:
