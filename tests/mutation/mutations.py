@@ -140,7 +140,7 @@ MUTATIONS = (
     Mutation(
         "what a crash kept from carry is not put back",
         "meshnews/node/outbox.py",
-        "                home.publish(bundle, release_after_s=0.0)\n",
+        "                home.publish(bundle, release_after_s=hold_s)\n",
         "                pass\n",
         ("tests/node/test_crash_points.py",),
     ),
