@@ -63,7 +63,7 @@ PLAN ?= $(firstword $(wildcard ../shared/scenario/blackout-2022.json) docs/plans
 simulate: $(STAMP)  ## Replay a contact plan with whole nodes; table, rows and picture under build/
 	@mkdir -p build
 	@rm -f build/simulate.svg build/simulate.json
-	@$(BIN)/meshnews simulate "$(PLAN)" --svg build/simulate.svg --rows build/simulate.json \
+	@set -o pipefail; $(BIN)/meshnews simulate "$(PLAN)" --svg build/simulate.svg --rows build/simulate.json \
 	  | tee build/simulate.txt
 
 mutations: $(STAMP)  ## Break the code on purpose, piece by piece: each time a test has to notice
