@@ -5,15 +5,15 @@ its store is not what was written there.  What it sends is therefore well formed
 and false, which is the worst that somebody who has taken a relay can do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from meshnews.crypto.digest import Label, b2
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.sim.ledger import Bodies, WatchedCarry
 from meshnews.sim.plan import Mischief
-from meshnews.store.bucket import digest_of
-from meshnews.store.port import State
+from meshnews.store.bucket import PageIndex
+from meshnews.store.port import PAGES, Page, State
 
 FLOOD_IDS: Final = 5000
 """Bundles that are announced each day and that there are not."""
@@ -65,17 +65,16 @@ class _Corrupting(WatchedCarry):
         return body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
 
 
-class _Withholding(WatchedCarry):
-    """Shows nobody that the desk has anything, and passes no receipt on."""
+class _Showing(WatchedCarry):
+    """Shows other elements than it has, and digests that fit what it shows."""
 
-    def elements(self, traffic: TrafficClass, day: Day) -> Sequence[tuple[BundleId, State]]:
-        """Return the elements, none of them acked.
+    def pages(self, traffic: TrafficClass, day: Day) -> Mapping[int, Page]:
+        """Return the pages of what `elements` shows.
 
         Raises:
             Nothing.
         """
-        found = super().elements(traffic, day)
-        return [(identifier, _ACKED.get(state, state)) for identifier, state in found]
+        return self._shown(traffic, day).pages()
 
     def bucket_digest(self, traffic: TrafficClass, day: Day) -> bytes:
         """Return the digest of what `elements` shows.
@@ -83,7 +82,25 @@ class _Withholding(WatchedCarry):
         Raises:
             Nothing.
         """
-        return digest_of(self.elements(traffic, day))
+        return self._shown(traffic, day).digest()
+
+    def _shown(self, traffic: TrafficClass, day: Day) -> PageIndex:
+        return PageIndex(lambda first, end: self.elements(traffic, day, first=first, end=end))
+
+
+class _Withholding(_Showing):
+    """Shows nobody that the desk has anything, and passes no receipt on."""
+
+    def elements(
+        self, traffic: TrafficClass, day: Day, *, first: int = 0, end: int = PAGES
+    ) -> Sequence[tuple[BundleId, State]]:
+        """Return the elements, none of them acked.
+
+        Raises:
+            Nothing.
+        """
+        found = super().elements(traffic, day, first=first, end=end)
+        return [(identifier, _ACKED.get(state, state)) for identifier, state in found]
 
     def receipt(self, ref: BundleRef) -> bytes | None:  # noqa: ARG002  the port's
         """Return no receipt.
@@ -106,16 +123,18 @@ class _Lying(WatchedCarry):
         return b2(Label.BUCKET, super().bucket_digest(traffic, day) + b"a lie")
 
 
-class _Flooding(WatchedCarry):
+class _Flooding(_Showing):
     """Announces thousands of bundles that there are not."""
 
-    def elements(self, traffic: TrafficClass, day: Day) -> Sequence[tuple[BundleId, State]]:
+    def elements(
+        self, traffic: TrafficClass, day: Day, *, first: int = 0, end: int = PAGES
+    ) -> Sequence[tuple[BundleId, State]]:
         """Return the elements, and among them many that were made up.
 
         Raises:
             Nothing.
         """
-        found = list(super().elements(traffic, day))
+        found = list(super().elements(traffic, day, first=first, end=end))
         if traffic is TrafficClass.NOTICE:
             return found
         bucket = bytes([traffic]) + day.to_bytes(2, "big")
@@ -123,12 +142,5 @@ class _Flooding(WatchedCarry):
             BundleId(b2(Label.BUCKET, bucket + number.to_bytes(4, "big")))
             for number in range(FLOOD_IDS)
         )
-        return sorted([*found, *((identifier, State.HELD) for identifier in made)])
-
-    def bucket_digest(self, traffic: TrafficClass, day: Day) -> bytes:
-        """Return the digest of what `elements` shows.
-
-        Raises:
-            Nothing.
-        """
-        return digest_of(self.elements(traffic, day))
+        found += [(one, State.HELD) for one in made if first <= one[0] < end]
+        return sorted(found)
