@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 WORKERS ?= auto
 
-.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign soak bench check docs clean
+.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign soak simulate mutations bench check docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,8 +56,21 @@ capture-campaign: $(STAMP)  ## Record a network and try to link its machines acr
 	@tests/tools/want_packages ip:iproute2 tcpdump:tcpdump
 	@$(BIN)/python -m tests.e2e.capture_campaign --minutes $(or $(MINUTES),10)
 
-soak: $(STAMP)  ## Random weeks of a small desk in the simulator; SEEDS=100
+soak: $(STAMP)  ## Random weeks of a small desk, and a tenth as many city days; SEEDS=100
 	@$(BIN)/python -m tests.sim.campaign --seeds 1:$(or $(SEEDS),100)
+	@$(BIN)/python -m tests.sim.city_campaign --seeds 1:$$(( ($(or $(SEEDS),100) + 9) / 10 ))
+
+# What is played: PLAN=FILE, else the blackout of January 2022 where its plan is at hand.
+PLAN ?= $(firstword $(wildcard ../shared/scenario/blackout-2022.json) docs/plans/relay.json)
+
+simulate: $(STAMP)  ## Replay a contact plan with whole nodes; table, rows and picture under build/
+	@mkdir -p build
+	@rm -f build/simulate.svg build/simulate.json
+	@set -o pipefail; $(BIN)/meshnews simulate "$(PLAN)" --svg build/simulate.svg --rows build/simulate.json \
+	  | tee build/simulate.txt
+
+mutations: $(STAMP)  ## Break the code on purpose, piece by piece: each time a test has to notice
+	@$(BIN)/python -m tests.mutation
 
 bench: $(STAMP)  ## Measure, print and write build/bench.json
 	@mkdir -p build

@@ -24,6 +24,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "look": ("meshnews_cli.commands.look:look", "Be findable by colleagues for a while."),
     "doctor": ("meshnews_cli.commands.doctor:doctor", "Check that this machine is ready."),
     "desk": ("meshnews_cli.commands.desk:desk", "Make a desk; enrol people and relays."),
+    "simulate": (
+        "meshnews_cli.commands.simulate:simulate",
+        "Replay a contact plan with whole nodes.",
+    ),
     "completion": ("meshnews_cli.commands.completion:completion", "Print a completion script."),
 }
 """Where each command is, and what the list of commands says of it."""

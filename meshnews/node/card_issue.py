@@ -9,6 +9,7 @@ keys as before: cards get lost.  See docs/protocol/enrolment.md.
 """
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
 from meshnews.bundle.postage import issue
@@ -43,7 +44,7 @@ from meshnews.node.posting import FILING_DAYS, post
 from meshnews.node.roster import Roster, keys_of
 from meshnews.node.rotation import Rotation
 from meshnews.node.seat import CARD_DAYS, Seat, require_not_recalled
-from meshnews.node.stock import CARD_POSTAGE
+from meshnews.node.stock import CARD_POSTAGE, PostageKind
 from meshnews.node.supply import Supply
 
 COLLECTORS_ON_CARD: Final = RELAYS_ON_CARD_MAX - RELAYS_NAMED_ON_CARD
@@ -71,10 +72,17 @@ def checked_name(name: str) -> str:
 class CardIssue:
     """Makes the cards of one desk, as one of its editors."""
 
-    def __init__(self, home: Home, rotation: Rotation, seat: Seat) -> None:
+    def __init__(
+        self,
+        home: Home,
+        rotation: Rotation,
+        seat: Seat,
+        postage: Mapping[PostageKind, int] = CARD_POSTAGE,
+    ) -> None:
         self._home = home
         self._rotation = rotation
         self._seat = seat
+        self._postage_on_card = postage
         self._roster = Roster(home.open_vault)
 
     def check(self, name: str, near: tuple[str, ...], *, is_relay: bool) -> None:
@@ -174,7 +182,7 @@ class CardIssue:
 
     def _postage(self, ends: Day) -> list[PostageKey]:
         made: list[PostageKey] = []
-        for (traffic, n), count in CARD_POSTAGE.items():
+        for (traffic, n), count in self._postage_on_card.items():
             made += issue(
                 self._seat.issuer,
                 self._home.entropy,

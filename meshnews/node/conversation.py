@@ -23,8 +23,8 @@ from meshnews.store.age import Moment
 from meshnews.sync.machine import SyncMachine
 from meshnews.sync.messages import Reason
 
-ROOM_BYTES_MIN: Final = 16 * 1024
-ROOM_BYTES_FIRST: Final = 128 * 1024
+ROOM_BYTES_MIN: Final = 4 * 1024
+ROOM_BYTES_FIRST: Final = 16 * 1024
 ROOM_BYTES_MAX: Final = 1024 * 1024
 ROOM_BYTES_MIN_BLUETOOTH: Final = 4 * 1024
 ROOM_BYTES_FIRST_BLUETOOTH: Final = 8 * 1024
@@ -32,6 +32,9 @@ WAITING_BYTES: Final = 64 * 1024
 """What a conversation with more to say is taken to have: enough for large records."""
 ROOM_S: Final = 0.1
 """A send holds what the stream carries in this time, within the two bounds."""
+RATE_FIRST: Final = ROOM_BYTES_FIRST / ROOM_S
+"""Bytes a second of a stream that was not measured yet: at the 8 kB/s of a bad uplink a record
+of the largest size would take eight seconds, in which nothing urgent could step in."""
 
 
 @dataclass
@@ -111,6 +114,12 @@ class Conversation:
     def is_at_collector(self) -> bool:
         """We called this machine, and the desk says that it is a collector."""
         return self.target is not None and self.target.is_collector
+
+    def begin(self, speaker: Speaker, moment: Moment) -> None:
+        """Let `speaker` speak: the session stands."""
+        self.speaker, self.talking_since_s = speaker, moment.lived_s
+        self.session.pace(RATE_FIRST)
+        speaker.start(moment)
 
     def brought(self, now_s: float, size: int) -> None:
         """Take note of a verified new bundle from this neighbour."""

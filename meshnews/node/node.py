@@ -135,6 +135,8 @@ class Node:
         if moment.lived_s >= self._sweep_due_s():
             self._sweep()
         self._spread()
+        if any(change.topic is Topic.DESK for change in home.changed):
+            self.switchboard.wish_for_refused()
         links = len(self.switchboard.talking())
         self.switchboard.effects += self.dialler.due(moment.lived_s, links=links)
         self.switchboard.fill()

@@ -5,6 +5,7 @@ from its stick: `meshnews.node.signing`.  Everything that can be refused is
 refused before anything is written.  See docs/protocol/enrolment.md.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from meshnews.crypto.keys import Ed25519Secret, SymmetricKey
@@ -34,6 +35,7 @@ from meshnews.node.seat import (
     take_seat,
 )
 from meshnews.node.signing import sign_offline
+from meshnews.node.stock import CARD_POSTAGE, PostageKind
 
 __all__ = ["CardMade", "Office", "post", "sign_offline"]
 
@@ -126,8 +128,17 @@ class Office:
         """
         return read_request(file)
 
-    def card(self, file: bytes, *, name: str, near: tuple[str, ...] = ()) -> CardMade:
+    def card(
+        self,
+        file: bytes,
+        *,
+        name: str,
+        near: tuple[str, ...] = (),
+        postage: Mapping[PostageKind, int] = CARD_POSTAGE,
+    ) -> CardMade:
         """Return the card that answers a reporter's or relay's request, under a name.
+
+        `postage` is how much of each kind a reporter's card brings.
 
         Raises:
             Refusal: the request, a key in it or a name is refused, or this editor
@@ -135,7 +146,7 @@ class Office:
         """
         home, seat = self._home, take_seat(self._home)
         request, wished = read_request(file), checked_name(name)
-        issue = CardIssue(home, self._rotation, seat)
+        issue = CardIssue(home, self._rotation, seat, postage)
         ends: Day | None = None
         if isinstance(request, ReporterRequest):
             made, ends = issue.press_card(request, wished, near).encode(), seat.issuer_ends

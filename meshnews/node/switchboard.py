@@ -141,7 +141,7 @@ class Switchboard:
             messages = talk.session.receive(event.data)
             if talk.session.established and talk.speaker is None:
                 self._begin(talk)
-            talk.frame_since_s = self._frame_since(talk)
+            talk.frame_since_s = self._frame_since(talk, has_ended=bool(messages))
             assert talk.speaker is not None or not messages
             for message in messages:
                 assert talk.speaker is not None
@@ -151,10 +151,11 @@ class Switchboard:
         except PeerError:
             self._fail(talk)
 
-    def _frame_since(self, talk: Conversation) -> float | None:
+    def _frame_since(self, talk: Conversation, *, has_ended: bool) -> float | None:
         if not talk.session.is_inside_message:
             return None
-        if talk.frame_since_s is None:
+        # On a busy link one message ends and the next begins in a single record.
+        if has_ended or talk.frame_since_s is None:
             return self._home.moment.lived_s
         return talk.frame_since_s
 
@@ -169,15 +170,12 @@ class Switchboard:
             self._dialler.completed(talk.link, moment.lived_s)
             self._presence.linked(talk.target)
         if talk.session.peer.mode is Mode.ENROLMENT:
-            talk.speaker = self._home.enrolment(talk.session, talk.target is not None)
-            if talk.speaker is None:
+            speaker = self._home.enrolment(talk.session, talk.target is not None)
+            if speaker is None:
                 raise OutOfTurn("an invitation that is not open, or is crowded")
-            talk.talking_since_s = moment.lived_s
-            talk.speaker.start(moment)
+            talk.begin(speaker, moment)
             return
-        talk.speaker = self._sync(talk)
-        talk.talking_since_s = moment.lived_s
-        talk.speaker.start(moment)
+        talk.begin(self._sync(talk), moment)
         self._make_room_for(talk)
         self._home.tell(Topic.NEIGHBOURS)
 
@@ -355,6 +353,12 @@ class Switchboard:
         for talk in self.talking():
             if talk is not besides and talk.machine is not None:
                 talk.machine.announce_receipt(ref)
+
+    def wish_for_refused(self) -> None:
+        """Ask the neighbours once more for notices that were refused: the desk is known better."""
+        for talk in self.talking():
+            if talk.machine is not None:
+                talk.machine.wish_for_refused()
 
     def fill(self) -> None:
         """Give every stream that can take some its next bytes."""

@@ -27,6 +27,11 @@ class Journal:
         """A transaction is running, so changes have to be noted."""
         return self._undo is not None
 
+    @property
+    def has_notes(self) -> bool:
+        """The running transaction has changed something."""
+        return bool(self._undo)
+
     def note(self, undo: Undo) -> None:
         """Remember how to take one change back.  Outside a transaction: forget it.
 
@@ -76,6 +81,22 @@ class MemoryShelves:
     def __init__(self) -> None:
         self._shelves: dict[str, _Shelf] = {}
         self._journal = Journal()
+
+    @property
+    def has_written(self) -> bool:
+        """The running transaction has changed something."""
+        return self._journal.has_notes
+
+    @property
+    def shelf_names(self) -> list[str]:
+        """The shelves that ever had a record, in order."""
+        return sorted(self._shelves)
+
+    @property
+    def record_bytes(self) -> int:
+        """Bytes of all records, their keys included."""
+        records = (shelf.records for shelf in self._shelves.values())
+        return sum(len(key) + len(value) for each in records for key, value in each.items())
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a context that keeps all that is written in it, or nothing when it raises.

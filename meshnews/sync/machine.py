@@ -402,6 +402,11 @@ class SyncMachine:
         if self._talk is not None:
             self._talk.taker.takes_bulk = True
 
+    def wish_for_refused(self) -> None:
+        """Ask once more for notices that were refused: more is known of the desk now."""
+        if self._talk is not None:
+            self._talk.wish_for_refused()
+
     def wish_again(self, name: Name) -> None:
         """Wish for a bundle that another link gave up; the peer of this one has it too."""
         if self._talk is not None:

@@ -37,6 +37,7 @@ from meshnews.sync.messages import (
     Flag,
     Have,
     Message,
+    Name,
     NotHeld,
     OfferMessage,
     Stored,
@@ -59,13 +60,16 @@ from meshnews.sync.question import (
 )
 from meshnews.sync.request import Wish, unlisted
 from meshnews.sync.schedule import Fetcher, InFlight
-from meshnews.sync.take import Taker
+from meshnews.sync.take import Taken, Taker
 
 _WISHES_AHEAD_MAX: Final = 4096
 """Wishes beyond which no further list is asked for or answered."""
 
 _KNOWN_THERE_MAX: Final = 8192
 """Bundles remembered as known to the peer, so that news is not told back to it."""
+
+_REFUSED_MAX: Final = 64
+"""Notices of one peer that were refused and are asked for again when the desk is known better."""
 
 _DATA_HEAD_BYTES: Final = 64
 """More than a DATA message has beside its block."""
@@ -110,6 +114,7 @@ class Talk:
         self._known_there: dict[BundleId, bool] = {}
         self._handed: dict[bytes, BundleRef] = {}
         self._receipts_left = RECEIPTS_FOUND_MAX
+        self._refused: list[Name] = []
 
     # Taking in
 
@@ -160,7 +165,21 @@ class Talk:
             self.outbox.stored(reference)
         else:
             self.outbox.cancelled(reference)
+            self._note_refused(taken)
         return [Arrived(bundle)] if taken.outcome is Judgement.WANTED else []
+
+    def _note_refused(self, taken: Taken) -> None:
+        """Remember a notice whose issuer may be in a manifest that is still on its way."""
+        ref, is_refused = taken.bundle.ref, taken.outcome is Judgement.REFUSED
+        is_notice = ref.traffic is TrafficClass.NOTICE
+        if is_refused and is_notice and len(self._refused) < _REFUSED_MAX:
+            self._refused.append(Name(ref, taken.bundle.size, acked=False))
+
+    def wish_for_refused(self) -> None:
+        """Ask once more for the notices that were refused: more is known of the desk now."""
+        refused, self._refused = self._refused, []
+        for name in refused:
+            self.taker.wish(Wish(name))
 
     def _on_stored(self, message: Stored) -> list[SyncEvent]:
         events: list[SyncEvent] = []

@@ -200,10 +200,15 @@ def test_another_bundle_than_the_tree_names_is_forged() -> None:
         open_leaf(bundles[first.id], first, replace(tree, life=7))
 
 
-def planted_badly(node_data: bytes, *, level: int, size: int) -> tuple[Bundle, AttachmentTree]:
-    """Return a root, sealed as the protocol says, that holds what its place cannot."""
+def planted_badly(
+    node_data: bytes, *, level: int, size: int, said: bytes | None = None
+) -> tuple[Bundle, AttachmentTree]:
+    """Return a root, sealed as the protocol says, that holds what its place cannot.
+
+    It is named as one that holds `said`, or truly.
+    """
     genuine, tree = planted(content(size))
-    hash_of_it = b2(Label.CHUNK, node_data)
+    hash_of_it = b2(Label.CHUNK, node_data if said is None else said)
     named = replace(tree, root_hash=hash_of_it)
     node = TreeNode(tree.root, hash_of_it, level, 0)
     shape = genuine[tree.root].shape
@@ -212,6 +217,13 @@ def planted_badly(node_data: bytes, *, level: int, size: int) -> tuple[Bundle, A
     head = Head(shape, commitment(purge_of(node, named)), b"e" * 32, bytes(288))
     bundle = close(key, node_data, head, lambda _: NO_AUTH).bundle
     return bundle, replace(named, root=bundle.id)
+
+
+def test_a_chunk_that_holds_something_else_than_its_author_said_is_forged() -> None:
+    """Its author can seal it so; a mutation of the check was noticed by no other test."""
+    bundle, tree = planted_badly(b"a lie" * 20, level=0, size=100, said=content(100))
+    with pytest.raises(Forged):
+        open_leaf(bundle, root_node(tree), tree)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

@@ -5,9 +5,10 @@
 
 A seed draws who there is, who meets whom, over what and for how long, who is
 switched off in the middle or loses power between two commits, whose clock is
-wrong, whose vault is closed, what is filed and answered.  Then everybody meets,
-and what `tests.sim.claims` says has to hold.  A failure names its seed and the
-last happenings; the same seed does the same again, to the byte.
+wrong, whose disk is small, whose vault is closed, what is filed and answered; and
+which streams are cut, fall silent, or lose, double, swap and change what they carry.
+Then everybody meets, and what `tests.sim.claims` says has to hold.  A failure names
+its seed and the last happenings; the same seed does the same again, to the byte.
 """
 
 import argparse
@@ -18,26 +19,43 @@ import random
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from meshnews.bundle.statement import Priority
 from meshnews.bundle.statement import Role as Part
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.errors import Refusal
+from meshnews.node.event import Carrier
 from meshnews.node.filing import FilingDraft
 from meshnews.node.letter import Verdict
 from meshnews.node.node import Node
-from meshnews.store.age import SAVE_S
+from meshnews.sim.machine import Machine, PowerCut
+from meshnews.sim.stream import NO_FAULTS, Faults, Way
+from meshnews.sim.world import START_S, World
+from meshnews.store.age import DAY_ZERO_S, SAVE_S
 from tests.sim import claims
 from tests.sim.claims import Answer, Attempt, Record
 from tests.sim.newsroom import Newsroom, whole_desk
-from tests.sim.world import DAY_ZERO_S, START_S, Machine, PowerCut, Way, World
 
 STEPS = 40
 LAST = 40
 DAY_S = 86400.0
 PAUSES_S = 9 * DAY_S
 """All nights and wrong clocks together: less than the life of a bundle."""
+
+FAULTS = (
+    *[NO_FAULTS] * 6,
+    Faults(cut=0.5),
+    Faults(half_open=0.5),
+    Faults(dropped=0.02),
+    Faults(doubled=0.02),
+    Faults(swapped=0.02),
+    Faults(flipped=0.02),
+)
+"""What streams are like when people meet: mostly good."""
+
+QUOTAS = (*[None] * 3, 600_000, 300_000)
+"""Disks of relays: mostly large, and some that hold but a few pictures."""
 
 GOOD = Way(2e6, 0.005)
 MEET_S = 60.0
@@ -90,7 +108,10 @@ class Campaign:
     def _join(self, home: Machine) -> None:
         entropy = SeededEntropy(f"{self.seed} {home.name}".encode())
         carry, vault = copy.deepcopy(home.carry), copy.deepcopy(home.vault)
-        machine = self.world.add(Machine(home.name, carry, vault, entropy, home.settings))
+        settings, quota = home.settings, self.luck.choice(QUOTAS)
+        if quota is not None and home.name.startswith("relay"):
+            settings = replace(settings, quota_bytes=quota)
+        machine = self.world.add(Machine(home.name, carry, vault, entropy, settings))
         self.world.boot(machine)
 
     # Who there is -------------------------------------------------------------
@@ -134,9 +155,14 @@ class Campaign:
         """Bring two or three within reach for a while; something may happen in the middle."""
         luck, world = self.luck, self.world
         near = list(dict.fromkeys(luck.choice(self.some(k)).name for k in luck.choice(ROUTES)))
-        way = Way(luck.choice([2e3, 2e4, 2e5, 2e6]), luck.choice([0.001, 0.05, 0.8]))
+        way = Way(
+            luck.choice([2e3, 2e4, 2e5, 2e6]),
+            luck.choice([0.001, 0.05, 0.8]),
+            carrier=luck.choice([Carrier.LAN, Carrier.LAN, Carrier.BLUETOOTH]),
+            faults=luck.choice(FAULTS),
+        )
         seconds = luck.choice([0.05, 0.5, 3.0, 10.0, 40.0])
-        self.note(f"{near} meet for {seconds} s at {way.rate:.0f} B/s, {way.delay_s} s")
+        self.note(f"{near} meet for {seconds} s over {way}")
         world.meet(*near, way=way)
         world.run(seconds * luck.random())
         if luck.random() < 0.3:

@@ -15,8 +15,9 @@ from meshnews.node.letter import Alarm, Item, Verdict
 from meshnews.node.node import Node
 from meshnews.node.person import Person
 from meshnews.node.wallet import Wallet
+from meshnews.sim.machine import Machine
+from meshnews.sim.world import World
 from meshnews.store.port import State
-from tests.sim.world import Machine, World
 
 ACKED = frozenset({State.ACKED, State.ACKED_WITH_BODY})
 ACKED_KEPT_S = 6 * 3600.0 + SWEEP_S_MAX + 100.0

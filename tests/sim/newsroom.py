@@ -14,8 +14,10 @@ from meshnews.node.identity import load_identity
 from meshnews.node.node import Node
 from meshnews.node.office import sign_offline
 from meshnews.node.settings import Settings, StaticNeighbour
+from meshnews.sim.air import PORT
+from meshnews.sim.machine import Machine
+from meshnews.sim.world import World
 from meshnews.store.memory import MemoryCarry, MemoryVault
-from tests.sim.world import PORT, Machine, World
 
 CHEAP = {"passes": 1, "memory_bytes": 8192}
 PASSPHRASE = "root of the desk"
@@ -80,7 +82,7 @@ class Newsroom:
                 for name, static in sorted(self.names.items())
                 if name != machine.name
             )
-            machine.settings = replace(QUICK, neighbours=neighbours)
+            machine.settings = replace(machine.settings, neighbours=neighbours)
             self.world.crash(machine)
             self.world.restart(machine)
 

@@ -8,9 +8,10 @@ from meshnews.bundle.statement import Priority
 from meshnews.node.dispatch import DispatchState
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.letter import Verdict
+from meshnews.sim.machine import Machine
+from meshnews.sim.world import World
 from meshnews.store.port import State
 from tests.sim.newsroom import TEXT, Newsroom, file, small_desk
-from tests.sim.world import Machine, World
 
 
 def state_of(newsroom: Newsroom, reporter: Machine, identifier: bytes) -> DispatchState:

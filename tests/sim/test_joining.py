@@ -10,8 +10,9 @@ from meshnews.node.identity import Role
 from meshnews.node.invitation_shelf import InvitationState
 from meshnews.node.joining import Joined, Progress
 from meshnews.node.settings import Visibility
+from meshnews.sim.machine import Machine
+from meshnews.sim.world import World
 from tests.sim.newsroom import QUICK, Newsroom, file
-from tests.sim.world import Machine, World
 
 
 def desk(world: World) -> tuple[Newsroom, Machine]:

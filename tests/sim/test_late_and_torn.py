@@ -8,8 +8,9 @@ from meshnews.desk.manifest import Role as EditorRole
 from meshnews.node.dispatch import DispatchState
 from meshnews.node.identity import Role
 from meshnews.node.letter import Alarm, Item, Verdict
+from meshnews.sim.machine import Machine, PowerCut
+from meshnews.sim.world import World
 from tests.sim.newsroom import Newsroom, file, small_desk
-from tests.sim.world import Machine, PowerCut, World
 
 
 def meet(world: World, *names: str, seconds: float = 40.0) -> None:

@@ -12,9 +12,10 @@ from meshnews.node.conversation import Conversation
 from meshnews.node.event import Beckon, Heard
 from meshnews.node.identity import Role
 from meshnews.node.settings import Visibility
+from meshnews.sim.machine import Machine
+from meshnews.sim.world import World
 from meshnews.store.port import State
 from tests.sim.newsroom import QUICK, Newsroom, file
-from tests.sim.world import Machine, World, transaction
 
 
 def desk(world: World) -> tuple[Newsroom, Machine]:
@@ -146,7 +147,7 @@ def test_what_a_stranger_plays_draws_the_same_whoever_it_was_recorded_from(
 
     def drawn(packet: bytes) -> int:
         assert machine.node is not None
-        with transaction(machine):
+        with machine.transaction():
             effects = machine.node.handle(Heard(packet, ()), world.clock(machine))
         world.run(2.0)
         return sum(isinstance(effect, Beckon) for effect in effects)

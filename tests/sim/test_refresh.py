@@ -8,8 +8,9 @@ from meshnews.node.identity import Role, load_relays
 from meshnews.node.person import Person
 from meshnews.node.settings import Visibility
 from meshnews.node.wallet import Wallet
+from meshnews.sim.machine import Machine
+from meshnews.sim.world import World
 from tests.sim.newsroom import QUICK, Newsroom, file, small_desk
-from tests.sim.world import Machine, World
 
 
 def meet(world: World, *names: str, seconds: float = 40.0) -> None:

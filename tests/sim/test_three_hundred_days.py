@@ -4,8 +4,9 @@ import pytest
 
 from meshnews.node.dispatch import DispatchState
 from meshnews.node.letter import Verdict
+from meshnews.sim.world import World
+from meshnews.store.age import DAY_ZERO_S
 from tests.sim.newsroom import file, small_desk
-from tests.sim.world import DAY_ZERO_S, World
 
 MONTH_S = 30 * 86400
 MONTHS = 10

@@ -1,0 +1,111 @@
+"""``meshnews simulate``: replay a contact plan with whole nodes, beside the best possible."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from meshnews_cli.options import Command, FilePath
+
+if TYPE_CHECKING:
+    from meshnews.sim.plan import Plan
+
+SHARE = click.FloatRange(0.0, 1.0)
+
+
+@click.command(cls=Command)
+@click.argument("plan_file", metavar="PLAN", type=FilePath)
+@click.option("--seed", type=int, default=0, help="Which of the many possible runs; default 0.")
+@click.option("--json", "as_json", is_flag=True, help="Print the rows [{slug, node, at}] alone.")
+@click.option("--svg", type=FilePath, metavar="FILE", help="Draw a timeline by node into FILE.")
+@click.option("--rows", type=FilePath, metavar="FILE", help="Write the rows as JSON into FILE.")
+@click.option("--hold", is_flag=True, help="File as by default, with a random hold; not --now.")
+@click.option("--quota", type=float, metavar="MIB", help="Disks of relays and sticks.")
+@click.option("--stopped", multiple=True, metavar="NODE", help="Its clock stands at 1970.")
+@click.option("--cut", type=SHARE, default=0.0, help="This share of all streams is cut.")
+@click.option("--hostile", multiple=True, metavar="NODE=HOW", help="It breaks the rules.")
+@click.option("--bound", is_flag=True, help="Print only what is possible at best.")
+def simulate(  # noqa: PLR0917  click hands over one argument for each option
+    plan_file: Path,
+    seed: int,
+    as_json: bool,  # noqa: FBT001  click's own flags
+    svg: Path | None,
+    rows: Path | None,
+    hold: bool,  # noqa: FBT001
+    quota: float | None,
+    stopped: tuple[str, ...],
+    cut: float,
+    hostile: tuple[str, ...],
+    bound: bool,  # noqa: FBT001
+) -> int | None:
+    """Replay the contact plan in PLAN with the code that the daemon runs.
+
+    People, meetings, machines off and what is filed come from the plan (or from
+    a trace of contacts, when the file is none: docs/simulation.md); time is a
+    number, and everything else is real.  For each item the table says when it
+    reached whom, beside the earliest instant at which any network could have
+    brought it there.  The same seed gives the same run, to the byte.
+
+    \b
+    NODE=HOW: drop, withhold, replay, corrupt, lie, flood
+    """  # noqa: D301  click reads the backspace as: leave these lines as they are
+    from meshnews.sim.bound import flooding_bound
+    from meshnews.sim.play import Play
+    from meshnews.sim.report import rows_json, table
+    from meshnews.sim.timeline import describe, timeline
+    from meshnews_cli.folder import new_file
+    from meshnews_cli.terminal import note
+
+    plan = _read(plan_file, quota, stopped, cut, hostile)
+    if bound:
+        click.echo(rows_json(flooding_bound(plan)))
+        return None
+    note(f"Playing {describe(plan)}.")
+    play = Play(plan, seed=seed, files_now=not hold, stopwatch=time.process_time)
+    played = play.run()
+    if svg is not None:
+        with new_file(svg) as fill:
+            fill(timeline(played).encode())
+    if rows is not None:
+        with new_file(rows) as fill:
+            fill(rows_json(played.rows).encode() + b"\n")
+    click.echo(rows_json(played.rows) if as_json else table(played, "real"), nl=as_json)
+    note(_spent())
+    return None
+
+
+def _read(
+    path: Path,
+    quota: float | None,
+    stopped: tuple[str, ...],
+    cut: float,
+    hostile: tuple[str, ...],
+) -> "Plan":
+    from dataclasses import replace
+
+    from meshnews.sim.plan import KIB, Mischief, Part, WallClock, refused
+    from meshnews.sim.planfile import PLAN_BYTES_MAX, read_plan
+    from meshnews.sim.stream import Faults
+    from meshnews_cli.folder import read_small
+
+    plan = read_plan(read_small(path, PLAN_BYTES_MAX))
+    if quota is not None:
+        for post in plan.posts:
+            if post.part in {Part.RELAY, Part.COURIER}:
+                plan = plan.with_post(replace(post, quota_bytes=int(quota * KIB * KIB)))
+    for name in stopped:
+        plan = plan.with_post(replace(plan.post(name), clock=WallClock.STOPPED))
+    for said in hostile:
+        name, _, how = said.partition("=")
+        if how not in list(Mischief):
+            raise refused(f"{how!r} is nothing that a hostile node does.")
+        plan = plan.with_post(replace(plan.post(name), mischief=Mischief(how)))
+    return plan.with_faults(Faults(cut=cut)) if cut else plan
+
+
+def _spent() -> str:
+    import resource
+
+    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return f"{time.process_time():.0f} s of CPU, {mib:.0f} MiB at most."

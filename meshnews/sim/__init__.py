@@ -1,0 +1,1 @@
+"""A whole mesh in one process, under a clock that is a number."""
