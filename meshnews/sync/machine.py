@@ -18,8 +18,8 @@ from typing import Final
 from meshnews.bundle.receipt import Receipt
 from meshnews.crypto.entropy import Entropy
 from meshnews.errors import OutOfTurn, PeerError
-from meshnews.ids import BundleRef, Day
-from meshnews.limits import FRAME_BYTES_MAX, STALL_S
+from meshnews.ids import BundleRef
+from meshnews.limits import STALL_S
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
 from meshnews.sync.compare import FAST, Manner, Sides
@@ -32,21 +32,17 @@ from meshnews.sync.event import (
     Receipted,
     SyncEvent,
 )
+from meshnews.sync.greeting import greeting
 from meshnews.sync.layout import decode_message, encode_message
 from meshnews.sync.messages import (
-    CLASSES,
-    FREE_KIB_MAX,
     INSTANCE_BYTES,
     NONCE_BYTES,
     Bye,
-    ClassTerms,
-    Flag,
     Hello,
     Message,
     Name,
     Reason,
 )
-from meshnews.sync.question import EVERY_METHOD
 from meshnews.sync.request import Wish
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import InFlight
@@ -64,12 +60,6 @@ __all__ = [
     "SyncMachine",
     "SyncState",
 ]
-
-ALIVE_DAYS: Final = 16
-"""A bundle filed before this many days ago has expired, whatever its life."""
-
-COLLECTED_DAYS: Final = 48
-"""How far back a desk's machines compare: a collector keeps for 30 days more."""
 
 _CREDIT_BYTES: Final = 64 * 1024
 """How far control messages may run ahead of their quarter, or data behind its share."""
@@ -191,7 +181,13 @@ class SyncMachine:
     def start(self, moment: Moment) -> None:
         """Begin: both sides say HELLO."""
         assert self._hello is None, "a conversation starts once"
-        self._hello = self._greeting(moment)
+        self._hello = greeting(
+            self._custody,
+            moment,
+            desk=self._desk,
+            nonce=self._entropy.draw(NONCE_BYTES),
+            instance=self._instance,
+        )
         self._greet_by_s = moment.lived_s + STALL_S
         self._first.append(encode_message(self._hello))
 
@@ -216,28 +212,6 @@ class SyncMachine:
         self.ended()
         self._first.append(encode_message(Bye(reason)))
         self._state = SyncState.LEAVING
-
-    def _greeting(self, moment: Moment) -> Hello:
-        back = COLLECTED_DAYS if self._desk else ALIVE_DAYS
-        floor = max(0, moment.floor_day - back) & ~1
-        free_kib = _roundly(min(self._custody.free_bytes() // 1024, FREE_KIB_MAX))
-        flags = Flag.SERVES | Flag.WANTS | (Flag.WANTS_ACKED if self._desk else Flag(0))
-        classes: list[ClassTerms] = []
-        for traffic in CLASSES:
-            # Notices in force have no last day.
-            oldest = Day(floor if traffic else 0)
-            days = self._custody.days(traffic)
-            if days:
-                classes.append(ClassTerms(flags | Flag.NONEMPTY, days[-1], oldest, free_kib))
-            else:
-                classes.append(ClassTerms(flags, Day(0), oldest, free_kib))
-        return Hello(
-            nonce=self._entropy.draw(NONCE_BYTES),
-            instance=self._instance,
-            classes=tuple(classes),
-            frame_bytes_max=FRAME_BYTES_MAX,
-            methods=int(EVERY_METHOD),
-        )
 
     # Taking in
 
@@ -411,8 +385,3 @@ class SyncMachine:
         """Wish for a bundle that another link gave up; the peer of this one has it too."""
         if self._talk is not None:
             self._talk.taker.wish(Wish(name))
-
-
-def _roundly(number: int) -> int:
-    """Return the power of two below: an exact number would tell one node from others."""
-    return 1 << number.bit_length() - 1 if number else 0

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from meshnews.bundle.format import Offer
 from meshnews.errors import Malformed, OutOfTurn
-from meshnews.ids import BundleRef
-from meshnews.limits import BLOCK_BYTES_MIN
-from meshnews.sync.messages import Data, How, Name
+from meshnews.ids import BundleRef, Day, TrafficClass
+from meshnews.limits import BLOCK_BYTES_MIN, GROUPS_PER_MESSAGE_MAX, NAMES_PER_MESSAGE_MAX
+from meshnews.sync.messages import Data, How, Name, Want, WantGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +91,32 @@ class Request:
         self._blocks.append(data.block)
         self._came += len(data.block)
         return is_last
+
+
+class WantDraft:
+    """A WANT in the making: requests by bucket, as far as one message holds them."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+        self._groups: dict[tuple[TrafficClass, Day, How, bool], list[tuple[bytes, int]]] = {}
+
+    @property
+    def has_room(self) -> bool:
+        """One more request fits, whatever its bucket."""
+        return self._asked < NAMES_PER_MESSAGE_MAX and len(self._groups) < GROUPS_PER_MESSAGE_MAX
+
+    def add(self, request: Request, short: bytes) -> None:
+        """Ask for a bundle, from where what is here of it ends."""
+        ref, unlisted_ = request.ref, request.wish.unlisted
+        bucket = ref.traffic, ref.day, request.how, unlisted_
+        one = ref.id if unlisted_ else short, len(request.begun)
+        self._groups.setdefault(bucket, []).append(one)
+        self._asked += 1
+
+    def message(self) -> Want | None:
+        """Return the message, or None when nothing is asked for."""
+        groups: list[WantGroup] = []
+        for (traffic, day, how, _), wants in self._groups.items():
+            ids, offsets = tuple([one for one, _ in wants]), tuple([at for _, at in wants])
+            groups.append(WantGroup(traffic, day, ids, how, offsets if any(offsets) else ()))
+        return Want(tuple(groups)) if groups else None

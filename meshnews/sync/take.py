@@ -20,8 +20,6 @@ from meshnews.limits import (
     ASKED_MAX,
     CONTESTED_BYTES_PER_S,
     CONTESTED_S,
-    GROUPS_PER_MESSAGE_MAX,
-    NAMES_PER_MESSAGE_MAX,
     REQUEST_S_MAX,
     SMALL_OFFER_BYTES_MAX,
     STALL_S,
@@ -32,8 +30,8 @@ from meshnews.store.age import Moment
 from meshnews.store.custody import Accepted, Custody, Judgement
 from meshnews.store.port import State
 from meshnews.sync.budget import VAIN_BYTES, Budget
-from meshnews.sync.messages import Data, Group, How, Name, OfferMessage, Want, WantGroup
-from meshnews.sync.request import Request, Wish
+from meshnews.sync.messages import Data, Group, How, Name, OfferMessage, Want
+from meshnews.sync.request import Request, WantDraft, Wish
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import Fetcher, InFlight, Schedule, UrgentFirst
 
@@ -153,28 +151,21 @@ class Taker:
         """Return a request for what fits the window now, or None."""
         if not self._requests:
             self._progress_s = self._looked_s = moment.lived_s
-        groups: dict[tuple[TrafficClass, Day, How, bool], list[tuple[bytes, int]]] = {}
-        asked = 0
-        while asked < NAMES_PER_MESSAGE_MAX and len(groups) < GROUPS_PER_MESSAGE_MAX:
+        draft = WantDraft()
+        while draft.has_room:
             request = self._next_request(moment)
             if request is None:
                 break
-            wish, ref = request.wish, request.ref
-            short = self._salt.position(ref.id)
+            short = self._salt.position(request.ref.id)
             request.asked_at_s = moment.lived_s
             self._requests[short] = request
             if request.how is How.OFFER:
                 self._offers_open += 1
             else:
-                request.begun = self._custody.partials.begun(ref)
-                self._note_due(wish, request.due)
-            bucket = ref.traffic, ref.day, request.how, wish.unlisted
-            asked_for = ref.id if wish.unlisted else short, len(request.begun)
-            groups.setdefault(bucket, []).append(asked_for)
-            asked += 1
-        if not groups:
-            return None
-        return Want(tuple([_group(*bucket[:3], wants) for bucket, wants in groups.items()]))
+                request.begun = self._custody.partials.begun(request.ref)
+                self._note_due(request.wish, request.due)
+            draft.add(request, short)
+        return draft.message()
 
     def _next_request(self, moment: Moment) -> Request | None:
         self._weighing = False
@@ -395,14 +386,6 @@ class Taker:
 
 def _is_urgent(wish: Wish) -> bool:
     return wish.name.ref.traffic <= TrafficClass.FLASH
-
-
-def _group(
-    traffic: TrafficClass, day: Day, how: How, wants: Sequence[tuple[bytes, int]]
-) -> WantGroup:
-    offsets = tuple([offset for _, offset in wants])
-    ids = tuple([one for one, _ in wants])
-    return WantGroup(traffic, day, ids, how, offsets if any(offsets) else ())
 
 
 def _state(name: Name) -> State:
