@@ -126,6 +126,10 @@ class EnrolmentLink(abc.ABC):
             PeerError: it has no place in this state, or is forged.
         """
 
+    def harvest(self) -> Sequence[SyncEvent]:
+        """Return nothing: an enrolment reports nothing to the node."""
+        return ()
+
     @abc.abstractmethod
     def ended(self) -> None:
         """Let go of everything: the link is gone."""

@@ -139,7 +139,11 @@ class Node:
             self.switchboard.wish_for_refused()
         links = len(self.switchboard.talking())
         self.switchboard.effects += self.dialler.due(moment.lived_s, links=links)
-        self.switchboard.fill()
+        last = self.switchboard.fill()
+        if last:
+            self._happened(last)
+            self._spread()
+            self.switchboard.fill()
         effects, self.switchboard.effects = self.switchboard.effects, []
         effects += self._show()
         effects.extend(dict.fromkeys(home.changed))

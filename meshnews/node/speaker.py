@@ -43,6 +43,10 @@ class Speaker(Protocol):
         """
         ...
 
+    def harvest(self) -> Sequence[SyncEvent]:
+        """Return what happened before a fault, and was not told because of it."""
+        ...
+
     def tick(self, moment: Moment) -> Sequence[SyncEvent]:
         """Do what time demands.
 

@@ -149,7 +149,14 @@ class Switchboard:
                     self._note(talk, reported)
                     yield Happening(talk, reported)
         except PeerError:
+            # What came before the fault is in the store, and has to be dealt with.
+            yield from self._harvest(talk)
             self._fail(talk)
+
+    def _harvest(self, talk: Conversation) -> Iterator[Happening]:
+        for reported in () if talk.speaker is None else talk.speaker.harvest():
+            self._note(talk, reported)
+            yield Happening(talk, reported)
 
     def _frame_since(self, talk: Conversation, *, has_ended: bool) -> float | None:
         if not talk.session.is_inside_message:
@@ -315,6 +322,7 @@ class Switchboard:
                 try:
                     reported = talk.speaker.tick(moment)
                 except PeerError:
+                    happenings += self._harvest(talk)
                     self._fail(talk)
                 else:
                     happenings += [Happening(talk, event) for event in reported]
@@ -360,18 +368,24 @@ class Switchboard:
             if talk.machine is not None:
                 talk.machine.wish_for_refused()
 
-    def fill(self) -> None:
-        """Give every stream that can take some its next bytes."""
+    def fill(self) -> list[Happening]:
+        """Give every stream that can take some its next bytes.
+
+        Returns what happened, of which a fault kept us from being told.
+        """
+        happenings: list[Happening] = []
         for talk in self:
             try:
                 send = talk.next_send(self._home.moment)
             except PeerError:
+                happenings += self._harvest(talk)
                 self._fail(talk)
                 continue
             if send is not None:
                 self.effects.append(send)
             elif talk.is_finished:
                 self._hang_up(talk)
+        return happenings
 
 
 def neighbours_max(identity: Identity) -> int:

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from meshnews.bundle.format import Bundle, Offer, parse
 from meshnews.bundle.postage import Franked
-from meshnews.errors import PeerError
+from meshnews.errors import Forged, PeerError
 from meshnews.ids import AuthKind, BundleRef, TrafficClass
 from meshnews.limits import STAMPS_KNOWN_MAX
 from meshnews.store.age import DAY_S, Moment
@@ -130,15 +130,26 @@ class Admission:
 
     # A body -----------------------------------------------------------------
 
-    def accept(self, wire: bytes, *, age_s: int, moment: Moment, judged: Offer | None) -> Accepted:
+    def accept(
+        self,
+        wire: bytes,
+        *,
+        age_s: int,
+        moment: Moment,
+        judged: Offer | None,
+        expected: BundleRef | None,
+    ) -> Accepted:
         """Verify a bundle that was brought, and keep it if it is wanted.
 
         Raises:
+            Forged: it is another than was `expected`; nothing is kept.
             Malformed, Forged, Exceeded: it is no bundle, or this copy's postage is
                 bad; nothing is kept and no mark is left.
             StoreFull: the disk has no room.
         """
         bundle = parse(wire)
+        if expected is not None and bundle.ref != expected:
+            raise Forged("another bundle than was asked for")
         known = self._carry.entry(bundle.ref)
         if known is not None and self._has_enough(known):
             self._take_younger(known, age_s, moment)

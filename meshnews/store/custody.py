@@ -161,17 +161,26 @@ class Custody:
         return self._admission.judge(offer, moment, age_s)
 
     def accept(
-        self, wire: bytes, *, age_s: int, moment: Moment, judged: Offer | None = None
+        self,
+        wire: bytes,
+        *,
+        age_s: int,
+        moment: Moment,
+        judged: Offer | None = None,
+        expected: BundleRef | None = None,
     ) -> Accepted:
         """Verify a bundle that was brought, and keep it if it is wanted.
 
         The postage of one that is exactly as it was `judged` is not verified again.
 
         Raises:
+            Forged: it is another than was `expected`; nothing is kept.
             Malformed, Forged, Exceeded: it is no bundle, or this copy's postage is
                 bad; nothing is kept and no mark is left.
         """
-        return self._admission.accept(wire, age_s=age_s, moment=moment, judged=judged)
+        return self._admission.accept(
+            wire, age_s=age_s, moment=moment, judged=judged, expected=expected
+        )
 
     # Giving out -------------------------------------------------------------
 

@@ -8,7 +8,7 @@ Bodies are read from the store when they are about to be sent, never before.
 See docs/protocol/sync.md, "Transfer".
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -212,21 +212,19 @@ class Giver:
         missing, self._missing = self._missing[:at_most], self._missing[at_most:]
         return missing
 
-    def stored(self, groups: Iterable[Group]) -> list[tuple[BundleRef, bool]]:
-        """Take note of what the peer keeps; return it, and which of it we hold as acked.
+    def stored(self, groups: Iterable[Group]) -> Iterator[tuple[BundleRef, bool]]:
+        """Take note of what the peer keeps; yield it, and whether we hold it as acked.
 
         Raises:
             PeerError: it says so of what was not given to it.
         """
-        kept: list[tuple[BundleRef, bool]] = []
         for group in groups:
             for short in group.shorts:
                 sent = self._sent.pop(short, None)
                 if sent is None:
                     raise OutOfTurn("Stored of what was not given")
                 self._named.pop(short, None)
-                kept.append(sent)
-        return kept
+                yield sent
 
     def cancel(self, groups: Iterable[Group]) -> None:
         """Give no longer, or know as not kept, what the peer cancels."""

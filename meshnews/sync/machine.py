@@ -220,42 +220,50 @@ class SyncMachine:
 
         Raises:
             PeerError: it is malformed, has no place in this state, is forged, or
-                is too much.  The conversation has ended.
+                is too much.  The conversation has ended; `harvest` has what happened
+                before the fault.
         """
         try:
-            events = self._receive(decode_message(message), len(message), moment)
+            self._receive(decode_message(message), len(message), moment)
         except PeerError:
             self.ended()
             raise
-        if self._reports:
-            events = self._reports + events
-            self._reports = []
-        return events
+        return self.harvest()
 
-    def _receive(self, message: Message, size: int, moment: Moment) -> list[SyncEvent]:
+    def harvest(self) -> list[SyncEvent]:
+        """Return what has happened and was not yet told.
+
+        Whatever fault a peer commits, what it brought before is in the store: were that
+        not told of, a bundle would lie there that nobody ever opens.
+        """
+        happened = self._reports[:]
+        self._reports.clear()
+        return happened
+
+    def _receive(self, message: Message, size: int, moment: Moment) -> None:
         talk = self._talk
         if talk is not None:
             if type(message) is Bye:
                 self._dismiss(message)
-                return []
-            events = talk.receive(message, size=size, moment=moment)
-            events += talk.advance(moment)
-            return events
+                return
+            talk.receive(message, size=size, moment=moment)
+            talk.advance(moment)
+            return
         match self._state, message:
             case SyncState.GREETING, Hello() if self._hello is not None:
-                return self._greeted(self._hello, message, moment)
+                self._greeted(self._hello, message, moment)
             case SyncState.GREETING | SyncState.LEAVING, Bye() as bye:
                 self._dismiss(bye)
-                return []
             case SyncState.LEAVING, _:
-                return []
+                pass
             case _:
                 raise OutOfTurn(f"{type(message).__name__} while {self._state.value}")
 
-    def _greeted(self, ours: Hello, theirs: Hello, moment: Moment) -> list[SyncEvent]:
+    def _greeted(self, ours: Hello, theirs: Hello, moment: Moment) -> None:
+        self._reports.append(Greeted(theirs))
         if theirs.instance == ours.instance:
             self._leave(Reason.MYSELF)
-            return [Greeted(theirs)]
+            return
         dialling, answering = (ours, theirs) if self._dialler else (theirs, ours)
         salt = Salt(
             session=self._session, dialler_nonce=dialling.nonce, acceptor_nonce=answering.nonce
@@ -268,6 +276,7 @@ class SyncMachine:
             block_bytes=self._pace.block_bytes,
             window_bytes=self._pace.window_bytes,
             fetcher=self,
+            reports=self._reports,
         )
         self._talk.taker.takes_bulk = self.takes_bulk
         self._state = SyncState.OPEN
@@ -275,7 +284,7 @@ class SyncMachine:
             self._talk.announce(ref)
         for ref in self._early_receipts:
             self._talk.announce_receipt(ref)
-        return [Greeted(theirs), *self._talk.advance(moment)]
+        self._talk.advance(moment)
 
     def tick(self, moment: Moment) -> list[SyncEvent]:
         """Do what time demands: give up what the peer is too late with.
@@ -284,18 +293,16 @@ class SyncMachine:
             PeerError: the peer never said HELLO, or a question of it that had to
                 wait contradicts itself.
         """
-        events, self._reports = self._reports, []
         greet_by_s = self._greet_by_s
-        if self._state is SyncState.GREETING and greet_by_s is not None:
-            if moment.lived_s >= greet_by_s:
-                self.ended()
-                raise OutOfTurn("no HELLO in time")
-            return events
+        is_late = greet_by_s is not None and moment.lived_s >= greet_by_s
+        if is_late and self._state is SyncState.GREETING:
+            self.ended()
+            raise OutOfTurn("no HELLO in time")
         talk = self._talk
         if talk is not None:
             talk.outbox.cancel(talk.taker.give_up_late(moment))
-            events += talk.advance(moment)
-        return events
+            talk.advance(moment)
+        return self.harvest()
 
     # Giving out
 
@@ -324,7 +331,7 @@ class SyncMachine:
         if talk is None:
             return None
         if not talk.in_sync:
-            self._reports += talk.advance(moment)
+            talk.advance(moment)
         data_waits = talk.giver.has_data
         if self._credit >= 0 or not data_waits:
             body = talk.next_control(moment)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshnews.bundle.format import Bundle, decode_offer
-from meshnews.errors import Forged, Malformed, OutOfTurn, PeerError
+from meshnews.errors import Malformed, OutOfTurn, PeerError
 from meshnews.ids import Day, TrafficClass
 from meshnews.limits import (
     ASKED_MAX,
@@ -27,7 +27,7 @@ from meshnews.limits import (
     WISHES_MAX,
 )
 from meshnews.store.age import Moment
-from meshnews.store.custody import Accepted, Custody, Judgement
+from meshnews.store.custody import Custody, Judgement
 from meshnews.store.port import State
 from meshnews.sync.budget import VAIN_BYTES, Budget
 from meshnews.sync.messages import Data, Group, How, Name, OfferMessage, Want
@@ -162,10 +162,19 @@ class Taker:
             if request.how is How.OFFER:
                 self._offers_open += 1
             else:
-                request.begun = self._custody.partials.begun(request.ref)
+                request.begun = self._begun(request)
                 self._note_due(request.wish, request.due)
             draft.add(request, short)
         return draft.message()
+
+    def _begun(self, request: Request) -> bytes:
+        """Return what is here of a bundle; nothing if it is more than there can be."""
+        begun = self._custody.partials.begun(request.ref)
+        if len(begun) < request.wish.name.size:
+            return begun
+        # Whoever brought it had named another size.
+        self._custody.partials.drop(request.ref)
+        return b""
 
     def _next_request(self, moment: Moment) -> Request | None:
         self._weighing = False
@@ -263,7 +272,13 @@ class Taker:
         """Have a bundle verified that has come whole, and kept."""
         ref = request.ref
         try:
-            accepted = self._accepted(request, moment)
+            accepted = self._custody.accept(
+                request.so_far,
+                age_s=request.age_s,
+                moment=moment,
+                judged=request.judged,
+                expected=ref,
+            )
         except PeerError:
             self._inflight.release(ref.id, self._fetcher)
             if not request.begun:
@@ -282,14 +297,6 @@ class Taker:
             self._budget.allow_for_bundle()
         return Taken(short, accepted.bundle, accepted.outcome)
 
-    def _accepted(self, request: Request, moment: Moment) -> Accepted:
-        accepted = self._custody.accept(
-            request.so_far, age_s=request.age_s, moment=moment, judged=request.judged
-        )
-        if accepted.bundle.ref != request.ref:
-            raise Forged("another bundle than was asked for")
-        return accepted
-
     def not_held(self, groups: Iterable[Group]) -> None:
         """Give up what the peer does not hold, after all.
 
@@ -304,11 +311,12 @@ class Taker:
                         raise OutOfTurn("NotHeld that was not asked for")
                     continue
                 self._end(short, request)
-                if request.begun:
-                    # It may have the beginning: asked for the rest, it had none.
-                    self._custody.partials.drop(request.ref)
                 self._inflight.release(request.ref.id, self._fetcher)
-                if not request.wish.unlisted:
+                if request.begun:
+                    # Asked for the rest it had none: what we have may be anything.
+                    self._custody.partials.drop(request.ref)
+                    self.wish(request.wish)
+                elif not request.wish.unlisted:
                     self._budget.charge(VAIN_BYTES)
 
     # Time and endings

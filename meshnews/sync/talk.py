@@ -76,7 +76,11 @@ _DATA_HEAD_BYTES: Final = 64
 
 
 class Talk:
-    """One conversation between two HELLOs and the end."""
+    """One conversation between two HELLOs and the end.
+
+    What happens is appended to `reports` at once: it stands, whatever fault the peer
+    commits next, in the same message even.
+    """
 
     def __init__(
         self,
@@ -88,8 +92,10 @@ class Talk:
         block_bytes: int,
         window_bytes: int,
         fetcher: Fetcher,
+        reports: list[SyncEvent],
     ) -> None:
         self._custody = custody
+        self._reports = reports
         self._sides = sides
         self._salt = sides.salt
         self._window = window_bytes
@@ -120,23 +126,23 @@ class Talk:
 
     def receive(  # noqa: C901, PLR0912  one flat row per message
         self, message: Message, *, size: int, moment: Moment
-    ) -> list[SyncEvent]:
-        """Take in a message of `size` bytes.
+    ) -> None:
+        """Take in a message of `size` bytes; what it makes happen is reported.
 
         Raises:
             PeerError: it has no place now, is not what it claims, or is too much.
         """
         match message:
             case Data():
-                return self._on_data(message, moment)
+                self._on_data(message, moment)
             case Stored():
-                return self._on_stored(message)
+                self._on_stored(message)
             case Want():
                 self.giver.want(message)
             case Have():
                 self._on_have(message)
             case Acked():
-                return self._on_acked(message, moment)
+                self._on_acked(message, moment)
             case OfferMessage():
                 refused = self.taker.take_offer(message, moment)
                 if refused is not None:
@@ -148,17 +154,18 @@ class Talk:
             case Spans() | Grid() | More() | Split() | List() | Tell() if not self._dialler:
                 self._on_question(message, size)
             case Done() if not self._dialler:
-                return self._on_done(moment)
+                self._on_done(moment)
             case Days() | Cells() | Parts() | Reply() | Told() if self._dialler:
                 self._queue(self._comparison.receive(message))
             case _:
                 raise OutOfTurn(f"{type(message).__name__} to the wrong side, or twice")
-        return []
 
-    def _on_data(self, message: Data, moment: Moment) -> list[SyncEvent]:
+    def _on_data(self, message: Data, moment: Moment) -> None:
         taken = self.taker.take_data(message, moment)
         if taken is None:
-            return []
+            return
+        if taken.outcome is Judgement.WANTED:
+            self._reports.append(Arrived(taken.bundle))
         bundle, reference = taken.bundle, (message.traffic, message.day, taken.short)
         self._note_known(bundle.id, acked=False)
         if taken.outcome in {Judgement.WANTED, Judgement.KNOWN}:
@@ -166,7 +173,6 @@ class Talk:
         else:
             self.outbox.cancelled(reference)
             self._note_refused(taken)
-        return [Arrived(bundle)] if taken.outcome is Judgement.WANTED else []
 
     def _note_refused(self, taken: Taken) -> None:
         """Remember a notice whose issuer may be in a manifest that is still on its way."""
@@ -181,11 +187,10 @@ class Talk:
         for name in refused:
             self.taker.wish(Wish(name))
 
-    def _on_stored(self, message: Stored) -> list[SyncEvent]:
-        events: list[SyncEvent] = []
+    def _on_stored(self, message: Stored) -> None:
         acked: list[BundleRef] = []
         for ref, is_acked in self.giver.stored(message.bundles):
-            events.append(Carried(ref))
+            self._reports.append(Carried(ref))
             if ref.id not in self._known_there:
                 # One more machine has it.  Asked for again, it is the same machine.
                 self._custody.stored_by_peer(ref)
@@ -199,8 +204,7 @@ class Talk:
                 handed = self._handed.pop(short, None)
                 if handed is None:
                     raise OutOfTurn("Stored of a receipt that was not handed over")
-                events.append(HandedOver(handed))
-        return events
+                self._reports.append(HandedOver(handed))
 
     def _on_have(self, message: Have) -> None:
         for name in message.names:
@@ -209,27 +213,23 @@ class Talk:
             if flag in self._sides.ours.classes[name.ref.traffic].flags:
                 self.taker.wish(Wish(name))
 
-    def _on_acked(self, message: Acked, moment: Moment) -> list[SyncEvent]:
-        events: list[SyncEvent] = []
+    def _on_acked(self, message: Acked, moment: Moment) -> None:
         for raw in message.full:
             receipt = decode_receipt(raw)
             outcome = self._custody.acknowledge(receipt, moment)
-            self._after_receipt(receipt.ref, outcome, message, events)
+            self._after_receipt(receipt.ref, outcome, message)
         for traffic, day, raw in message.short:
             if traffic is TrafficClass.NOTICE:
                 raise Malformed("a receipt for a notice")
             short = decode_short_receipt(raw)
             ref = BundleRef(traffic, day, short.id)
             outcome = self._custody.acknowledge_short(ref, short, moment)
-            self._after_receipt(ref, outcome, message, events)
-        return events
+            self._after_receipt(ref, outcome, message)
 
-    def _after_receipt(
-        self, ref: BundleRef, outcome: Acknowledged, message: Acked, events: list[SyncEvent]
-    ) -> None:
+    def _after_receipt(self, ref: BundleRef, outcome: Acknowledged, message: Acked) -> None:
         self._note_known(ref.id, acked=True)
         if outcome is Acknowledged.NEW:
-            events.append(Receipted(ref))
+            self._reports.append(Receipted(ref))
         if message.confirm and outcome not in {Acknowledged.REFUSED, Acknowledged.NO_ROOM}:
             self.outbox.stored_receipt((ref.traffic, ref.day, self._salt.position(ref.id)))
 
@@ -241,13 +241,13 @@ class Talk:
             raise OutOfTurn("more questions than may be open")
         self._questions.append(message)
 
-    def _on_done(self, moment: Moment) -> list[SyncEvent]:
+    def _on_done(self, moment: Moment) -> None:
         if self.in_sync or self._questions:
             raise OutOfTurn("Done before all was answered, or twice")
-        return self._finish(moment)
+        self._finish(moment)
 
-    def advance(self, moment: Moment) -> list[SyncEvent]:
-        """Take what steps of the comparison may be taken now.
+    def advance(self, moment: Moment) -> None:
+        """Take what steps of the comparison may be taken now; its end is reported.
 
         Raises:
             PeerError: a question that had to wait contradicts itself.
@@ -255,16 +255,15 @@ class Talk:
         while self._questions and self._may_compare(opening=isinstance(self._questions[0], Spans)):
             self._queue(self._comparison.receive(self._questions.popleft()))
         if not self._dialler or self.in_sync:
-            return []
+            return
         while self._may_compare(opening=self._comparison.is_opening):
             step = self._comparison.propose()
             if step is None:
                 break
             self.outbox.message(encode_message(step))
-        if not self._comparison.finished:
-            return []
-        self.outbox.message(encode_message(Done()))
-        return self._finish(moment)
+        if self._comparison.finished:
+            self.outbox.message(encode_message(Done()))
+            self._finish(moment)
 
     def _may_compare(self, *, opening: bool) -> bool:
         if self.taker.wishes > _WISHES_AHEAD_MAX or self.outbox.waiting > _WISHES_AHEAD_MAX:
@@ -282,7 +281,7 @@ class Talk:
         if findings.answer is not None:
             self.outbox.message(encode_message(findings.answer))
 
-    def _finish(self, moment: Moment) -> list[SyncEvent]:
+    def _finish(self, moment: Moment) -> None:
         self.in_sync = True
         room = LACKING_ASKED_MAX
         for traffic in CLASSES:
@@ -294,7 +293,7 @@ class Talk:
             for entry in self._custody.missing(traffic, moment, at_most=at_most):
                 self.taker.wish(unlisted(entry.ref, entry.size))
                 room -= 1
-        return [InSync()]
+        self._reports.append(InSync())
 
     # News
 

@@ -16,7 +16,7 @@ from meshnews.limits import (
 from meshnews.store.port import State
 from meshnews.sync.give import Giver
 from meshnews.sync.layout import encode_message
-from meshnews.sync.machine import Arrived, SyncState
+from meshnews.sync.machine import Arrived, Receipted, SyncState
 from meshnews.sync.messages import (
     Acked,
     Cancel,
@@ -81,9 +81,12 @@ def test_wrong_bytes_cost_the_peer_its_link_and_the_bundle_nothing() -> None:
 def test_another_bundle_than_the_named_one_is_refused() -> None:
     press = Press(3)
     named, sent = press.make(), press.make()
-    peer = Stranger(Node("node"))
+    node = Node("node")
+    peer = Stranger(node)
     peer.name(named)
     peer.refused(peer.data(named, block=sent.bundle.wire), Forged)
+    # Kept but not told of, it would never be opened.
+    assert node.state(sent) is None
 
 
 @pytest.mark.parametrize(
@@ -319,6 +322,18 @@ def test_a_forged_receipt_ends_the_link() -> None:
     forged[-20] ^= 1
     Stranger(node).refused(Acked(confirm=False, full=(bytes(forged),)), PeerError)
     assert not node.contents()
+
+
+def test_what_a_message_brought_before_its_fault_stands_and_is_told() -> None:
+    node = Node("node")
+    node.keep(ONE)
+    peer = Stranger(node)
+    assert ONE.receipt is not None
+    genuine = ONE.receipt.encode()
+    peer.refused(Acked(confirm=False, full=(genuine, b"garbage"), short=()), Malformed)
+    assert node.state(ONE) is State.ACKED_WITH_BODY
+    assert peer.machine.harvest() == [Receipted(ONE.ref)]
+    assert peer.machine.harvest() == []
 
 
 def test_a_short_receipt_for_another_bundle_does_nothing() -> None:

@@ -10,7 +10,7 @@ from meshnews.limits import BLOCK_BYTES_MIN, WIRE_BYTES
 from meshnews.store.partial import PARTIALS_MAX
 from meshnews.store.port import State
 from meshnews.sync.layout import decode_message
-from meshnews.sync.messages import Data, How, OfferMessage, Want
+from meshnews.sync.messages import Data, How, NotHeld, OfferMessage, Want
 from tests.sync.stranger import Stranger
 from tests.sync.world import MOMENT, SMALL, Contact, Node, Press, Sample
 
@@ -182,3 +182,26 @@ def test_nothing_is_kept_in_part_when_space_is_short() -> None:
     sample = Press(4).make(size=8192)
     node.custody.partials.save(sample.ref, sample.bundle.wire[:5000], 0.0)
     assert node.custody.partials.begun(sample.ref) == b""
+
+
+def test_a_part_longer_than_the_bundle_keeps_it_from_nobody() -> None:
+    # Its bringer had named another size.
+    node, flash = Node("taker"), Press(5).make(TrafficClass.FLASH, size=2048)
+    node.custody.partials.save(flash.ref, bytes(5120), 0.0)
+    honest = Node("honest")
+    honest.keep(flash)
+    Contact(node, honest).run()
+    assert node.state(flash) is State.HELD
+
+
+def test_a_peer_that_has_no_rest_is_asked_for_the_whole() -> None:
+    node, sample = Node("taker"), Press(6).make(size=8192)
+    node.custody.partials.save(sample.ref, bytes(5120), 0.0)
+    peer = Stranger(node)
+    (want,) = peer.name(sample)
+    assert isinstance(want, Want)
+    assert want.groups[0].offsets == (5120,)
+    peer.say(NotHeld(peer.group(sample)))
+    (again,) = peer.heard()
+    assert isinstance(again, Want)
+    assert again.groups[0].offsets == ()
