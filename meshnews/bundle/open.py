@@ -5,6 +5,7 @@ of a prekey; the private half of that opens the payload key, and the purge
 commitment tells that it is the right one.  What is inside is for `statement`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,7 @@ from meshnews.errors import Forged, LocalMisuse
 from meshnews.ids import KeyRef, TrafficClass
 from meshnews.limits import STANZA_BYTES
 
-__all__ = ["Found", "Opened", "find", "open_found", "open_notice"]
+__all__ = ["Found", "Opened", "find", "found_by", "open_found", "open_notice"]
 
 HINT_BYTES: Final = 24
 
@@ -32,7 +33,16 @@ class Found:
 
 
 def find(bundle: Bundle, scan: X25519Secret) -> Found | None:
-    """Return the stanza that was made for `scan`, or None when there is none.
+    """Return the first stanza that was made for `scan`, or None when there is none.
+
+    Raises:
+        Nothing.
+    """
+    return next(found_by(bundle, scan), None)
+
+
+def found_by(bundle: Bundle, scan: X25519Secret) -> Iterator[Found]:
+    """Yield the stanzas that were made for `scan`; whoever knows it can have made more than one.
 
     One exchange and one key schedule, then a try on each stanza.
 
@@ -42,15 +52,16 @@ def find(bundle: Bundle, scan: X25519Secret) -> Found | None:
     try:
         context = receiver(scan, bundle.ephemeral, info=hint_context(bundle.pc))
     except Forged:
-        return None
+        return
     stanzas = bundle.stanzas
     for index, start in enumerate(range(0, len(stanzas), STANZA_BYTES)):
         try:
             ref = context.open(stanzas[start : start + HINT_BYTES])
         except Forged:
             continue
-        return Found(KeyRef(ref), index)
-    return None
+        yield Found(KeyRef(ref), index)
+        # A context counts what it opened, and each stanza was the first of its own.
+        context = receiver(scan, bundle.ephemeral, info=hint_context(bundle.pc))
 
 
 def open_found(bundle: Bundle, found: Found, prekey: PrekeySecret) -> Opened:

@@ -132,14 +132,12 @@ def seal(
     Pass the `envelope` whose `pc` the payload names; without one a fresh one is drawn.
 
     Raises:
-        LocalMisuse: no bundle of the class holds the payload; there is no reader,
-            more than STANZAS_LARGE, or two with one scan key; or a term or key
-            is one that no bundle may have.
+        LocalMisuse: no bundle of the class holds the payload; there is no reader, or
+            more than STANZAS_LARGE; or a term or key is one that no bundle may have.
         Forged: a reader's public key is of low order.
     """
-    scans = {reader.scan for reader in readers}
-    if not 1 <= len(readers) <= STANZAS_LARGE or len(scans) != len(readers):
-        raise LocalMisuse("no reader, too many, or two of one scan key")
+    if not 1 <= len(readers) <= STANZAS_LARGE:
+        raise LocalMisuse("no reader, or too many")
     envelope = envelope or draft(entropy)
     size_min = WIRE_BYTES[0] if len(readers) <= STANZAS_SMALL else WIRE_BYTES[1]
     shape = shape_for(Terms(traffic, day, life, kind), len(payload), size_min=size_min)

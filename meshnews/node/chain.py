@@ -87,6 +87,11 @@ class Chains:
         fits = after is not None and after.prev == letter.link
         return Judgement(gap, branch, after.item if fits and after is not None else b"")
 
+    def item_of(self, letter: Letter) -> bytes | None:
+        """Return the item in which exactly this statement came, if it has its place."""
+        here = self._place(letter.author, letter.statement.seq)
+        return here.item if here is not None and here.link == letter.link else None
+
     def _is_inside(self, byline: bytes, seq: int) -> bool:
         """Tell whether anything before a place should be here.
 

@@ -4,7 +4,8 @@
     letter-order  u64 -> bundle id
     awaited       chunk id ‖ letter id ‖ attachment u8 -> [level, position, data hash]
     leaf          letter id ‖ attachment u8 ‖ position u64 -> [chunk id, data hash]
-    due           class u8 ‖ day u32 ‖ id -> receipt that no collector has yet
+    due           class u8 ‖ day u32 ‖ id -> receipt that did not come back yet
+    handed        the same ‖ collector 8 -> this collector says to have it
 
 The text lies in the vault.  Chunks stay on carry, pinned and encrypted; their
 key is in the record, so an attachment is put together only when it is saved.
@@ -26,12 +27,17 @@ from meshnews.limits import ATTACHMENTS_MAX, DAY_MAX, TEXT_CHARS_MAX
 from meshnews.node import shelf
 from meshnews.node.event import Topic
 from meshnews.node.home import Home
-from meshnews.store.reference import key_of
+from meshnews.store.port import State
+from meshnews.store.reference import key_of, ref_of
 from meshnews.store.terms import Acknowledged
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, as_text, decode, encode
 
 RECORD_BYTES_MAX: Final = 256 * 1024
+_ACKED: Final = frozenset({State.ACKED, State.ACKED_WITH_BODY})
+_DUE_DAYS: Final = 60
+"""Longer than anybody compares what was filed so long ago."""
 _ID_BYTES: Final = 32
+_COLLECTOR_BYTES: Final = 8
 _NAME_CHARS_MAX: Final = 256
 _TIME_S_MAX: Final = 1 << 60
 _COUNT_MAX: Final = 1 << 40
@@ -348,17 +354,44 @@ class Letters:
         home.open_vault.put(shelf.DUE, key_of(bundle.ref), receipt.encode())
         home.due.append(receipt)
 
-    def due(self) -> list[Receipt]:
-        """Return the receipts that no collector has yet."""
+    def due(self, collector: bytes) -> list[Receipt]:
+        """Return the receipts that a collector, by its static key, has not said to have."""
         vault = self._home.vault
         if vault is None:
             return []
-        return [decode_receipt(value) for _, value in vault.scan(shelf.DUE)]
+        return [
+            decode_receipt(value)
+            for key, value in vault.scan(shelf.DUE)
+            if vault.get(shelf.HANDED, key + collector[:_COLLECTOR_BYTES]) is None
+        ]
 
-    def handed_over(self, ref: BundleRef) -> None:
-        """Take note that a collector has a receipt on its disk."""
-        if self._home.vault is not None:
-            self._home.vault.delete(shelf.DUE, key_of(ref))
+    def handed_over(self, ref: BundleRef, collector: bytes) -> None:
+        """Take note that a collector says to have a receipt.
+
+        Only when it came back is it known that the collector has released it: one in
+        wrong hands keeps it.  Until then it is handed to every other collector too.
+        """
+        vault, key = self._home.vault, key_of(ref)
+        if vault is not None and vault.get(shelf.DUE, key) is not None:
+            vault.put(shelf.HANDED, key + collector[:_COLLECTOR_BYTES], b"")
+
+    def came_back(self, ref: BundleRef) -> None:
+        """Take note that a receipt of ours is known in the mesh."""
+        vault, key = self._home.vault, key_of(ref)
+        if vault is None or vault.get(shelf.DUE, key) is None:
+            return
+        vault.delete(shelf.DUE, key)
+        for handed, _ in list(vault.scan(shelf.HANDED, key)):
+            vault.delete(shelf.HANDED, handed)
+
+    def tidy_due(self) -> None:
+        """Let go of receipts that came back while the vault was closed, or that nobody wants."""
+        for key, _ in list(self._home.open_vault.scan(shelf.DUE)):
+            ref = ref_of(key)
+            # With no entry the power may have failed before carry had it: it comes again.
+            is_old = ref.day + _DUE_DAYS < self._home.moment.floor_day
+            if is_old or self._home.carry.state(ref) in _ACKED:
+                self.came_back(ref)
 
     def release_later(self, bundle: Bundle, purge: bytes, hold_s: float) -> None:
         """Make the receipt of an answer known after a hold."""

@@ -217,10 +217,10 @@ class Node:
                 case Carried(ref):
                     self.work.carried(ref, at_collector=talk.is_at_collector)
                 case HandedOver(ref):
-                    self.work.handed_over(ref)
+                    self.work.handed_over(ref, _relay_of(talk))
                 case Greeted():
                     if talk.is_at_collector and talk.machine is not None:
-                        talk.machine.hand_over(self.work.due())
+                        talk.machine.hand_over(self.work.due(_relay_of(talk)))
                 case InSync():
                     pass
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshnews.bundle.format import Bundle, parse
-from meshnews.bundle.open import Found, find, open_found
+from meshnews.bundle.open import Found, found_by, open_found
 from meshnews.bundle.seal import epoch_ref
 from meshnews.bundle.statement import Kind, Letter, Priority, read
 from meshnews.crypto.keys import PrekeySecret, X25519Secret
@@ -110,6 +110,7 @@ class Opening:
         if home.vault is None:
             return
         self._letters.release_due()
+        self._letters.tidy_due()
         if home.identity.role is Role.EDITOR:
             DeskKeys(home.vault, home.entropy).burn(home.moment.lived_s)
 
@@ -117,12 +118,14 @@ class Opening:
 
     def _try(self, bundle: Bundle) -> None:
         for scan in self._scans(bundle):
-            try:
-                found = find(bundle, scan)
-            except PeerError:
-                return
-            if found is not None:
-                self._recognised(bundle, found, scan)
+            known = [(found, self._key(found, scan)) for found in found_by(bundle, scan)]
+            if known:
+                # An editor who names another's scan key has seals made for that one,
+                # which it cannot read.  They stand beside the one that it can.
+                found, key = max(
+                    known, key=lambda pair: (pair[1].secret is not None, pair[1].byline)
+                )
+                self._recognised(bundle, found, key)
                 return
 
     def _scans(self, bundle: Bundle) -> list[X25519Secret]:
@@ -132,9 +135,12 @@ class Opening:
         # Answers are never of class 3, and chunks come by the thousand.
         return [] if bundle.traffic is TrafficClass.BULK else Wallet(vault, entropy).reply_scans()
 
-    def _recognised(self, bundle: Bundle, found: Found, scan: X25519Secret) -> None:
-        editor = self._home.identity.role is Role.EDITOR
-        key = self._editor_key(found) if editor else self._reporter_key(found, scan)
+    def _key(self, found: Found, scan: X25519Secret) -> Key:
+        if self._home.identity.role is Role.EDITOR:
+            return self._editor_key(found)
+        return self._reporter_key(found, scan)
+
+    def _recognised(self, bundle: Bundle, found: Found, key: Key) -> None:
         if key.secret is None:
             # Whoever carried what it opened can copy the seal, and nothing else.
             if key.byline and key.opened != bundle.pc:
@@ -156,7 +162,7 @@ class Opening:
             return
         if letter.statement.desk != self._home.identity.desk:
             return
-        if editor:
+        if self._home.identity.role is Role.EDITOR:
             self._for_editor(bundle, letter, key, opened.purge)
         else:
             self._for_reporter(bundle, letter, found, opened.purge)
@@ -194,6 +200,8 @@ class Opening:
             keys.use(given, bundle.pc, home.moment.lived_s)
 
     def _take_dispatch(self, bundle: Bundle, letter: Letter, key: Key) -> None:
+        if self._is_shown(letter):
+            return
         roster = Roster(self._home.open_vault)
         known = roster.member(letter.author)
         alarms: list[Alarm] = [Alarm.TWO_PLACES] if key.opened else []
@@ -219,6 +227,11 @@ class Opening:
                 trees=tuple((tree, 0) for tree in statement.attachments),
             )
         )
+
+    def _is_shown(self, letter: Letter) -> bool:
+        """Tell whether this statement is an item already: a reader can seal it once more."""
+        item = Chains(self._home.open_vault).item_of(letter)
+        return item is not None and self._letters.get(item) is not None
 
     def _verdict(self, known: Known | None) -> Verdict:
         manifest = self._home.book.manifest
@@ -331,3 +344,9 @@ class Opening:
             # An editor's machine that writes nonsense: nothing to keep, and no
             # reason to let it come again.
             return True
+
+
+def _usefulness(pair: tuple[Found, Key]) -> tuple[bool, bool]:
+    """Order keys: one that opens, then one that was burnt, then one that nobody here knows."""
+    _, key = pair
+    return key.secret is not None, bool(key.byline)

@@ -79,7 +79,10 @@ LEAF: Final = "leaf"
 """letters: letter id ‖ attachment u8 ‖ position u64 -> [chunk id, data hash]."""
 
 DUE: Final = "due"
-"""letters: reference -> receipt to hand to a collector."""
+"""letters: reference -> receipt to hand to collectors, until it comes back."""
+
+HANDED: Final = "handed"
+"""letters: reference ‖ first 8 bytes of a collector's static key -> empty: it says to have it."""
 
 RELEASE: Final = "release"
 """letters: when u64 ms of life ‖ reference -> receipt to make known then."""

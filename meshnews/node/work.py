@@ -70,18 +70,19 @@ class Work:
     def receipted(self, ref: BundleRef) -> None:
         """A bundle became acked."""
         self.dispatches.on_receipt(ref)
+        self.letters.came_back(ref)
 
     def carried(self, ref: BundleRef, *, at_collector: bool) -> None:
         """Another machine has a bundle on its disk."""
         self.dispatches.on_carried(ref, at_collector=at_collector)
 
-    def handed_over(self, ref: BundleRef) -> None:
-        """A collector has a receipt on its disk."""
-        self.letters.handed_over(ref)
+    def handed_over(self, ref: BundleRef, collector: bytes) -> None:
+        """A collector says that it has a receipt on its disk."""
+        self.letters.handed_over(ref, collector)
 
-    def due(self) -> list[Receipt]:
-        """Return the receipts that no collector has yet."""
-        return self.letters.due()
+    def due(self, collector: bytes) -> list[Receipt]:
+        """Return the receipts that a collector has not said to have."""
+        return self.letters.due(collector)
 
     def sweep(self) -> None:
         """Do what time demands."""

@@ -145,7 +145,7 @@ def test_an_opening_cut_anywhere_is_done_once_and_its_receipts_come(
     (item,) = items(editor)
     assert (item.text, item.alarms) == (TEXT, ())
     assert save(editor, item) == PICTURE
-    assert editor.ask(lambda node: len(node.work.due())) == len(brought)
+    assert editor.ask(lambda node: len(node.work.due(b"c" * 32))) == len(brought)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

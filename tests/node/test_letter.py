@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshnews.bundle.format import parse
+from meshnews.bundle.receipt import Receipt
 from meshnews.bundle.statement import AttachmentTree, Kind, Priority, Role
 from meshnews.errors import Malformed, Refusal
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
@@ -104,7 +105,7 @@ def test_a_closed_vault_has_no_items(desk: Desk) -> None:
     desk.editor.restart()
     assert items(desk.editor) == []
     assert desk.editor.ask(lambda node: node.letters.get(item.ref.id)) is None
-    assert desk.editor.ask(lambda node: node.letters.due()) == []
+    assert desk.editor.ask(lambda node: node.letters.due(COLLECTORS[0])) == []
 
 
 def test_an_item_is_read_once_and_stays_so(desk: Desk) -> None:
@@ -232,14 +233,39 @@ def test_an_attachment_named_by_two_dispatches_is_saved_from_both(desk: Desk) ->
 # Confirmed --------------------------------------------------------------------
 
 
-def test_a_receipt_is_due_until_a_collector_has_it(desk: Desk) -> None:
+COLLECTORS = (b"1" * 32, b"2" * 32)
+"""Static keys of two collectors."""
+
+
+def due(desk: Desk, collector: bytes) -> list[Receipt]:
+    return desk.editor.ask(lambda node: node.letters.due(collector))
+
+
+def test_a_receipt_is_handed_to_each_collector_once_until_it_comes_back(desk: Desk) -> None:
+    # A collector in wrong hands says that it has it, and throws it away.
     draft = filed(desk.reporter, TEXT, PICTURE)
     bring(desk.editor, *wires(desk.reporter))
-    due = desk.editor.ask(lambda node: node.letters.due())
-    assert len(due) == 1 + len(draft.parts[0])
-    for receipt in due:
-        desk.editor.ask(lambda node, one=receipt: node.letters.handed_over(one.ref))  # type: ignore[misc]
-    assert desk.editor.ask(lambda node: node.letters.due()) == []
+    receipts = due(desk, COLLECTORS[0])
+    assert len(receipts) == 1 + len(draft.parts[0])
+    for receipt in receipts:
+        ref = receipt.ref
+        desk.editor.ask(lambda node, ref=ref: node.letters.handed_over(ref, COLLECTORS[0]))  # type: ignore[misc]
+    assert due(desk, COLLECTORS[0]) == []
+    assert due(desk, COLLECTORS[1]) == receipts
+    first = receipts[0].ref
+    desk.editor.ask(lambda node: node.letters.came_back(first))
+    assert due(desk, COLLECTORS[1]) == receipts[1:]
+
+
+def test_a_receipt_that_came_back_while_the_vault_was_closed_is_due_no_more(desk: Desk) -> None:
+    filed(desk.reporter)
+    bring(desk.editor, *wires(desk.reporter))
+    (receipt,) = due(desk, COLLECTORS[0])
+    moment = desk.editor.node.home.moment
+    desk.editor.ask(lambda node: node.home.custody.acknowledge(receipt, moment))
+    assert due(desk, COLLECTORS[0])
+    desk.editor.ask(lambda node: node.work.sweep())
+    assert due(desk, COLLECTORS[0]) == []
 
 
 def test_what_was_opened_is_kept_whatever_presses(desk: Desk) -> None:

@@ -4,15 +4,21 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from meshnews.bundle.envelope import close
 from meshnews.bundle.format import Head, assemble, parse
+from meshnews.bundle.open import HINT_BYTES, found_by, open_found
 from meshnews.bundle.postage import make_stamp
+from meshnews.bundle.seal import wrap_context
 from meshnews.bundle.shape import shape_of
 from meshnews.bundle.statement import Kind, Priority, Role
 from meshnews.bundle.tree import WIDEST
+from meshnews.crypto.hpke import open_psk
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import recall_oneself
 from meshnews.ids import AuthKind, BundleId, BundleRef, TrafficClass
+from meshnews.limits import STANZA_BYTES
 from meshnews.node import shelf
+from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.letter import Alarm, Item, Verdict
 from meshnews.node.node import Node
@@ -27,6 +33,9 @@ from tests.node.newsroom import (
     make_desk,
     make_home,
 )
+
+COLLECTOR = b"c" * 32
+"""The static key of some collector."""
 
 TEXT = "Алаңда атыс естілді."
 
@@ -155,7 +164,7 @@ def test_every_piece_and_the_text_are_confirmed_with_a_receipt(desk: Desk) -> No
     file(desk.reporter, picture=bytes(200_000))
     brought = wires(desk.reporter)
     bring(desk.editor, *brought)
-    due = desk.editor.ask(lambda node: node.work.due())
+    due = desk.editor.ask(lambda node: node.work.due(COLLECTOR))
     assert {receipt.ref for receipt in due} == {parse(wire).ref for wire in brought}
 
 
@@ -267,6 +276,41 @@ def test_a_seal_around_other_bytes_says_nothing_of_its_author(desk: Desk, days: 
     desk.editor.later(days)
     bring(desk.editor, in_another_envelope(sealed))
     assert only(desk.editor).text == TEXT
+
+
+def test_a_statement_that_a_reader_seals_again_is_shown_once(desk: Desk) -> None:
+    # Who can open it knows the payload key and can make another bundle of it.
+    file(desk.reporter)
+    (sealed,) = wires(desk.reporter)
+    bring(desk.editor, sealed)
+    bring(desk.editor, again(desk.editor, sealed))
+    assert only(desk.editor).text == TEXT
+    assert only(desk.editor).alarms == ()
+
+
+def again(editor: Machine, wire: bytes) -> bytes:
+    """Return the same statement in another bundle, as a reader's machine in wrong hands can."""
+    bundle = parse(wire)
+    assert editor.vault is not None
+    keys = DeskKeys(editor.vault, editor.entropy)
+    (found,) = [found for scan in keys.scans() for found in found_by(bundle, scan)]
+    given = keys.prekey(found.ref)
+    assert given is not None
+    start, secret = found.index * STANZA_BYTES, given.secret
+    stanza = bundle.stanzas[start : start + STANZA_BYTES]
+    key = open_psk(
+        secret.secret,
+        bundle.ephemeral,
+        info=wrap_context(bundle.pc),
+        aad=stanza[:HINT_BYTES],
+        ciphertext=stanza[HINT_BYTES:],
+        psk=secret.psk,
+        psk_id=secret.ref,
+    )
+    terms = shape_of(32768, AuthKind.STAMP, bundle.traffic, bundle.life, bundle.day)
+    stanzas = bundle.stanzas.ljust(STANZA_BYTES * terms.stanza_count, b"s")
+    head = Head(terms, bundle.pc, bundle.ephemeral, stanzas)
+    return close(key, open_found(bundle, found, secret).payload, head, make_stamp).bundle.wire
 
 
 # Alarms

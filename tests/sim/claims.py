@@ -26,6 +26,7 @@ ACKED_KEPT_S = 6 * 3600.0 + SWEEP_S_MAX + 100.0
 SETTLED = (
     shelf.OUTBOX,
     shelf.DUE,
+    shelf.HANDED,
     shelf.RELEASE,
     shelf.AWAITED,
 )
