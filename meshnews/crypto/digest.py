@@ -44,6 +44,7 @@ class Label(enum.Enum):
     NOTICE = b"notice"
     PAYLOAD = b"payload"
     POSTAGE_1 = b"postage1"
+    POSTAGE_NAME = b"postage-name"
     PURGE = b"purge"
     PURGE_COMMIT = b"purge-commit"
     STAMP = b"stamp"

@@ -113,6 +113,8 @@ class Opening:
         self._letters.tidy_due()
         if home.identity.role is Role.EDITOR:
             DeskKeys(home.vault, home.entropy).burn(home.moment.lived_s)
+        else:
+            Wallet(home.vault, home.entropy).burn_spent(home.carry)
 
     # Recognising --------------------------------------------------------------
 
@@ -335,7 +337,7 @@ class Opening:
             return
         hold_s = home.hold_s(home.settings.reply_receipt_hold_s_max)
         self._letters.release_later(bundle, purge, hold_s)
-        Wallet(home.open_vault, home.entropy).burn_reply_key(found.ref)
+        Wallet(home.open_vault, home.entropy).spend_reply_key(found.ref, bundle.ref)
 
     def _takes_refresh(self, letter: Letter) -> bool:
         try:

@@ -53,6 +53,9 @@ POSTAGE: Final = "postage"
 REPLY_KEY: Final = "reply-key"
 """wallet: reference -> own one-time secret for an answer."""
 
+SPENT: Final = "spent"
+"""wallet: reference of an own one-time key that opened an answer -> that answer's reference."""
+
 REPLY_SCAN: Final = "reply-scan"
 """wallet: first day u32 -> own scan secret for answers (raw 32 bytes)."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from meshnews.bundle.seal import Reader
+from meshnews.crypto.digest import Label, b2
 from meshnews.crypto.entropy import Entropy, below
 from meshnews.crypto.keys import (
     Ed25519Public,
@@ -19,10 +20,11 @@ from meshnews.crypto.keys import (
 )
 from meshnews.desk.card import PressCard
 from meshnews.desk.pack import PrekeyPack
-from meshnews.ids import Day, IssuerId, KeyRef, TrafficClass
+from meshnews.ids import BundleRef, Day, IssuerId, KeyRef, TrafficClass
 from meshnews.limits import POSTAGE_IDS_MAX
 from meshnews.node import shelf
-from meshnews.store.port import Vault
+from meshnews.store.port import Carry, Vault
+from meshnews.store.reference import key_of, ref_of
 from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode
 
 SCAN_DAYS: Final = 60
@@ -80,8 +82,10 @@ class Wallet:
     # Postage ------------------------------------------------------------------
 
     def add_postage(self, key: PostageKey) -> None:
-        """Add one postage key."""
-        name = bytes([key.traffic, key.n]) + self._entropy.draw(_REF_BYTES)
+        """Add one postage key; the same again is the same."""
+        # By its hash they are drawn in an order that means nothing.
+        drawn = b2(Label.POSTAGE_NAME, key.seed)[:_REF_BYTES]
+        name = bytes([key.traffic, key.n]) + drawn
         value = encode([key.seed, key.expiry_day, key.issuer, key.certificate])
         self._vault.put(shelf.POSTAGE, name, value)
 
@@ -148,9 +152,19 @@ class Wallet:
         secret, psk = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=2)
         return PrekeySecret(ref, X25519Secret(as_bytes(secret, 32)), as_bytes(psk, 32))
 
-    def burn_reply_key(self, ref: KeyRef) -> None:
-        """Delete an own one-time key whose answer has been opened and kept."""
-        self._vault.delete(shelf.REPLY_KEY, ref)
+    def spend_reply_key(self, ref: KeyRef, answer: BundleRef) -> None:
+        """Take note that an own one-time key has opened an answer: it is burnt later."""
+        self._vault.put(shelf.SPENT, ref, key_of(answer))
+
+    def burn_spent(self, carry: Carry) -> None:
+        """Delete the one-time keys whose answers are in the other store too.
+
+        The power can fail between the two: then the answer comes again and must open.
+        """
+        for ref, answer in list(self._vault.scan(shelf.SPENT)):
+            if carry.state(ref_of(answer)) is not None:
+                self._vault.delete(shelf.REPLY_KEY, ref)
+                self._vault.delete(shelf.SPENT, ref)
 
     def reply_scan(self, today: Day) -> X25519Public:
         """Return the scan key to hand out now; makes one every 60 days, drops those too old."""

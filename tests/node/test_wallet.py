@@ -9,8 +9,9 @@ from meshnews.desk.pack import PrekeyPack
 from meshnews.ids import Day, KeyRef, TrafficClass
 from meshnews.limits import POSTAGE_IDS_MAX
 from meshnews.node.wallet import SCAN_DAYS, SCAN_KEPT_DAYS, Wallet
-from meshnews.store.memory import MemoryVault
+from meshnews.store.memory import MemoryCarry, MemoryVault
 from tests.node.newsroom import TODAY
+from tests.store.kit import body_of, entry_of
 
 EDITOR, OTHER = Ed25519Secret(b"e" * 32).public, Ed25519Secret(b"o" * 32).public
 SCAN = X25519Secret(b"s" * 32).public
@@ -138,15 +139,27 @@ def test_a_key_is_drawn_with_everything_it_was_given_with(wallet: Wallet) -> Non
 # Own keys for answers
 
 
-def test_a_reply_key_is_known_by_its_reference_until_it_is_burnt(wallet: Wallet) -> None:
+def test_a_reply_key_is_known_until_what_it_opened_is_in_the_other_store(wallet: Wallet) -> None:
     one, other = wallet.make_reply_keys(2)
     secret = wallet.reply_key(one.ref)
     assert secret is not None
     assert secret.prekey == one
-    wallet.burn_reply_key(one.ref)
+    carry, answer = MemoryCarry(), entry_of(1)
+    with carry.transaction():
+        wallet.spend_reply_key(one.ref, answer.ref)
+        wallet.burn_spent(carry)
+        # The power failed between the two: the answer comes again, and opens.
+        assert wallet.reply_key(one.ref) is not None
+        carry.add(answer, body_of(answer))
+        wallet.burn_spent(carry)
     assert wallet.reply_key(one.ref) is None
     assert wallet.reply_key(other.ref) is not None
-    wallet.burn_reply_key(one.ref)
+
+
+def test_the_same_postage_added_again_is_the_same(wallet: Wallet) -> None:
+    for _ in range(2):
+        add_postage(wallet, ROUTINE, 1, count=3)
+    assert wallet.pieces_left(ROUTINE, 1) == 3
 
 
 def test_no_two_reply_keys_have_anything_in_common(wallet: Wallet) -> None:
