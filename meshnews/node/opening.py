@@ -16,7 +16,7 @@ from meshnews.bundle.format import Bundle, parse
 from meshnews.bundle.open import Found, find, open_found
 from meshnews.bundle.seal import epoch_ref
 from meshnews.bundle.statement import Kind, Letter, Priority, read
-from meshnews.crypto.keys import PrekeySecret, X25519Secret
+from meshnews.crypto.keys import Ed25519Public, PrekeySecret, X25519Secret
 from meshnews.desk.card import decode_relay_record
 from meshnews.desk.certificate import Member, decode_member, verify_certificate
 from meshnews.desk.manifest import Manifest
@@ -32,6 +32,7 @@ from meshnews.node.home import Home
 from meshnews.node.identity import Role, save_relay
 from meshnews.node.letter import Alarm, Item, Letters, Verdict
 from meshnews.node.notices import Notices
+from meshnews.node.person import Person
 from meshnews.node.refreshing import Refreshing
 from meshnews.node.roster import Known, Roster, keys_of
 from meshnews.node.supply import Supply
@@ -199,7 +200,8 @@ class Opening:
         alarms: list[Alarm] = [Alarm.TWO_PLACES] if key.opened else []
         alarms += self._follow_chain(letter, bundle)
         if known is not None:
-            roster.add_reply_keys(letter.author, letter.statement.reply)
+            if letter.statement.reply is not None:
+                roster.heard(letter.author, letter.statement.reply, own=self._own())
             self._supply.met(letter.author, letter, by_prekey=bool(key.byline))
         statement, inner = letter.statement, letter.inner
         self._letters.add(
@@ -265,13 +267,18 @@ class Opening:
     def _take_member(self, roster: Roster, member: Member, manifest: Manifest) -> None:
         byline = verify_certificate(member.certificate, manifest).byline
         is_new = roster.member(byline) is None
-        roster.add_member(member)
+        roster.add_member(member, own=self._own())
         known = roster.member(byline)
         if is_new and known is not None:
             # In a mesh a dispatch may well be faster than word of who wrote it.
             gaps = Chains(self._home.open_vault).begin(byline)
             name, verdict = known.card.name, self._verdict(known)
             self._letters.name_author(byline, name=name, verdict=verdict, gaps=gaps)
+
+    def _own(self) -> Ed25519Public:
+        signer = Person(self._home.open_vault).sign_key()
+        assert signer is not None, "an editor without a key that signs"
+        return signer.public
 
     def _unreadable(self, bundle: Bundle, byline: bytes) -> None:
         known = Roster(self._home.open_vault).member(byline) if byline else None
