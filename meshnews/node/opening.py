@@ -106,13 +106,15 @@ class Opening:
                 self.arrived(parse(wire))
 
     def sweep(self) -> None:
-        """Burn prekeys whose time has come, and let held receipts go."""
+        """Burn prekeys and scan keys whose time has come, and let held receipts go."""
         home = self._home
         if home.vault is None:
             return
         self._letters.release_due()
         if home.identity.role is Role.EDITOR:
             DeskKeys(home.vault, home.entropy).burn(home.moment.lived_s)
+        else:
+            Wallet(home.vault, home.entropy).drop_reply_scans(home.moment.floor_day)
 
     # Recognising --------------------------------------------------------------
 
@@ -130,8 +132,11 @@ class Opening:
         vault, entropy = self._home.open_vault, self._home.entropy
         if self._home.identity.role is Role.EDITOR:
             return DeskKeys(vault, entropy).scans()
-        # Answers are never of class 3, and chunks come by the thousand.
-        return [] if bundle.traffic is TrafficClass.BULK else Wallet(vault, entropy).reply_scans()
+        if bundle.traffic is TrafficClass.BULK:
+            # Answers are never of class 3, and chunks come by the thousand.
+            return []
+        # By the floor: a clock that is wrong must not make us deaf to an answer.
+        return Wallet(vault, entropy).reply_scans(self._home.moment.floor_day)
 
     def _recognised(self, bundle: Bundle, found: Found, scan: X25519Secret) -> None:
         editor = self._home.identity.role is Role.EDITOR

@@ -11,6 +11,7 @@ from meshnews.desk.manifest import Role as DeskRole
 from meshnews.desk.manifest import sign_manifest
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.rootkey import open_root_key
+from meshnews.ids import Day
 from meshnews.limits import EDITORS_MAX, REPLY_KEYS_IN_REQUEST
 from meshnews.node import shelf
 from meshnews.node.identity import Role as HomeRole
@@ -18,7 +19,7 @@ from meshnews.node.node import Node
 from meshnews.node.person import Person
 from meshnews.node.roster import Roster
 from meshnews.node.signing import sign_offline
-from meshnews.node.wallet import SCAN_DAYS, Wallet
+from meshnews.node.wallet import SCAN_DAYS, SCAN_KEPT_DAYS, Wallet
 from tests.node.newsroom import (
     ROOT_PASSPHRASE,
     Machine,
@@ -366,14 +367,14 @@ def test_the_scan_key_to_fall_back_on_is_the_latest_that_a_dispatch_brought() ->
     editor, _ = make_desk()
     reporter = enrolled(editor, "reporter-1", HomeRole.REPORTER)
     assert reporter.vault is not None
-    (first,) = Wallet(reporter.vault, reporter.entropy).reply_scans()
+    (first,) = Wallet(reporter.vault, reporter.entropy).reply_scans(Day(0))
     for machine in (editor, reporter):
         machine.later(SCAN_DAYS)
     meet(editor, reporter)
     file(reporter, "two months later")
     bring(editor, *wires(reporter))
     known = editor.ask(lambda node: Roster(node.home.open_vault).member(byline_of(reporter)))
-    latest = Wallet(reporter.vault, reporter.entropy).reply_scans()[0]
+    latest = Wallet(reporter.vault, reporter.entropy).reply_scans(Day(0))[0]
     assert known is not None
     assert known.reply_scan == latest.public != first.public
     empty(editor, shelf.MEMBER_KEY)
@@ -382,3 +383,14 @@ def test_the_scan_key_to_fall_back_on_is_the_latest_that_a_dispatch_brought() ->
     assert (drawn.scan, drawn.prekey.ref) == (latest.public, epoch_ref(latest.public))
     bring(reporter, answer(editor, "Received.", to="two months later"))
     assert [item.text for item in items(reporter)] == ["Received."]
+
+
+def test_a_scan_key_leaves_the_disk_in_its_time_though_nothing_is_filed() -> None:
+    editor, _ = make_desk()
+    reporter = enrolled(editor, "reporter-1", HomeRole.REPORTER)
+    assert reporter.vault is not None
+    reporter.later(SCAN_KEPT_DAYS)
+    assert reporter.vault.count(shelf.REPLY_SCAN) == 1
+    # By the floor, which is a day or two behind.
+    reporter.later(2)
+    assert reporter.vault.count(shelf.REPLY_SCAN) == 0
