@@ -3,11 +3,11 @@
     payload   = pack[ statement, signature, inner ]             each a byte string
     inner     = pack[ kind, slug, priority, reference16 | '', text ]
     statement = pack[ 'st1', byline key, desk_id16, seq, prev16, claimed_time, fresh[≤4],
-                      b2('inner', inner), attachments[…], reply[≤4] ]
+                      b2('inner', inner), attachments[…], reply ]
     fresh     = 32 bytes each
     attachment = [ root id, root data hash, depth, n, size, K, sha256 of the file, role, life, day,
                    name ]
-    reply      = [ scan, ref8, one-time key, psk ]
+    reply      = [] | [ scan, [ [ editor8, ref8, one-time key, psk ] ≤4 ] ]
     signature over 'statement1' ‖ pc ‖ b2('statement', statement)
 
 `pc` binds a statement to the envelope it came in.  An editor's statement has
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from meshnews.bundle.envelope import capacity
-from meshnews.bundle.seal import KEY_REF_BYTES, Reader
+from meshnews.bundle.reply_to import ReplyKey, ReplyTo, decode_reply, reply_value
 from meshnews.bundle.tree import (
     WIDEST,
     AttachmentTree,
@@ -36,7 +36,6 @@ from meshnews.crypto.keys import (
     Ed25519Secret,
     Prekey,
     X25519Secret,
-    agree_key,
     verify,
 )
 from meshnews.errors import Forged, LocalMisuse, Malformed
@@ -46,7 +45,6 @@ from meshnews.limits import (
     CLAIMED_TIME_S_MAX,
     FLASH_WIRE_BYTES_MAX,
     FRESH_MAX,
-    REPLY_KEYS_MAX,
     SEQ_MAX,
     SLUG_CHARS_MAX,
     TEXT_CHARS_MAX,
@@ -71,6 +69,7 @@ __all__ = [
     "Letter",
     "Priority",
     "ReplyKey",
+    "ReplyTo",
     "Role",
     "Statement",
     "chain_link",
@@ -90,9 +89,6 @@ FIRST_LINK: Final = bytes(LINK_BYTES)
 KEY_BYTES: Final = 32
 HASH_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
-
-ReplyKey = Reader
-"""A key of the author to which one answer can be sealed."""
 
 _UNPAIRED: Final = re.compile("[\ud800-\udfff]")
 """Half a character, as the system hands it over for a byte that is no UTF-8."""
@@ -170,7 +166,7 @@ class Statement:
         fresh: newest relay sightings the author had seen.
         inner_hash: what it says.
         attachments: its attachments.
-        reply: keys by which answers can be sealed.
+        reply: how its author can be answered; None: not by bundles.
     """
 
     author: Ed25519Public
@@ -181,7 +177,7 @@ class Statement:
     fresh: tuple[bytes, ...]
     inner_hash: bytes
     attachments: tuple[AttachmentTree, ...]
-    reply: tuple[ReplyKey, ...]
+    reply: ReplyTo | None
 
     def encode(self) -> bytes:
         """Return the canonical encoding.
@@ -200,7 +196,7 @@ class Statement:
                 list(self.fresh),
                 self.inner_hash,
                 [attachment_value(tree) for tree in self.attachments],
-                [_reply_value(key) for key in self.reply],
+                reply_value(self.reply),
             ]
         )
 
@@ -231,7 +227,7 @@ def write(
     claimed_time: int,
     fresh: Sequence[bytes] = (),
     attachments: Sequence[AttachmentTree] = (),
-    reply: Sequence[ReplyKey] = (),
+    reply: ReplyTo | None = None,
 ) -> bytes:
     """Return the payload for the envelope with `pc`, signed.
 
@@ -249,7 +245,7 @@ def write(
         tuple(fresh),
         b2(Label.INNER, packed),
         tuple(attachments),
-        tuple(reply),
+        reply,
     ).encode()
     try:
         _decode_inner(packed)
@@ -319,17 +315,21 @@ def text_capacity(
         LocalMisuse: no bundle has that day, or no statement that slug, or as
             many attachments or reply keys.
     """
-    public = X25519Secret(bytes(32)).public
+    signer, public = Ed25519Secret(bytes(32)), X25519Secret(bytes(32)).public
+    keys = (
+        ReplyKey.of(signer.public, Prekey(KeyRef(number.to_bytes(8, "big")), public, bytes(32)))
+        for number in range(reply_keys)
+    )
     payload = write(
         Inner(Kind.DISPATCH, slug, Priority.BULK, bytes(16)),
-        signer=Ed25519Secret(bytes(32)),
+        signer=signer,
         pc=bytes(32),
         desk=DeskId(bytes(16)),
         seq=SEQ_MAX,
         prev=FIRST_LINK,
         claimed_time=CLAIMED_TIME_S_MAX,
         attachments=[WIDEST] * attachments,
-        reply=[ReplyKey(public, Prekey(KeyRef(bytes(8)), public, bytes(32)))] * reply_keys,
+        reply=ReplyTo(public, tuple(keys)),
     )
     size = FLASH_WIRE_BYTES_MAX if traffic is TrafficClass.FLASH else WIRE_BYTES[-1]
     return max(0, capacity(size, day=day) - len(payload) - _HEADER_GROWTH_BYTES)
@@ -375,21 +375,5 @@ def _decode_statement(encoded: bytes) -> Statement:
         fresh=tuple(as_bytes(one, HASH_BYTES) for one in as_list(fresh, at_most=FRESH_MAX)),
         inner_hash=as_bytes(inner_hash, HASH_BYTES),
         attachments=tuple(map(decode_attachment, as_list(attachments, at_most=ATTACHMENTS_MAX))),
-        reply=tuple(map(_decode_reply, as_list(reply, at_most=REPLY_KEYS_MAX))),
-    )
-
-
-def _reply_value(key: ReplyKey) -> Value:
-    return [key.scan, key.prekey.ref, key.prekey.public, key.prekey.psk]
-
-
-def _decode_reply(value: Value) -> ReplyKey:
-    scan, ref, public, psk = as_list(value, size=4)
-    return ReplyKey(
-        agree_key(as_bytes(scan, KEY_BYTES)),
-        Prekey(
-            KeyRef(as_bytes(ref, KEY_REF_BYTES)),
-            agree_key(as_bytes(public, KEY_BYTES)),
-            as_bytes(psk, KEY_BYTES),
-        ),
+        reply=decode_reply(reply),
     )

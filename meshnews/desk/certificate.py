@@ -2,7 +2,8 @@
 
     certificate = pack[body, editor sign 32, signature 64],  Ed25519(editor, 'card1' ‖ body)
       body      = pack['card1', desk_id, byline 32, name, expiry day, scope]
-    member      = pack[certificate, reply scan 32, reply keys (72 each)]
+    member      = pack[certificate, reply scan 32, shares [[editor sign 32, reply keys] …]]
+      reply keys = one bin, 72 bytes each, never empty; shares ascend by editor
 
 See docs/protocol/enrolment.md.
 """
@@ -20,15 +21,22 @@ from meshnews.desk.field import (
     as_name,
     as_sign_key,
     as_signature,
+    expect_ascending,
+    expect_distinct,
     expect_tag,
     ours,
     pack_prekeys,
     read_prekeys,
 )
 from meshnews.desk.manifest import Manifest, Role
-from meshnews.errors import Forged
+from meshnews.errors import Forged, Malformed
 from meshnews.ids import Day, DeskId
-from meshnews.limits import CERTIFICATE_BYTES_MAX, MEMBER_BYTES_MAX, REPLY_KEYS_IN_REQUEST
+from meshnews.limits import (
+    CERTIFICATE_BYTES_MAX,
+    EDITORS_MAX,
+    MEMBER_BYTES_MAX,
+    REPLY_KEYS_IN_REQUEST,
+)
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
 TAG: Final = "card1"
@@ -64,12 +72,24 @@ class CardCertificate:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """One-time reply keys of a reporter that one editor may use, and no other."""
+
+    editor: Ed25519Public
+    reply_keys: tuple[Prekey, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
-    """What editors know of a reporter; also the body of an item of kind `card` between them."""
+    """What editors know of a reporter; also the body of an item of kind `card` between them.
+
+    Attributes:
+        shares: whose each reply key is, in the order in which they are written.
+    """
 
     certificate: bytes
     reply_scan: X25519Public
-    reply_keys: tuple[Prekey, ...]
+    shares: tuple[Share, ...]
 
     def encode(self) -> bytes:
         """Return the canonical encoding.
@@ -81,7 +101,8 @@ class Member:
 
     def fields(self) -> list[Value]:
         """Return the three fields that are written."""
-        return [self.certificate, self.reply_scan, pack_prekeys(self.reply_keys)]
+        shares: list[Value] = [[one.editor, pack_prekeys(one.reply_keys)] for one in self.shares]
+        return [self.certificate, self.reply_scan, shares]
 
 
 def sign_certificate(
@@ -136,6 +157,7 @@ def decode_member(data: bytes) -> Member:
 
     Raises:
         Malformed: `data` does not have this form.
+        Forged: a key in it is of low order.
     """
     return read_member(decode(data, bytes_max=MEMBER_BYTES_MAX))
 
@@ -144,14 +166,30 @@ def read_member(value: Value) -> Member:
     """Return the member of three decoded fields.
 
     Raises:
-        Malformed: one of them is not what it should be.
+        Malformed: one of them is not what it should be, or a reply key stands twice.
+        Forged: a key is of low order.
     """
-    certificate, scan, keys = as_list(value, size=3)
+    certificate, scan, shares = as_list(value, size=3)
     return Member(
         as_bytes(certificate, at_most=CERTIFICATE_BYTES_MAX),
         as_agree_key(scan),
-        read_prekeys(keys, at_most=REPLY_KEYS_IN_REQUEST),
+        _read_shares(shares),
     )
+
+
+def _read_shares(value: Value) -> tuple[Share, ...]:
+    shares: list[Share] = []
+    refs: list[bytes] = []
+    for entry in as_list(value, at_most=EDITORS_MAX):
+        editor, packed = as_list(entry, size=2)
+        keys = read_prekeys(packed, at_most=REPLY_KEYS_IN_REQUEST - len(refs))
+        if not keys:
+            raise Malformed("a share with no reply keys")
+        shares.append(Share(as_sign_key(editor), keys))
+        refs += [key.ref for key in keys]
+    expect_ascending([one.editor for one in shares], "shares of reply keys")
+    expect_distinct(refs, "reply keys")
+    return tuple(shares)
 
 
 def _split_certificate(data: bytes) -> tuple[CardCertificate, bytes, bytes]:

@@ -7,11 +7,14 @@ See docs/protocol/enrolment.md, "Second editor".
 
 from dataclasses import replace
 
+from meshnews.crypto.keys import Ed25519Public
 from meshnews.desk.card import EditorCard
+from meshnews.desk.certificate import Member
 from meshnews.desk.manifest import (
     Editor,
     Issuer,
     Manifest,
+    Role,
     unsigned_manifest,
     verify_manifest,
 )
@@ -109,9 +112,16 @@ class Admission:
             mesh_day=mesh[1],
             member_notice_key=notice_key,
             relays=(*([] if own is None else [own]), *roster.relays()),
-            members=roster.as_members(),
+            members=self._members(request.sign),
         )
         return card, request
+
+    def _members(self, editor: Ed25519Public) -> tuple[Member, ...]:
+        """Return the reporters, and of this editor's reply keys the share of a further one."""
+        manifest = self._home.book.manifest
+        assert manifest is not None, "it was taken"
+        openers = manifest.holders_of(Role.OPEN)
+        return Roster(self._home.open_vault).members_for(editor, openers=openers)
 
     def _asked(self, file: bytes) -> EditorRequest:
         request = read_request(file)

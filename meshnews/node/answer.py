@@ -61,12 +61,9 @@ class Answers:
         manifest = home.book.manifest
         if signer is None or issuer is None or manifest is None:
             return None
-        openers = list(manifest.holders_of(Role.OPEN))
-        if signer.public not in openers:
+        if signer.public not in manifest.holders_of(Role.OPEN):
             return None
-        reader = Roster(home.open_vault).draw_reply_key(
-            item.author, turn=openers.index(signer.public), of=len(openers)
-        )
+        reader = Roster(home.open_vault).draw_reply_key(item.author)
         if reader is None:
             return None
         return post(home, inner, [reader], signer=signer, issuer=issuer, desk=manifest.desk)

@@ -15,10 +15,10 @@ from typing import Final
 from meshnews.bundle.postage import issue
 from meshnews.bundle.seal import Reader, epoch_prekey
 from meshnews.bundle.statement import Inner, Kind, Priority
-from meshnews.crypto.keys import PostageKey, SymmetricKey
-from meshnews.desk.bulletin import RelayEntry, RelayFlags
+from meshnews.crypto.keys import Ed25519Public, PostageKey, SymmetricKey
+from meshnews.desk.bulletin import Bulletin, RelayEntry, RelayFlags
 from meshnews.desk.card import PressCard, RelayCard, RelayRecord
-from meshnews.desk.certificate import Member, sign_certificate
+from meshnews.desk.certificate import Member, Share, sign_certificate
 from meshnews.desk.manifest import Role
 from meshnews.desk.pack import PrekeyPack
 from meshnews.desk.recall import revocation_id
@@ -41,6 +41,7 @@ from meshnews.node.home import Home
 from meshnews.node.identity import save_relay
 from meshnews.node.person import Person
 from meshnews.node.posting import FILING_DAYS, post
+from meshnews.node.reply_keys import ReplyKeys, deal
 from meshnews.node.roster import Roster, keys_of
 from meshnews.node.rotation import Rotation
 from meshnews.node.seat import CARD_DAYS, Seat, require_not_recalled
@@ -151,12 +152,31 @@ class CardIssue:
             name=name,
             expiry_day=Day(self._home.moment.today + CARD_DAYS),
         )
+        shares = self._shares(request)
         if self._roster.member(request.byline) is None:
             Chains(self._home.open_vault).begin(request.byline)
-        member = Member(certificate, request.reply_scan, request.reply_keys)
-        self._roster.add_member(member)
+        member = Member(certificate, request.reply_scan, shares)
+        self._roster.add_member(member, own=self._seat.signer.public)
         self._tell_editors(member.encode())
         return certificate
+
+    def _shares(self, request: ReporterRequest) -> tuple[Share, ...]:
+        """Deal the reply keys of a request out among the editors, if nobody can have done so.
+
+        The request of a card that was lost may be shown to any editor: whoever only
+        heard of the member cannot know all that was dealt before.
+        """
+        own, keys = self._seat.signer.public, ReplyKeys(self._home.open_vault, request.byline)
+        fresh = [key for key in request.reply_keys if not keys.is_known(key.ref)]
+        known = self._roster.member(request.byline)
+        if known is None or known.card.editor == own:
+            # In an order that everybody finds, so that two editors who are asked
+            # before they hear of each other deal alike.
+            editors = sorted([*self._others(), *([own] if Role.OPEN in self._seat.roles else [])])
+            return tuple(Share(editor, share) for editor, share in deal(fresh, editors).items())
+        for key in fresh:
+            keys.pass_over(key.ref)
+        return ()
 
     def _pack(self, request: ReporterRequest) -> PrekeyPack:
         keys = DeskKeys(self._home.open_vault, self._home.entropy)
@@ -196,15 +216,21 @@ class CardIssue:
     def _tell_editors(self, record: bytes) -> None:
         """Let the other editors know of a card, sealed to their scan keys."""
         home, seat = self._home, self._seat
-        readers = [
-            Reader(bulletin.scan, epoch_prekey(bulletin.scan))
-            for key, bulletin in sorted(home.book.bulletins.items())
-            if key != seat.signer.public and Role.OPEN in seat.manifest.roles_of(key)
-        ]
+        scans = [bulletin.scan for bulletin in self._others().values()]
+        readers = [Reader(scan, epoch_prekey(scan)) for scan in scans]
         if readers:
             inner = Inner(Kind.CARD, "", Priority.ROUTINE, cargo=record)
             desk = seat.manifest.desk
             post(home, inner, readers, signer=seat.signer, issuer=seat.issuer, desk=desk)
+
+    def _others(self) -> dict[Ed25519Public, Bulletin]:
+        """Return the other editors that open and can be told of a card, ascending."""
+        seat, bulletins = self._seat, sorted(self._home.book.bulletins.items())
+        return {
+            key: bulletin
+            for key, bulletin in bulletins
+            if key != seat.signer.public and Role.OPEN in seat.manifest.roles_of(key)
+        }
 
     # A relay --------------------------------------------------------------
 

@@ -242,7 +242,7 @@ class Enrolment:
                 verify_certificate(member.certificate, manifest)
             except PeerError:
                 continue
-            roster.add_member(member)
+            roster.add_member(member, own=signer.public)
         person.set_desk_name(card.desk_name)
         person.set_mesh_key(card.mesh_key, card.mesh_day)
         person.set_member_notice_key(card.member_notice_key)

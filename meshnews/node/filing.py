@@ -27,12 +27,16 @@ from meshnews.bundle.statement import (
     Inner,
     Kind,
     Priority,
+    ReplyKey,
+    ReplyTo,
     Role,
     chain_link,
     clean_text,
     text_capacity,
     write,
 )
+from meshnews.crypto.keys import Ed25519Public
+from meshnews.desk.certificate import read_certificate
 from meshnews.desk.manifest import Role as EditorRole
 from meshnews.errors import LocalMisuse
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
@@ -49,6 +53,7 @@ from meshnews.node.home import Home
 from meshnews.node.outbox import Outbox
 from meshnews.node.person import Person
 from meshnews.node.purse import CHUNK_KINDS, LIFE_DAYS, Purse, latest_day, text_kind
+from meshnews.node.reply_keys import deal, in_turn
 from meshnews.node.wallet import Wallet
 from meshnews.store.reference import key_of, ref_of
 
@@ -234,14 +239,14 @@ class Filing:
             prev=prev,
             claimed_time=max(0, home.wall.s),
             attachments=filing.trees,
-            reply=self._reply_keys(),
+            reply=self._reply_to(list(readers), seq),
         )
-        bundle = self._seal(filing, payload, readers, envelope)
+        bundle = self._seal(filing, payload, list(readers.values()), envelope)
         person.set_chain(seq + 1, chain_link(payload))
         self._release(filing, bundle, now=now)
         if not forget:
             self._record(filing, bundle.ref, inner.slug)
-        shared = any(not reader.prekey.psk for reader in readers)
+        shared = any(not reader.prekey.psk for reader in readers.values())
         return Filed(bundle.ref, len(readers), shared, stale)
 
     def _inner(self, filing: FilingDraft, text: str, slug: str) -> Inner:
@@ -261,33 +266,38 @@ class Filing:
             raise refusal.text_too_long(needed, room)
         return Inner(Kind.DISPATCH, word, filing.priority, text=words)
 
-    def _readers(self, filing: FilingDraft) -> tuple[list[Reader], bool]:
-        """Return to whom the text is sealed, and whether one has only a stale key."""
+    def _readers(self, filing: FilingDraft) -> tuple[dict[Ed25519Public, Reader], bool]:
+        """Return which editors the text is sealed to, and whether one has only a stale key."""
         home = self._home
         manifest = home.book.manifest
         assert manifest is not None, "a card without a manifest"
         wallet = self._wallet()
-        readers: list[Reader] = []
+        readers: dict[Ed25519Public, Reader] = {}
         stale = False
         for editor in manifest.holders_of(EditorRole.OPEN)[:EDITORS_MAX]:
             bulletin = home.book.bulletins.get(editor)
             own = wallet.draw_prekey(editor)
             if own is not None:
                 scan = own.scan if bulletin is None else bulletin.scan
-                readers.append(Reader(scan, own.prekey))
+                readers[editor] = Reader(scan, own.prekey)
             elif bulletin is not None:
                 choice = bulletin.epoch_for(filing.day if filing.knows_day else None)
                 if choice is not None:
-                    readers.append(Reader(bulletin.scan, choice.epoch.prekey))
+                    readers[editor] = Reader(bulletin.scan, choice.epoch.prekey)
                     stale = stale or choice.stale
         if not readers:
             raise refusal.no_reader()
         return readers, stale
 
-    def _reply_keys(self) -> list[Reader]:
-        wallet = self._wallet()
+    def _reply_to(self, editors: list[Ed25519Public], seq: int) -> ReplyTo:
+        """Make keys for answers, each for one of the editors who can read the dispatch."""
+        wallet, certificate = self._wallet(), Person(self._home.open_vault).certificate()
+        assert certificate is not None, "a draft without a card"
+        keeper = read_certificate(certificate).editor
         scan = wallet.reply_scan(self._home.moment.today)
-        return [Reader(scan, prekey) for prekey in wallet.make_reply_keys(REPLY_KEYS)]
+        dealt = deal(wallet.make_reply_keys(REPLY_KEYS), in_turn(editors, first=keeper, start=seq))
+        keys = (ReplyKey.of(editor, key) for editor, share in dealt.items() for key in share)
+        return ReplyTo(scan, tuple(keys))
 
     def _seal(
         self, filing: FilingDraft, payload: bytes, readers: list[Reader], envelope: Envelope

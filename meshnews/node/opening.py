@@ -16,7 +16,7 @@ from meshnews.bundle.format import Bundle, parse
 from meshnews.bundle.open import Found, found_by, open_found
 from meshnews.bundle.seal import epoch_ref
 from meshnews.bundle.statement import Kind, Letter, Priority, read
-from meshnews.crypto.keys import PrekeySecret, X25519Secret
+from meshnews.crypto.keys import Ed25519Public, PrekeySecret, X25519Secret
 from meshnews.desk.card import decode_relay_record
 from meshnews.desk.certificate import Member, decode_member, verify_certificate
 from meshnews.desk.manifest import Manifest
@@ -32,6 +32,7 @@ from meshnews.node.home import Home
 from meshnews.node.identity import Role, save_relay
 from meshnews.node.letter import Alarm, Item, Letters, Verdict
 from meshnews.node.notices import Notices
+from meshnews.node.person import Person
 from meshnews.node.refreshing import Refreshing
 from meshnews.node.roster import Known, Roster, keys_of
 from meshnews.node.supply import Supply
@@ -105,7 +106,7 @@ class Opening:
                 self.arrived(parse(wire))
 
     def sweep(self) -> None:
-        """Burn prekeys whose time has come, and let held receipts go."""
+        """Burn prekeys and scan keys whose time has come, and let held receipts go."""
         home = self._home
         if home.vault is None:
             return
@@ -114,7 +115,9 @@ class Opening:
         if home.identity.role is Role.EDITOR:
             DeskKeys(home.vault, home.entropy).burn(home.moment.lived_s)
         else:
-            Wallet(home.vault, home.entropy).burn_spent(home.carry)
+            wallet = Wallet(home.vault, home.entropy)
+            wallet.burn_spent(home.carry)
+            wallet.drop_reply_scans(home.moment.floor_day)
 
     # Recognising --------------------------------------------------------------
 
@@ -134,8 +137,11 @@ class Opening:
         vault, entropy = self._home.open_vault, self._home.entropy
         if self._home.identity.role is Role.EDITOR:
             return DeskKeys(vault, entropy).scans()
-        # Answers are never of class 3, and chunks come by the thousand.
-        return [] if bundle.traffic is TrafficClass.BULK else Wallet(vault, entropy).reply_scans()
+        if bundle.traffic is TrafficClass.BULK:
+            # Answers are never of class 3, and chunks come by the thousand.
+            return []
+        # By the floor: a clock that is wrong must not make us deaf to an answer.
+        return Wallet(vault, entropy).reply_scans(self._home.moment.floor_day)
 
     def _key(self, found: Found, scan: X25519Secret) -> Key:
         if self._home.identity.role is Role.EDITOR:
@@ -209,7 +215,8 @@ class Opening:
         alarms: list[Alarm] = [Alarm.TWO_PLACES] if key.opened else []
         alarms += self._follow_chain(letter, bundle)
         if known is not None:
-            roster.add_reply_keys(letter.author, letter.statement.reply)
+            if letter.statement.reply is not None:
+                roster.heard(letter.author, letter.statement.reply, own=self._own())
             self._supply.met(letter.author, letter, by_prekey=bool(key.byline))
         statement, inner = letter.statement, letter.inner
         self._letters.add(
@@ -280,13 +287,18 @@ class Opening:
     def _take_member(self, roster: Roster, member: Member, manifest: Manifest) -> None:
         byline = verify_certificate(member.certificate, manifest).byline
         is_new = roster.member(byline) is None
-        roster.add_member(member)
+        roster.add_member(member, own=self._own())
         known = roster.member(byline)
         if is_new and known is not None:
             # In a mesh a dispatch may well be faster than word of who wrote it.
             gaps = Chains(self._home.open_vault).begin(byline)
             name, verdict = known.card.name, self._verdict(known)
             self._letters.name_author(byline, name=name, verdict=verdict, gaps=gaps)
+
+    def _own(self) -> Ed25519Public:
+        signer = Person(self._home.open_vault).sign_key()
+        assert signer is not None, "an editor without a key that signs"
+        return signer.public
 
     def _unreadable(self, bundle: Bundle, byline: bytes) -> None:
         known = Roster(self._home.open_vault).member(byline) if byline else None

@@ -1,31 +1,30 @@
 """Whom a desk knows: its reporters, how to answer them, and its relays by name.
 
     member      byline -> [certificate, reply scan]
-    member-key  byline ‖ ref8 -> [scan, public, psk]        one-time keys for answers
     relay-book  static -> [notice, sign, flags, beacon key, name, order]
 
-Several editors answer one reporter without agreeing first: editor i of n, by
-sorted sign keys, uses the keys whose reference is i modulo n.
+Several editors answer one reporter without agreeing first: each has one-time
+keys of its own for that, `meshnews.node.reply_keys`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from meshnews.bundle.seal import Reader, epoch_prekey
+from meshnews.bundle.statement import ReplyTo
 from meshnews.crypto.keys import (
     Ed25519Public,
-    Prekey,
     SymmetricKey,
     X25519Public,
 )
 from meshnews.desk.bulletin import RelayEntry, RelayFlags
 from meshnews.desk.card import RelayRecord
-from meshnews.desk.certificate import CardCertificate, Member, read_certificate
+from meshnews.desk.certificate import CardCertificate, Member, Share, read_certificate
 from meshnews.desk.pack import RelayKeys
-from meshnews.ids import KeyRef
 from meshnews.limits import CERTIFICATE_BYTES_MAX
 from meshnews.node import shelf
+from meshnews.node.reply_keys import ReplyKeys
 from meshnews.store.port import Vault
 from meshnews.wire.codec import as_bytes, as_int, as_list, as_text, decode, encode
 
@@ -71,11 +70,17 @@ class Roster:
         value = encode([known.certificate, known.reply_scan])
         self._vault.put(shelf.MEMBER, byline, value)
 
-    def add_member(self, member: Member) -> None:
-        """Take in a reporter, or a new certificate and more reply keys of one."""
+    def add_member(self, member: Member, *, own: Ed25519Public) -> None:
+        """Take in a reporter, or a new certificate of one, and the reply keys of editor `own`."""
         byline = read_certificate(member.certificate).byline
         self.set_member(byline, Known(member.certificate, member.reply_scan))
-        self.add_reply_keys(byline, [Reader(member.reply_scan, key) for key in member.reply_keys])
+        keys = ReplyKeys(self._vault, byline)
+        for share in member.shares:
+            for key in share.reply_keys:
+                if share.editor == own:
+                    keys.add(Reader(member.reply_scan, key))
+                else:
+                    keys.pass_over(key.ref)
 
     def members(self) -> Iterator[tuple[Ed25519Public, Known]]:
         """Yield every reporter, in order of byline key."""
@@ -84,30 +89,37 @@ class Roster:
             if known is not None:
                 yield Ed25519Public(key), known
 
-    def as_members(self) -> tuple[Member, ...]:
-        """Return every reporter in the form of an editor's card."""
-        return tuple(
-            Member(
-                known.certificate,
-                known.reply_scan,
-                tuple(
-                    reader.prekey
-                    for reader in self._reply_keys(byline)
-                    if reader.scan == known.reply_scan
-                )[:REPLY_KEYS_TOLD],
-            )
-            for byline, known in self.members()
-        )
+    def members_for(
+        self, editor: Ed25519Public, *, openers: Sequence[Ed25519Public]
+    ) -> tuple[Member, ...]:
+        """Return every reporter in the form of a further editor's card.
 
-    def add_reply_keys(self, byline: bytes, readers: Iterable[Reader]) -> None:
-        """Add one-time keys by which a reporter can be answered."""
-        for reader in readers:
-            prekey = reader.prekey
-            value = encode([reader.scan, prekey.public, prekey.psk])
-            self._vault.put(shelf.MEMBER_KEY, byline + prekey.ref, value)
+        An equal part of the reply keys that this editor has is the further editor's
+        from now on, when that is one of `openers`.
+        """
+        found: list[Member] = []
+        for byline, known in self.members():
+            keys = ReplyKeys(self._vault, byline)
+            given = keys.give(known.reply_scan, one_in=len(openers)) if editor in openers else ()
+            shares = (Share(editor, given),) if given else ()
+            found.append(Member(known.certificate, known.reply_scan, shares))
+        return tuple(found)
 
-    def draw_reply_key(self, byline: bytes, *, turn: int, of: int) -> Reader | None:
-        """Take a key by which this editor, number `turn` of `of`, may answer a reporter.
+    def heard(self, byline: bytes, reply: ReplyTo, *, own: Ed25519Public) -> None:
+        """Keep what a reporter's dispatch says of answers, of its keys those that are for `own`."""
+        known = self.member(byline)
+        if known is None:
+            return
+        # No scan key is listened under for ever: what is left when one-time keys
+        # have run out is to be the latest.
+        self.set_member(byline, Known(known.certificate, reply.scan))
+        keys = ReplyKeys(self._vault, byline)
+        for key in reply.keys:
+            if key.is_for(own):
+                keys.add(Reader(reply.scan, key.prekey))
+
+    def draw_reply_key(self, byline: bytes) -> Reader | None:
+        """Take a key by which this editor may answer a reporter.
 
         With no one-time key left it is the reporter's reply scan key; None for
         somebody who is not known.
@@ -115,20 +127,8 @@ class Roster:
         known = self.member(byline)
         if known is None:
             return None
-        for reader in self._reply_keys(byline):
-            ref = reader.prekey.ref
-            if int.from_bytes(ref, "big") % of == turn:
-                self._vault.delete(shelf.MEMBER_KEY, byline + ref)
-                return reader
-        return Reader(known.reply_scan, epoch_prekey(known.reply_scan))
-
-    def _reply_keys(self, byline: bytes) -> Iterator[Reader]:
-        for key, value in self._vault.scan(shelf.MEMBER_KEY, byline):
-            scan, public, psk = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=3)
-            prekey = Prekey(
-                KeyRef(key[len(byline) :]), X25519Public(as_bytes(public, 32)), as_bytes(psk, 32)
-            )
-            yield Reader(X25519Public(as_bytes(scan, 32)), prekey)
+        drawn = ReplyKeys(self._vault, byline).draw()
+        return drawn or Reader(known.reply_scan, epoch_prekey(known.reply_scan))
 
     # Relays -----------------------------------------------------------------
 
@@ -166,10 +166,6 @@ class Roster:
             [entry.notice, entry.sign, int(entry.flags), record.beacon_key.raw, record.name, order]
         )
         self._vault.put(shelf.RELAY_BOOK, entry.static, value)
-
-
-REPLY_KEYS_TOLD: Final = 64
-"""Most one-time reply keys of one reporter on another editor's card."""
 
 
 def keys_of(record: RelayRecord) -> RelayKeys:

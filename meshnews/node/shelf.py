@@ -113,7 +113,10 @@ CHAIN: Final = "chain"
 """chain: byline key ‖ seq u64 -> link, prev and item of the statement in that place."""
 
 MEMBER_KEY: Final = "member-key"
-"""roster: byline key ‖ reference -> one-time key for an answer to a member."""
+"""reply_keys: byline key ‖ reference -> one-time key by which this editor may answer a member."""
+
+MEMBER_KEY_GONE: Final = "member-key-gone"
+"""reply_keys: byline key ‖ reference -> empty: one that is used, or another editor's."""
 
 RELAY_BOOK: Final = "relay-book"
 """roster: static key -> notice key, sign key, flags, beacon key, name, order."""

@@ -191,11 +191,9 @@ class Supply:
 
     def _send_member(self, seat: Seat, byline: Ed25519Public, refresh: Refresh) -> bool:
         """Post a refresh; tell whether there was a key to seal it to."""
-        openers = list(seat.manifest.holders_of(Role.OPEN))
-        if seat.signer.public not in openers:
+        if Role.OPEN not in seat.roles:
             return False
-        turn = openers.index(seat.signer.public)
-        reader = Roster(self._home.open_vault).draw_reply_key(byline, turn=turn, of=len(openers))
+        reader = Roster(self._home.open_vault).draw_reply_key(byline)
         if reader is None:
             return False
         self._post(seat, refresh, reader, TrafficClass.ROUTINE)

@@ -168,22 +168,29 @@ class Wallet:
 
     def reply_scan(self, today: Day) -> X25519Public:
         """Return the scan key to hand out now; makes one every 60 days, drops those too old."""
-        newest: tuple[int, X25519Secret] | None = None
-        for first_day, secret in self._scans():
-            if first_day + SCAN_KEPT_DAYS < today:
-                self._vault.delete(shelf.REPLY_SCAN, first_day.to_bytes(4, "big"))
-            else:
-                newest = first_day, secret
-        if newest is None or newest[0] + SCAN_DAYS <= today:
+        self.drop_reply_scans(today)
+        kept = list(self._scans())
+        if not kept or kept[-1][0] + SCAN_DAYS <= today:
             made = X25519Secret(self._entropy.draw(32))
             self._vault.put(shelf.REPLY_SCAN, today.to_bytes(4, "big"), made.raw)
             return made.public
-        return newest[1].public
+        return kept[-1][1].public
 
-    def reply_scans(self) -> list[X25519Secret]:
+    def reply_scans(self, today: Day) -> list[X25519Secret]:
         """Return the scan keys under which answers may still come, newest first."""
-        return [secret for _, secret in reversed(list(self._scans()))]
+        kept = [secret for first_day, secret in self._scans() if not _is_over(first_day, today)]
+        return kept[::-1]
+
+    def drop_reply_scans(self, today: Day) -> None:
+        """Delete the scan keys under which no answer may come any more."""
+        for key, _ in self._vault.scan(shelf.REPLY_SCAN):
+            if _is_over(int.from_bytes(key, "big"), today):
+                self._vault.delete(shelf.REPLY_SCAN, key)
 
     def _scans(self) -> Iterator[tuple[int, X25519Secret]]:
         for key, raw in self._vault.scan(shelf.REPLY_SCAN):
             yield int.from_bytes(key, "big"), X25519Secret(raw)
+
+
+def _is_over(first_day: int, today: Day) -> bool:
+    return first_day + SCAN_KEPT_DAYS < today

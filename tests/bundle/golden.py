@@ -24,7 +24,16 @@ from meshnews.bundle.seal import (
     wrap_foreign,
 )
 from meshnews.bundle.shape import AUTH_BYTES
-from meshnews.bundle.statement import FIRST_LINK, Inner, Kind, Priority, ReplyKey, Role, write
+from meshnews.bundle.statement import (
+    FIRST_LINK,
+    Inner,
+    Kind,
+    Priority,
+    ReplyKey,
+    ReplyTo,
+    Role,
+    write,
+)
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.crypto.keys import Ed25519Secret, PrekeySecret, X25519Secret
 from meshnews.ids import AuthKind, BundleId, Day, DeskId, KeyRef, TrafficClass
@@ -47,6 +56,7 @@ SECOND_SCAN = X25519Secret(entropy.draw(32))
 EPOCH = X25519Secret(entropy.draw(32))
 REPLY_SCAN = X25519Secret(entropy.draw(32))
 REPLY = PrekeySecret(KeyRef(entropy.draw(8)), X25519Secret(entropy.draw(32)), entropy.draw(32))
+EDITOR = Ed25519Secret(SeededEntropy(SEED + b" editor").draw(32))
 FILE_KEY = entropy.draw(32)
 FILE = entropy.draw(65536) + b"\n"
 POSTAGE = issue(ISSUER, entropy, expiry_day=Day(2900), traffic=TrafficClass.NOTICE, n=1, count=1)[0]
@@ -107,7 +117,7 @@ def make() -> dict[str, Any]:
         prev=FIRST_LINK,
         claimed_time=1641404400,
         attachments=[tree],
-        reply=[ReplyKey(REPLY_SCAN.public, REPLY.prekey)],
+        reply=ReplyTo(REPLY_SCAN.public, (ReplyKey.of(EDITOR.public, REPLY.prekey),)),
     )
     readers = [
         Reader(SCAN.public, PREKEY.prekey),
@@ -157,6 +167,7 @@ def keys() -> dict[str, str]:
         "prekey_psk": PREKEY.psk.hex(),
         "second_scan_secret": SECOND_SCAN.raw.hex(),
         "epoch_secret": EPOCH.raw.hex(),
+        "editor_seed": EDITOR.raw.hex(),
     }
 
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshnews.bundle import statement as subject
 from meshnews.bundle.envelope import capacity
 from meshnews.bundle.statement import (
     FIRST_LINK,
@@ -16,6 +15,7 @@ from meshnews.bundle.statement import (
     Letter,
     Priority,
     ReplyKey,
+    ReplyTo,
     Role,
     chain_link,
     clean_text,
@@ -33,6 +33,7 @@ from meshnews.wire.codec import Value, decode, encode
 from tests.bundle.kit import BYLINE, DAY, DESK, Member
 
 PC = b"p" * 32
+EDITOR = Ed25519Secret(b"e" * 32).public
 DISPATCH = Inner(Kind.DISPATCH, "площадь", Priority.ROUTINE, text="Слышны выстрелы.\n18:40")
 
 
@@ -52,7 +53,16 @@ def tree(size: int = 5_000_000, role: Role = Role.FILE) -> AttachmentTree:
     )
 
 
-REPLY = Member(b"reply").reader
+ANSWERED = Member(b"reply").reader
+KEY = ANSWERED.prekey
+OTHERS = [Member(bytes([number])).prekey.prekey for number in range(5)]
+REPLY = ReplyTo(ANSWERED.scan, tuple(ReplyKey.of(EDITOR, key) for key in (KEY, *OTHERS[:3])))
+
+
+def reply_key(**changes: bytes) -> list[Value]:
+    """Return the fields of a reply key, some of them changed."""
+    fields = {"editor": EDITOR[:8], "ref": KEY.ref, "public": KEY.public, "psk": KEY.psk}
+    return list((fields | changes).values())
 
 
 def written(
@@ -63,7 +73,7 @@ def written(
     claimed_time: int = 1641404400,
     fresh: tuple[bytes, ...] = (),
     attachments: tuple[AttachmentTree, ...] = (),
-    reply: tuple[ReplyKey, ...] = (),
+    reply: ReplyTo | None = None,
 ) -> bytes:
     return write(
         inner,
@@ -85,7 +95,7 @@ def test_a_reader_gets_what_the_author_signed() -> None:
         prev=b"v" * 16,
         fresh=(b"1" * 32, b"2" * 32),
         attachments=(replace(tree(), name="видео.mp4"), tree(0, Role.PREVIEW)),
-        reply=(REPLY,) * 4,
+        reply=REPLY,
     )
     letter = read(payload, PC)
     assert letter.inner == DISPATCH
@@ -98,11 +108,11 @@ def test_a_reader_gets_what_the_author_signed() -> None:
         replace(tree(), name="видео.mp4"),
         tree(0, Role.PREVIEW),
     )
-    assert statement.reply == (REPLY,) * 4
+    assert statement.reply == REPLY
 
 
 def test_the_layout_is_the_one_that_the_protocol_gives() -> None:
-    outer = decode(written(attachments=(tree(),), reply=(REPLY,)), bytes_max=4000)
+    outer = decode(written(attachments=(tree(),), reply=REPLY), bytes_max=4000)
     statement, signature, inner = outer  # type: ignore[misc]  # three of them
     assert isinstance(statement, bytes)
     assert isinstance(inner, bytes)
@@ -117,7 +127,10 @@ def test_the_layout_is_the_one_that_the_protocol_gives() -> None:
         [],
         b2(Label.INNER, inner),
         [[b"r" * 32, b"h" * 32, 1, 77, 5000000, b"K" * 32, b"s" * 32, "file", 14, 2600, ""]],
-        [[REPLY.scan, REPLY.prekey.ref, REPLY.prekey.public, REPLY.prekey.psk]],
+        [
+            ANSWERED.scan,
+            [[EDITOR[:8], key.ref, key.public, key.psk] for key in (KEY, *OTHERS[:3])],
+        ],
     ]
     digest = b2(Label.STATEMENT, statement)
     assert signature == BYLINE.sign(Label.STATEMENT_1, PC + digest)
@@ -153,7 +166,7 @@ def test_a_signature_by_another_key_is_forged() -> None:
 
 @given(st.data())
 def test_any_flipped_bit_of_a_payload_is_refused(data: st.DataObject) -> None:
-    payload = bytearray(written(attachments=(tree(),), reply=(REPLY,)))
+    payload = bytearray(written(attachments=(tree(),), reply=REPLY))
     payload[data.draw(st.integers(0, len(payload) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(PeerError):
         read(bytes(payload), PC)
@@ -162,7 +175,7 @@ def test_any_flipped_bit_of_a_payload_is_refused(data: st.DataObject) -> None:
 def resigned(at: int, value: Value) -> bytes:
     """Return a payload whose author signed a statement with one field exchanged."""
     statement, _, inner = decode(  # type: ignore[misc]  # three of them
-        written(attachments=(tree(),), reply=(REPLY,)), bytes_max=4000
+        written(attachments=(tree(),), reply=REPLY), bytes_max=4000
     )
     assert isinstance(statement, bytes)
     fields = decode(statement, bytes_max=4000)
@@ -210,9 +223,14 @@ NAMED_FAILURES: list[tuple[str, int, Value]] = [
     ("a name that turns round", 8, attachment(name="a\u202egpj.exe")),
     ("a name with a space behind", 8, attachment(name="a.jpg ")),
     ("a name too long", 8, attachment(name="ш" * 33)),
-    ("five reply keys", 9, [list(subject._reply_value(REPLY))] * 5),  # type: ignore[arg-type]
-    ("a reply key without psk", 9, [[REPLY.scan, bytes(8), REPLY.scan, b""]]),
-    ("a reply key with a long reference", 9, [[REPLY.scan, bytes(9), REPLY.scan, bytes(32)]]),
+    ("five reply keys", 9, [ANSWERED.scan, [reply_key(ref=key.ref) for key in OTHERS]]),
+    ("a reply key for two", 9, [ANSWERED.scan, [reply_key(), reply_key(editor=bytes(8))]]),
+    ("reply keys with no scan key", 9, [[reply_key()]]),
+    ("a scan key with no list", 9, [ANSWERED.scan]),
+    ("a reply key without psk", 9, [ANSWERED.scan, [reply_key(psk=b"")]]),
+    ("a reply key with a long reference", 9, [ANSWERED.scan, [reply_key(ref=bytes(9))]]),
+    ("a reply key for a short editor", 9, [ANSWERED.scan, [reply_key(editor=bytes(7))]]),
+    ("a reply key for nobody", 9, [ANSWERED.scan, [reply_key()[1:]]]),
 ]
 
 
@@ -226,9 +244,21 @@ def test_a_signed_statement_outside_the_limits_is_malformed(at: int, value: Valu
 
 def test_a_reply_key_to_which_nobody_can_seal_is_refused_when_it_comes() -> None:
     # Its author can sign it: who is to answer would find out only when it does.
-    for scan, public in ((bytes(32), REPLY.prekey.public), (REPLY.scan, bytes(32))):
+    for scan, key in ((bytes(32), reply_key()), (ANSWERED.scan, reply_key(public=bytes(32)))):
         with pytest.raises(Forged, match="low order"):
-            read(resigned(9, [[scan, bytes(8), public, bytes(32)]]), PC)
+            read(resigned(9, [scan, [key]]), PC)
+
+
+def test_a_reply_key_is_for_one_editor() -> None:
+    reply = read(written(reply=REPLY), PC).statement.reply
+    assert reply is not None
+    assert all(key.is_for(EDITOR) for key in reply.keys)
+    assert not any(key.is_for(Ed25519Secret(b"o" * 32).public) for key in reply.keys)
+
+
+def test_an_author_may_be_answered_by_a_scan_key_alone_or_not_at_all() -> None:
+    for reply in (None, ReplyTo(ANSWERED.scan)):
+        assert read(written(reply=reply), PC).statement.reply == reply
 
 
 def test_the_table_of_failures_changes_what_would_else_be_read() -> None:
@@ -312,7 +342,7 @@ def test_a_statement_that_no_reader_would_take_is_not_written() -> None:
         {"prev": b""},
         {"fresh": (bytes(32),) * 5},
         {"attachments": (replace(tree(), n=1),)},
-        {"reply": (REPLY,) * 5},
+        {"reply": ReplyTo(ANSWERED.scan, REPLY.keys[:1] * 2)},
     ):
         with pytest.raises(LocalMisuse):
             written(**change)
@@ -361,14 +391,14 @@ def test_a_text_of_the_promised_capacity_fits(traffic: TrafficClass, attachments
         seq=2**32 - 1,
         claimed_time=2**40,
         attachments=(replace(largest, name="n" * 64),) * attachments,
-        reply=(REPLY,) * 4,
+        reply=REPLY,
     )
     size = 8192 if traffic is TrafficClass.FLASH else 66560
     assert capacity(size, day=DAY) - 16 <= len(payload) <= capacity(size, day=DAY)
 
 
 def test_a_short_dispatch_with_reply_keys_fits_the_smallest_bundle() -> None:
-    payload = written(replace(DISPATCH, text="ш" * 390), reply=(REPLY,) * 4)
+    payload = written(replace(DISPATCH, text="ш" * 415), reply=REPLY)
     assert len(payload) <= capacity(2048, day=DAY)
 
 
@@ -404,11 +434,11 @@ def test_the_link_of_garbage_is_malformed(payload: bytes) -> None:
 
 
 def test_keys_and_words_do_not_show_themselves() -> None:
-    letter = read(written(attachments=(tree(),), reply=(REPLY,)), PC)
+    letter = read(written(attachments=(tree(),), reply=REPLY), PC)
     assert isinstance(letter, Letter)
     assert "выстрелы" not in repr(letter)
     assert "KKKK" not in repr(letter)
-    assert repr(REPLY.prekey.psk) not in repr(letter)
+    assert repr(KEY.psk) not in repr(letter)
 
 
 @pytest.mark.parametrize(

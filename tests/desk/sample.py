@@ -17,7 +17,7 @@ from meshnews.desk.bulletin import (
     sign_bulletin,
 )
 from meshnews.desk.card import EditorCard, PressCard, RelayCard, RelayRecord
-from meshnews.desk.certificate import Member, sign_certificate
+from meshnews.desk.certificate import Member, Share, sign_certificate
 from meshnews.desk.manifest import Editor, Issuer, Manifest, Role, sign_manifest
 from meshnews.desk.pack import PrekeyPack, RelayKeys
 from meshnews.desk.recall import revocation_id
@@ -160,7 +160,16 @@ RELAY_CARD = RelayCard(
     (COLLECTOR_KEYS,),
     SymmetricKey(seed(80)),
 )
-MEMBER = Member(CERTIFICATE, agreer(22).public, (prekey(23), prekey(24)))
+SHARES = tuple(
+    sorted(
+        (
+            Share(EDITOR.public, (prekey(23), prekey(24))),
+            Share(SECOND.public, (prekey(25),)),
+        ),
+        key=lambda one: one.editor,
+    )
+)
+MEMBER = Member(CERTIFICATE, agreer(22).public, SHARES)
 EDITOR_CARD = EditorCard(
     manifest=SIGNED_MANIFEST,
     bulletins=(SIGNED_BULLETIN,),

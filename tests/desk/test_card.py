@@ -7,7 +7,7 @@ import pytest
 
 from meshnews.crypto.digest import Label
 from meshnews.crypto.entropy import SeededEntropy
-from meshnews.crypto.keys import PostageKey, Prekey, SymmetricKey, X25519Public
+from meshnews.crypto.keys import Ed25519Public, PostageKey, Prekey, SymmetricKey, X25519Public
 from meshnews.desk.card import (
     EditorCard,
     PressCard,
@@ -21,6 +21,7 @@ from meshnews.desk.certificate import (
     CardCertificate,
     Member,
     Scope,
+    Share,
     decode_member,
     read_certificate,
     sign_certificate,
@@ -36,6 +37,7 @@ from meshnews.limits import (
     CARD_BYTES_MAX,
     CERTIFICATE_BYTES_MAX,
     EDITOR_CARD_BYTES_MAX,
+    EDITORS_MAX,
     MEMBER_BYTES_MAX,
     MEMBERS_MAX,
     NAME_CHARS_MAX,
@@ -68,6 +70,7 @@ from tests.desk.sample import (
     agreer,
     postage,
     prekey,
+    signer,
 )
 
 ENTROPY = SeededEntropy(b"cards")
@@ -299,10 +302,57 @@ def test_a_short_seed_is_never_on_a_card() -> None:
 
 
 def test_an_editors_card_holds_every_member() -> None:
-    member = Member(CERTIFICATE, agreer(22).public, random_prekeys(REPLY_KEYS_IN_REQUEST))
+    keys = random_prekeys(REPLY_KEYS_IN_REQUEST)
+    editors = sorted(signer(number).public for number in range(101, 101 + EDITORS_MAX))
+    shares = [Share(editor, keys[at::EDITORS_MAX]) for at, editor in enumerate(editors)]
+    member = Member(CERTIFICATE, agreer(22).public, tuple(shares))
     assert len(member.encode()) <= MEMBER_BYTES_MAX
     encoded = replace(EDITOR_CARD, members=(member,) * MEMBERS_MAX).encode()
     assert len(encoded) + 10 * 60 * 1024 < EDITOR_CARD_BYTES_MAX
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        (Share(EDITOR.public, ()),),
+        MEMBER.shares[::-1],
+        (MEMBER.shares[0],) * 2,
+        tuple(replace(share, reply_keys=(prekey(23),)) for share in MEMBER.shares),
+        tuple(
+            Share(editor, random_prekeys(1))
+            for editor in sorted(signer(101 + n).public for n in range(EDITORS_MAX + 1))
+        ),
+        (Share(EDITOR.public, random_prekeys(REPLY_KEYS_IN_REQUEST + 1)),),
+        (
+            replace(MEMBER.shares[0], reply_keys=random_prekeys(REPLY_KEYS_IN_REQUEST)),
+            MEMBER.shares[1],
+        ),
+        (replace(MEMBER.shares[0], editor=Ed25519Public(bytes(8))),),
+    ],
+    ids=[
+        "no key",
+        "out of order",
+        "an editor twice",
+        "a key of two editors",
+        "nine editors",
+        "65 keys",
+        "65 keys of two editors",
+        "a short editor",
+    ],
+)
+def test_shares_in_which_a_key_is_not_one_editors_are_never_told(
+    shares: tuple[Share, ...],
+) -> None:
+    wrong = replace(MEMBER, shares=shares)
+    with pytest.raises(LocalMisuse):
+        wrong.encode()
+    with pytest.raises(Malformed):
+        decode_member(encode(wrong.fields()))
+
+
+def test_a_member_whose_keys_are_all_given_away_has_no_shares() -> None:
+    member = replace(MEMBER, shares=())
+    assert decode_member(member.encode()) == member
 
 
 def test_a_card_opens_to_who_made_the_request() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from meshnews.bundle.format import parse
 from meshnews.bundle.open import find
-from meshnews.ids import BundleRef, TrafficClass
+from meshnews.ids import BundleRef, Day, TrafficClass
 from meshnews.node import shelf
 from meshnews.node.wallet import Wallet
 from meshnewsd.compose import open_home
@@ -130,7 +130,7 @@ def test_the_reporters_machine_cannot_open_what_it_filed(tmp_path: Path) -> None
                     assert wire is not None
                     assert find_marker(secrets, wire) == []
                     bundle = parse(wire)
-                    for scan in keys.reply_scans():
+                    for scan in keys.reply_scans(Day(0)):
                         assert find(bundle, scan) is None
                         tried += 1
         assert tried, "there was a bundle to try"

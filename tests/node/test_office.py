@@ -121,7 +121,7 @@ def test_a_press_card_fills_the_wallet_and_makes_the_reporter_known() -> None:
     assert verify_certificate(certificate, manifest_of(reporter)).name == "reporter-1"
     known = Roster(editor.vault).member(byline.public)
     assert known is not None
-    assert known.reply_scan == wallet.reply_scans()[0].public
+    assert known.reply_scan == wallet.reply_scans(TODAY)[0].public
 
 
 def manifest_of(machine: Machine) -> Manifest:

@@ -8,6 +8,7 @@ from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, Prekey, X25519Sec
 from meshnews.desk.pack import PrekeyPack
 from meshnews.ids import Day, KeyRef, TrafficClass
 from meshnews.limits import POSTAGE_IDS_MAX
+from meshnews.node import shelf
 from meshnews.node.wallet import SCAN_DAYS, SCAN_KEPT_DAYS, Wallet
 from meshnews.store.memory import MemoryCarry, MemoryVault
 from tests.node.newsroom import TODAY
@@ -175,18 +176,31 @@ def test_one_scan_key_is_handed_out_for_sixty_days(wallet: Wallet) -> None:
     assert wallet.reply_scan(Day(TODAY + SCAN_DAYS - 1)) == first
     second = wallet.reply_scan(Day(TODAY + SCAN_DAYS))
     assert second != first
-    assert [scan.public for scan in wallet.reply_scans()] == [second, first]
+    assert [scan.public for scan in wallet.reply_scans(TODAY)] == [second, first]
 
 
 def test_a_scan_key_is_listened_under_for_its_time_and_then_deleted(wallet: Wallet) -> None:
     first = wallet.reply_scan(TODAY)
     wallet.reply_scan(Day(TODAY + SCAN_KEPT_DAYS))
-    assert first in [scan.public for scan in wallet.reply_scans()]
+    assert first in [scan.public for scan in wallet.reply_scans(TODAY)]
     wallet.reply_scan(Day(TODAY + SCAN_KEPT_DAYS + 1))
-    assert first not in [scan.public for scan in wallet.reply_scans()]
+    assert first not in [scan.public for scan in wallet.reply_scans(TODAY)]
+
+
+def test_a_scan_key_is_listened_under_no_longer_though_no_other_was_asked_for(
+    wallet: Wallet, vault: MemoryVault
+) -> None:
+    first = wallet.reply_scan(TODAY)
+    last = Day(TODAY + SCAN_KEPT_DAYS)
+    assert [scan.public for scan in wallet.reply_scans(last)] == [first]
+    assert wallet.reply_scans(Day(last + 1)) == []
+    wallet.drop_reply_scans(last)
+    assert vault.count(shelf.REPLY_SCAN) == 1
+    wallet.drop_reply_scans(Day(last + 1))
+    assert vault.count(shelf.REPLY_SCAN) == 0
 
 
 def test_a_clock_that_goes_back_makes_no_new_scan_key(wallet: Wallet) -> None:
     first = wallet.reply_scan(TODAY)
     assert wallet.reply_scan(Day(TODAY - 300)) == first
-    assert len(wallet.reply_scans()) == 1
+    assert len(wallet.reply_scans(TODAY)) == 1
