@@ -78,6 +78,14 @@ class Conversation:
         return self.carrier is Carrier.BLUETOOTH
 
     @property
+    def is_watched(self) -> bool:
+        """We called it by a secret that was replaced since: whoever was recalled knows it too."""
+        target = self.target
+        if target is None or target.relay is None or not self.session.established:
+            return False
+        return self.session.peer.rendezvous != target.rendezvous
+
+    @property
     def is_open(self) -> bool:
         """The session stands."""
         return self.speaker is not None

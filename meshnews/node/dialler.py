@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from meshnews.crypto.entropy import Entropy, between, shuffled
+from meshnews.crypto.keys import SymmetricKey
 from meshnews.desk.bulletin import RelayFlags
 from meshnews.desk.pack import RelayKeys
 from meshnews.ids import LinkId
@@ -82,6 +83,8 @@ class Target:
         name: what sorts it: the static key of a relay, the nonce of a member's beacon.
         rendezvous: the secret shared with it.
         relay: its keys, when it is a relay or collector.
+        former: secrets that it may still be called by: it has perhaps not heard of the new one.
+        turn: which of these secrets, the new one first, the next call to a fixed address uses.
         fixed: addresses its keeper wrote down.
         heard: addresses at which its newest beacon was heard.
         heard_at_s: when that was.
@@ -100,6 +103,8 @@ class Target:
     name: bytes
     rendezvous: Rendezvous
     relay: RelayKeys | None = None
+    former: tuple[Rendezvous, ...] = ()
+    turn: int = 0
     fixed: tuple[Address, ...] = ()
     heard: tuple[Address, ...] = ()
     heard_at_s: float = 0.0
@@ -133,13 +138,22 @@ class Target:
         """Whom the handshake is for, where the call has reached."""
         if self.rendezvous.mode is Mode.MEMBER:
             return MemberTarget(self.rendezvous, self.nonce)
-        nonce = self.nonce if self._answers_a_beacon else b""
+        nonce = self.nonce if self.answers_a_beacon else b""
         if self.relay is None:
             return InvitationTarget(self.rendezvous, nonce)
-        return RelayTarget(self.relay.static, self.rendezvous, nonce)
+        if nonce and self.beacon is not None:
+            return RelayTarget(self.relay.static, self.beacon.rendezvous, nonce)
+        secrets = self.secrets
+        return RelayTarget(self.relay.static, secrets[self.turn % len(secrets)], b"")
 
     @property
-    def _answers_a_beacon(self) -> bool:
+    def secrets(self) -> tuple[Rendezvous, ...]:
+        """Every secret it may be found and called by, the newest first."""
+        return (self.rendezvous, *self.former)
+
+    @property
+    def answers_a_beacon(self) -> bool:
+        """The call has reached where a beacon was heard, and its answer is not known to fail."""
         where = self.reached
         return where in self.heard and (self.nonce, where) not in self.spoiled
 
@@ -193,17 +207,24 @@ class Dialler:
 
     # Who there is -----------------------------------------------------------
 
-    def know(self, relay: RelayKeys, fixed: Iterable[Address]) -> None:
-        """Add a relay or collector, or learn its new keys and addresses."""
+    def know(
+        self, relay: RelayKeys, fixed: Iterable[Address], former: Iterable[SymmetricKey] = ()
+    ) -> None:
+        """Add a relay or collector, or learn its new keys and addresses, and its former keys."""
         rendezvous = Rendezvous.at_relay(relay.beacon_key)
         target = self.targets.get(relay.static)
         if target is None:
             target = self.targets[relay.static] = Target(relay.static, rendezvous, relay)
         if target.rendezvous != rendezvous:
-            # A beacon under the key of before leads to it no more.
-            target.nonce, target.heard, target.beacon = b"", (), None
-            self.targets.pop(on_radio(relay.static), None)
+            target.turn = 0
         target.rendezvous, target.relay, target.fixed = rendezvous, relay, tuple(fixed)
+        target.former = tuple(map(Rendezvous.at_relay, former))
+        if target.beacon is not None and target.beacon.rendezvous not in target.secrets:
+            # A beacon under a key that counts no more leads to it no more.
+            target.nonce, target.heard, target.beacon = b"", (), None
+        by_radio = self.targets.get(on_radio(relay.static))
+        if by_radio is not None and by_radio.secrets != target.secrets:
+            del self.targets[by_radio.name]
 
     def forget(self, name: bytes) -> None:
         """Call this one no more; a call on its way, or a link, is left to end."""
@@ -228,7 +249,9 @@ class Dialler:
         if target is None:
             self._forget_members(now_s)
             target = self.targets[name] = Target(name, beacon.rendezvous, is_radio=True)
-        target.relay = None if known is None else known.relay
+        if known is not None and known.relay is not None:
+            target.relay, target.rendezvous = known.relay, known.rendezvous
+            target.former = known.former
         return self._heard(target, beacon, addresses, now_s)
 
     @staticmethod
@@ -238,7 +261,8 @@ class Dialler:
         if beacon.nonce != target.nonce:
             target.nonce, target.heard, target.tries = beacon.nonce, (), 0
             target.cuts.clear()
-            target.rendezvous = beacon.rendezvous
+            if target.relay is None:
+                target.rendezvous = beacon.rendezvous
             target.not_before_s, target.backoff_s = 0.0, BACKOFF_S_MIN
         target.beacon, target.heard_at_s = beacon, now_s
         # Whoever repeats it from elsewhere comes after its sender.
@@ -343,6 +367,7 @@ class Dialler:
         target = self._links.get(link)
         if target is not None:
             target.completed, target.tries, target.linked_at_s = True, 0, now_s
+            target.turn = 0
 
     def shares(self, link: LinkId, kept: LinkId) -> None:
         """Take note that `link`, about to end, leads where the stream `kept` leads already."""
@@ -386,6 +411,9 @@ class Dialler:
         if cut:
             target.cuts.append(where)
         if not cut or target.cuts.count(where) >= CUTS_PER_BEACON:
+            if not target.answers_a_beacon:
+                # Perhaps it knows only a key of before, or no longer that.
+                target.turn += 1
             target.spoiled.append((target.nonce, where))
 
     def _back_off(self, target: Target, now_s: float) -> None:

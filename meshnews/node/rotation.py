@@ -87,11 +87,11 @@ class Rotation:
             )
             home.book.take(notice)
             self._notices.publish(notice, issuer, issuer_ends=ends)
-        elif not self._is_borne(self._known(NoticeKind.BULLETIN, signer)):
+        elif not self._notices.is_borne(self._known(NoticeKind.BULLETIN, signer)):
             borne = self._known(NoticeKind.BULLETIN, signer)
             self._notices.publish(borne, issuer, issuer_ends=ends)
         manifest = self._known(NoticeKind.MANIFEST, signer)
-        if not self._is_borne(manifest) or self._is_stale(manifest, ends):
+        if not self._notices.is_borne(manifest) or self._is_stale(manifest, ends):
             self._notices.publish(manifest, issuer, issuer_ends=ends)
 
     def announce_manifest(self) -> None:
@@ -126,7 +126,7 @@ class Rotation:
 
     def _is_stale(self, notice: Notice, ends: Day) -> bool:
         """Tell whether its envelope is a week old, and a fresh one would have a later day."""
-        bearer, today = self._home.book.bearer(notice), self._home.moment.today
+        bearer, today = self._notices.bearer(notice), self._home.moment.today
         # An issuer at its end certifies the same last day again and again.
         latest = even_day(Day(min(today, ends - FILING_DAYS - LIFE_DAYS)))
         return bearer is not None and bearer.day < latest and bearer.day + RENEW_DAYS <= today
@@ -160,10 +160,6 @@ class Rotation:
         signed = self._home.book.signed_object(kind, signer.public)
         assert signed is not None, "an editor without a manifest or bulletin"
         return Notice(kind, signed)
-
-    def _is_borne(self, notice: Notice) -> bool:
-        bearer = self._home.book.bearer(notice)
-        return bearer is not None and self._home.custody.entry(bearer) is not None
 
     def issuer_ends(self) -> Day | None:
         """Return the last day of this editor's postage issuer; None: the manifest has it not."""

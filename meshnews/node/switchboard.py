@@ -175,7 +175,7 @@ class Switchboard:
         moment = self._home.moment
         if talk.target is not None:
             self._dialler.completed(talk.link, moment.lived_s)
-            self._presence.linked(talk.target)
+            self._presence.linked(talk.target, talk.session.peer.rendezvous)
         if talk.session.peer.mode is Mode.ENROLMENT:
             speaker = self._home.enrolment(talk.session, talk.target is not None)
             if speaker is None:
@@ -283,6 +283,13 @@ class Switchboard:
         self._drop(talk)
         after_s = between(self._home.entropy, *SILENCE_S)
         self.effects.append(Close(talk.link, after_s))
+
+    def part_from(self, relay: bytes) -> None:
+        """End the calls to a relay or collector with which we will have nothing to do any more."""
+        for talk in self:
+            keys = None if talk.target is None else talk.target.relay
+            if keys is not None and keys.static == relay:
+                self._hang_up(talk)
 
     def _hang_up(self, talk: Conversation) -> None:
         self._drop(talk)

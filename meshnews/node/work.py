@@ -91,6 +91,7 @@ class Work:
         self.opening.catch_up()
         self.dispatches.catch_up()
         self.opening.sweep()
+        self.notices.sweep()
         self.invitations.sweep()
         self.enrolment.tidy()
         self.joining.sweep()

@@ -173,16 +173,21 @@ def test_a_mesh_key_and_a_notice_key_are_replaced(member: Holder) -> None:
     assert member.machine.node.home.identity.notice_key == fresh
 
 
-def test_a_relay_takes_a_beacon_key_of_its_own_and_answers_to_no_other() -> None:
+def test_a_relay_takes_a_beacon_key_of_its_own_and_answers_to_the_one_before_for_a_month() -> None:
     relay = holder(Role.RELAY)
-    relay.take(Refresh(time=1, beacon_key=SymmetricKey(b"b" * 32)))
     own = relay.machine.node.home.identity.relay
     assert own is not None
-    assert own.beacon_key == SymmetricKey(b"b" * 32)
+    assert own.beacon_key is not None
+    relay.take(Refresh(time=1, beacon_key=SymmetricKey(b"b" * 32)))
 
     def answered(node: Node) -> list[bytes]:
         return [each.secret.raw for each in node.presence.keys().unprompted]
 
+    assert relay.machine.ask(answered) == [b"b" * 32, own.beacon_key.raw]
+    relay.machine.later(29)
+    relay.machine.restart()
+    assert relay.machine.ask(answered) == [b"b" * 32, own.beacon_key.raw]
+    relay.machine.later(2)
     assert relay.machine.ask(answered) == [b"b" * 32]
 
 
