@@ -65,7 +65,7 @@ class Refreshing:
         if not manifest.roles_of(letter.author) & (Role.ENROL | Role.OPEN | Role.PUBLISH):
             return False
         refresh = decode_refresh(letter.inner.cargo)
-        if refresh.time > self._latest_s():
+        if refresh.time > latest_time(self._home):
             return True
         mark = b"r" + letter.author + refresh.time.to_bytes(_TIME_BYTES, "big")
         if self._home.carry.get(shelf.REFRESHED, mark) is None:
@@ -73,13 +73,6 @@ class Refreshing:
             self._take(refresh, letter.author)
             self._home.tell(Topic.DESK)
         return True
-
-    def _latest_s(self) -> int:
-        """Return the latest time that a refresh may have: somewhat ahead of what we believe."""
-        home = self._home
-        if home.wall.trusted:
-            return home.wall.s + _DAY_S
-        return home.moment.floor_day * _DAY_S + CLOCK_AHEAD_S_MAX
 
     def _take(self, refresh: Refresh, editor: bytes) -> None:
         home, stamp = self._home, _Stamp(refresh.time, editor)
@@ -128,3 +121,14 @@ class Refreshing:
                 return False
         home.carry.put(shelf.REFRESHED, key, stamp.encode())
         return True
+
+
+def latest_time(home: Home) -> int:
+    """Return the latest time that a refresh may have: somewhat ahead of what we believe.
+
+    Raises:
+        Nothing.
+    """
+    if home.wall.trusted:
+        return home.wall.s + _DAY_S
+    return home.moment.floor_day * _DAY_S + CLOCK_AHEAD_S_MAX
