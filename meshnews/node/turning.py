@@ -209,6 +209,15 @@ class Turning:
             for start in range(0, len(some), RELAYS_ON_CARD_MAX):
                 yield some[start : start + RELAYS_ON_CARD_MAX]
 
+    def unconfirmed(self) -> set[bytes]:
+        """Return those who have not confirmed keys that were replaced; a relay never does."""
+        debts = Debts(self._home.open_vault)
+        return {
+            holder
+            for holder, owed in debts.by_holder()
+            if not all(self._is_over(one) for one in owed)
+        }
+
     def _is_over(self, debt: Debt) -> bool:
         home, static = self._home, static_in(debt.name)
         if debt.since_day + KEPT_DAYS < home.moment.today or self._is_recalled(debt.holder):

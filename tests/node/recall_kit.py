@@ -151,5 +151,4 @@ def shared(machine: Machine) -> tuple[SymmetricKey | None, SymmetricKey | None, 
 
 def owed(editor: Machine) -> set[bytes]:
     """Return to whom an editor owes keys."""
-    assert editor.vault is not None
-    return {key[:32] for key, _ in editor.vault.scan(shelf.OWED)}
+    return editor.ask(lambda node: node.work.turning.unconfirmed())

@@ -54,7 +54,7 @@ def of_node(node: Node) -> list[Finding]:
             day=date_of(manifest.not_after),
         )
     )
-    findings += of_recalls(home)
+    findings += of_recalls(node)
     if home.identity.role is Role.REPORTER and home.vault is not None:
         findings += _card_findings(node)
     targets = node.dialler.targets.values()

@@ -15,7 +15,6 @@ from meshnews.control.recall_reply import (
 from meshnews.control.request import DeskHolders, DeskRecall, DeskRecallSigned, RecallOwn
 from meshnews.node import recalling as library
 from meshnews.node.node import Node
-from meshnews.node.owed import Debts
 from meshnews.node.recalling import Recalling, holders, recall_own
 from meshnews.node.seat import take_seat
 from meshnewsd.control.enrolling import words_fact
@@ -71,7 +70,7 @@ class RecallDesk:
 
 
 def _owed(node: Node) -> set[bytes]:
-    return {holder for holder, _ in Debts(node.home.open_vault).by_holder()}
+    return node.work.turning.unconfirmed()
 
 
 def _fact(one: library.Holder, owed: set[bytes]) -> Holder:
