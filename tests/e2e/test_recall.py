@@ -1,5 +1,6 @@
 """A reporter, then a relay, is recalled: real daemons, the command line, the root's stick."""
 
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,10 @@ def findings(machine: Machine) -> dict[str, dict[str, Any]]:
     return {one["check"]: one for one in json.loads(said)["findings"]}
 
 
+def has(machine: Machine, check: str) -> bool:
+    return check in findings(machine)
+
+
 def file(machine: Machine, text: str) -> str:
     return machine.cli("file", "-", "--slug", "word", "--now", stdin=text).stdout.strip()
 
@@ -80,7 +85,7 @@ def test_a_recalled_card_is_believed_no_more_and_everybody_else_goes_on(
     editor.reboot()
     for machine in (collector, relay):
         wait_until(
-            lambda each=machine: "former-key" in findings(each),
+            functools.partial(has, machine, "former-key"),
             within_s=WITHIN_S,
             what=f"{machine.name} has another key",
         )

@@ -1,6 +1,6 @@
 """What the doctor finds about recalls: of this home, and of others whose keys were replaced."""
 
-from meshnews.control.fact import Check, Finding, Level
+from meshnews.control.finding import Check, Finding, Level
 from meshnews.node.former import former_own_keys
 from meshnews.node.keyring import Keyring
 from meshnews.node.node import Node
