@@ -322,8 +322,8 @@ _OF_THE_DESK: Final[dict[tuple[Check, Level | None], Words]] = {
     ),
     (Check.NEW_KEYS, None): Words(
         "After a recall, {number} of {of} others {number:has|have} not confirmed new keys.",
-        "Stay in contact with a collector: they are told again every week. Relays never confirm; "
-        "`meshnews desk recall` lists all.",
+        "Stay in contact with a collector, since they are told again every week; `meshnews desk "
+        "recall` lists them, and relays never confirm.",
     ),
     (Check.FORMER_KEY, None): Words(
         "Whoever was recalled can find and call this machine for at most 30 days more, since it "

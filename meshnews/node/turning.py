@@ -138,9 +138,16 @@ class Turning:
         if refresh.time > latest_time(home):
             return
         ring, stamp = Keyring(home), Stamp(refresh.time, letter.author)
-        changed = {one.name for one in _named(refresh, stamp) if ring.put(one)}
+        new = list(_named(refresh, stamp))
+        before = [ring.get(one.name) for one in new]
+        changed = {one.name for one in new if ring.put(one)}
         if changed:
-            self._owe(seat, changed, told_since=_day_before(refresh.time))
+            # What this editor had told everybody itself must not have the last word anywhere.
+            is_own = any(
+                one is not None and one.stamp.editor == seat.signer.public for one in before
+            )
+            told_since = Day(0) if is_own else _day_before(refresh.time)
+            self._owe(seat, changed, told_since=told_since)
             self._notices.follow_keys()
             home.tell(Topic.DESK)
             self.turn()

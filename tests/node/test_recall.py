@@ -41,6 +41,12 @@ def byline_of(machine: Machine) -> bytes:
     return bytes(signer.public)
 
 
+def exchange(one: Machine, other: Machine) -> None:
+    """Let two machines have all that either has, until nothing new comes of it."""
+    while carry_over(one, other) + carry_over(other, one):
+        pass
+
+
 def preparing(who: str) -> Question:
     return lambda node: Recalling(node.home).prepare(who)
 
@@ -246,6 +252,35 @@ def test_a_second_recall_before_the_first_has_been_heard_loses_nobody(desk: Desk
     assert own_beacon(desk.relay) == beacon_known(desk.editor, desk.relay)
     assert shared(desk.other) == shared(desk.editor)
     assert len(former_own_keys(desk.relay.node.home)) in {1, 2}
+
+
+def test_an_editor_whose_keys_gave_way_to_anothers_lets_nobody_keep_its_own(desk: Desk) -> None:
+    second = make_home("editor-2", Role.EDITOR)
+    add_editor(desk.editor, desk.root, second)
+    exchange(second, desk.editor)
+    third = enrolled(desk.editor, "reporter-3", Role.REPORTER)
+    exchange(second, desk.editor)
+    for machine in (desk.editor, second, desk.relay, desk.other):
+        machine.later(10)
+    exchange(second, desk.editor)
+    recall(desk.editor, desk.root, "reporter-1")
+    second.later(1)
+    recall(second, desk.root, "reporter-3")
+    for machine in (desk.relay, desk.other):
+        carry_over(second, machine)
+    # The first has not heard of that, and tells everybody again what counts no more.
+    for _ in range(8):
+        desk.editor.later(1)
+    for machine in (desk.relay, desk.other):
+        machine.later(8)
+        carry_over(desk.editor, machine)
+    assert shared(desk.other) != shared(second)
+    exchange(second, desk.editor)
+    desk.tell(desk.relay, desk.other)
+    assert shared(desk.other) == shared(desk.editor) == shared(second)
+    assert own_beacon(desk.relay) == beacon_known(desk.editor, desk.relay)
+    assert own_beacon(desk.relay) == beacon_known(second, desk.relay)
+    assert shared(third) != shared(second)
 
 
 # Who may --------------------------------------------------------------------------
