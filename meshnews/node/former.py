@@ -55,7 +55,7 @@ class FormerKeys:
         """Let a key that was just replaced count until `end_s`; of many, the newest stay."""
         self.drop(name, key)
         entries = list(self._entries(name))
-        for shelved, _, _ in entries[: len(entries) + 1 - FORMER_KEYS_MAX]:
+        for shelved, _, _ in entries[: max(0, len(entries) + 1 - FORMER_KEYS_MAX)]:
             self._carry.delete(shelf.FORMER, shelved)
         last = int.from_bytes(entries[-1][0][len(name) :], "big") if entries else 0
         shelved = name + (last + 1).to_bytes(_NUMBER_BYTES, "big")

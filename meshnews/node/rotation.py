@@ -64,6 +64,8 @@ class Rotation:
         moment = self._home.moment
         if self._turned_s is None or moment.lived_s >= self._turned_s + TURN_S:
             return True
+        if self.turning.is_behind:
+            return True
         is_now = (moment.today, self._manifest_version(), self._home.identity.notice_key)
         return (self._day, self._version, self._notice_key) != is_now
 

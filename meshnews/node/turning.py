@@ -52,16 +52,24 @@ from meshnews.node.supply import Supply
 from meshnews.node.whole_desk import own_record
 from meshnews.store.port import State
 
+LETTERS_AT_ONCE: Final = 64
+"""Letters written in one transaction: others get their turn between two."""
+
 _DAY_S: Final = 86400
 
 
 class Turning:
-    """An editor's part in replacing keys after a recall."""
+    """An editor's part in replacing keys after a recall.
+
+    Attributes:
+        is_behind: there may be more letters to write than one turn has written.
+    """
 
     def __init__(self, home: Home, notices: Notices, supply: Supply) -> None:
         self._home = home
         self._notices = notices
         self._supply = supply
+        self.is_behind = False
 
     def require_ready(self, holder: Holder) -> None:
         """Return if keys that a holder knew could be replaced by this home now.
@@ -195,16 +203,25 @@ class Turning:
         if seat is None:
             return
         self._sign_anew(seat)
-        debts, today = Debts(self._home.open_vault), self._home.moment.today
+        debts, left = Debts(self._home.open_vault), LETTERS_AT_ONCE
         for holder, owed in list(debts.by_holder()):
             over = [one for one in owed if self._is_over(one)]
             debts.settle(over)
-            due = [one for one in owed if one not in over and one.is_due(today)]
-            for some in self._portions(due):
-                letter = self._write(seat, holder, some)
-                if letter is not None:
-                    self._let_go(some)
-                    debts.told(some, letter, today)
+            if left > 0:
+                left -= self._pay(seat, holder, [one for one in owed if one not in over])
+        self.is_behind = left <= 0
+
+    def _pay(self, seat: Seat, holder: bytes, owed: Sequence[Debt]) -> int:
+        """Write to one holder what is due; return how many letters that took."""
+        debts, today = Debts(self._home.open_vault), self._home.moment.today
+        written = 0
+        for some in self._portions([one for one in owed if one.is_due(today)]):
+            letter = self._write(seat, holder, some)
+            if letter is not None:
+                self._let_go(some)
+                debts.told(some, letter, today)
+                written += 1
+        return written
 
     def _portions(self, debts: Sequence[Debt]) -> Iterator[Sequence[Debt]]:
         """Yield what goes into one letter: keys replaced at one time, and not too many."""

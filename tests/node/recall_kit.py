@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from meshnews.crypto.entropy import SeededEntropy
@@ -103,9 +104,9 @@ def bundles(machine: Machine) -> dict[BundleId, bytes]:
     return {ref.id: body for ref in refs if (body := carry.body(ref)) is not None}
 
 
-def carry_over(giver: Machine, taker: Machine) -> int:
+def carry_over(giver: Machine, taker: Machine, *, besides: Collection[BundleId] = ()) -> int:
     """Let everything that one machine holds arrive at another; return how much was new."""
-    known = bundles(taker)
+    known = {**bundles(taker), **dict.fromkeys(besides, b"")}
     new = [wire for identifier, wire in bundles(giver).items() if identifier not in known]
     for wire in new:
         bring_one(taker, wire)
