@@ -16,9 +16,9 @@ from typing import Final
 
 from meshnews.ids import LinkId
 from meshnews.link.session import LinkSession
-from meshnews.node.dialler import Target
 from meshnews.node.event import Address, Carrier, Send
 from meshnews.node.speaker import Speaker
+from meshnews.node.target import Target
 from meshnews.store.age import Moment
 from meshnews.sync.machine import SyncMachine
 from meshnews.sync.messages import Reason

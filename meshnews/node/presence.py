@@ -31,13 +31,14 @@ from meshnews.link.handshake import LinkKeys
 from meshnews.link.rendezvous import Mode, Rendezvous, members_between, mesh_key_on
 from meshnews.link.short_beacon import SHORT_BEACON_BYTES, hear_short
 from meshnews.node import shelf
-from meshnews.node.dialler import Dialler, Target, on_radio
+from meshnews.node.dialler import Dialler
 from meshnews.node.event import Address, Advertise, Beckon, Heard, Relisten
 from meshnews.node.former import FormerKeys, beacon_of, former_own_keys
 from meshnews.node.home import Home
 from meshnews.node.identity import Role
 from meshnews.node.person import Person
 from meshnews.node.surroundings import Surroundings
+from meshnews.node.target import Target, on_radio
 from meshnews.store.age import Clock
 from meshnews.wire.codec import as_int, as_list, decode, encode
 

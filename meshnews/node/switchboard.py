@@ -30,13 +30,14 @@ from meshnews.link.records import Sizes
 from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
 from meshnews.node.conversation import Conversation
-from meshnews.node.dialler import Dialler, Target
+from meshnews.node.dialler import Dialler
 from meshnews.node.economy import Economy
 from meshnews.node.event import Accepted, Carrier, Close, Dialled, Effect, Received, Topic
 from meshnews.node.home import Home
 from meshnews.node.identity import Identity, Role
 from meshnews.node.presence import Presence
 from meshnews.node.replay import ReplayShelf
+from meshnews.node.target import Target
 from meshnews.sync.compare import FAST, SLOW
 from meshnews.sync.event import Arrived, Greeted, SyncEvent
 from meshnews.sync.machine import Pace, SyncMachine

@@ -23,12 +23,10 @@ from meshnews.node.dialler import (
     NEWS_S_MAX,
     RELAYS_WANTED,
     STEADY_S,
-    TRIES_PER_BEACON,
-    TRIES_PER_SHORT_BEACON,
     Dialler,
-    Target,
 )
 from meshnews.node.event import Address, Dial
+from meshnews.node.target import TRIES_PER_BEACON, TRIES_PER_SHORT_BEACON, Target
 
 RELAY = RelayKeys(X25519Public(bytes(31) + b"\x01"), SymmetricKey(bytes(32)), RelayFlags(0))
 MESH = Rendezvous.of_members(SymmetricKey(bytes(32)), Day(2500))
@@ -386,6 +384,8 @@ def test_the_next_beacon_of_a_member_who_is_linked_over_the_air_is_not_called(
     assert dialler.due(901.0)
     dialler.ended(LinkId(1), 1000.0)
     assert dialler.due(1400.0)
+
+
 # A key that was replaced
 
 NEW = replace(RELAY, beacon_key=SymmetricKey(b"n" * 32))
