@@ -429,3 +429,13 @@ def test_a_beacon_under_a_key_that_counts_no_more_leads_nowhere(dialler: Dialler
     dialler.hear(of_relay(1), [HERE], 0.0)
     dialler.know(NEW, [])
     assert dialler.due(0.0) == []
+
+
+def test_over_the_air_too_a_relay_is_answered_under_the_key_of_its_beacon(
+    dialler: Dialler,
+) -> None:
+    dialler.know(NEW, [], [RELAY.beacon_key])
+    dialler.hear_radio(short_of_relay(1), [AIR], 0.0)
+    target = call(dialler, 0.0)
+    assert target.handshake.rendezvous == OLD
+    assert target.rendezvous == Rendezvous.at_relay(NEW.beacon_key)
