@@ -18,7 +18,7 @@ from meshnews.crypto.keys import SymmetricKey
 from meshnews.desk.card import RelayRecord
 from meshnews.desk.pack import RelayKeys
 from meshnews.ids import Day
-from meshnews.limits import DAY_MAX, TIME_S_MAX
+from meshnews.limits import DAY_MAX, RELAYS_MAX, TIME_S_MAX
 from meshnews.node import shelf
 from meshnews.node.former import (
     NOTICE,
@@ -35,6 +35,9 @@ from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode
 
 MEMBER_NOTICE: Final = b"p"
 MESH: Final = b"m"
+
+KEYS_MAX: Final = RELAYS_MAX + 3
+"""The beacon keys of all relays that a desk can have, and three more."""
 
 _ENTRY_BYTES_MAX: Final = 128
 _NO_DAY: Final = Day(0)
@@ -92,6 +95,8 @@ class Keyring:
         """
         known = self.get(new.name)
         if known is not None and known.stamp >= new.stamp and self._is_heard(known.stamp.editor):
+            return False
+        if known is None and self._home.open_vault.count(shelf.KEYRING) >= KEYS_MAX:
             return False
         stamp = new.stamp
         value = encode([stamp.time, stamp.editor, new.key.raw, new.day])

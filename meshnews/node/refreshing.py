@@ -19,7 +19,7 @@ from meshnews.limits import CLOCK_AHEAD_S_MAX, PREKEYS_PER_PACK
 from meshnews.node import shelf
 from meshnews.node.event import Topic
 from meshnews.node.former import replace_notice_key, replace_own_key, replace_relay_key
-from meshnews.node.home import Home
+from meshnews.node.home import DAY_ZERO_S, Home
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.person import Person
 from meshnews.node.stock import CARD_POSTAGE
@@ -131,4 +131,4 @@ def latest_time(home: Home) -> int:
     """
     if home.wall.trusted:
         return home.wall.s + _DAY_S
-    return home.moment.floor_day * _DAY_S + CLOCK_AHEAD_S_MAX
+    return DAY_ZERO_S + home.moment.floor_day * _DAY_S + CLOCK_AHEAD_S_MAX

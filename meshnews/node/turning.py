@@ -138,9 +138,12 @@ class Turning:
         Raises:
             Malformed: the letter says that it is a refresh, and is none.
         """
-        home, manifest = self._home, self._home.book.manifest
-        seat = self._supply.seat()
-        if seat is None or manifest is None or not manifest.is_editor(letter.author):
+        home = self._home
+        try:
+            seat = take_seat(home)
+        except Refusal:
+            return
+        if not seat.manifest.is_editor(letter.author):
             return
         refresh = decode_refresh(letter.inner.cargo)
         if refresh.time > latest_time(home):

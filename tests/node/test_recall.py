@@ -254,6 +254,19 @@ def test_a_second_recall_before_the_first_has_been_heard_loses_nobody(desk: Desk
     assert len(former_own_keys(desk.relay.node.home)) in {1, 2}
 
 
+def test_an_editor_whose_clock_is_not_believed_takes_over_what_another_has_replaced(
+    desk: Desk,
+) -> None:
+    second = make_home("editor-2", Role.EDITOR)
+    add_editor(desk.editor, desk.root, second)
+    exchange(second, desk.editor)
+    second.clock = replace(second.clock, wall_is_trusted=False)
+    recall(desk.editor, desk.root, "reporter-1")
+    exchange(second, desk.editor)
+    assert shared(second) == shared(desk.editor)
+    assert beacon_known(second, desk.relay) == beacon_known(desk.editor, desk.relay)
+
+
 def test_an_editor_whose_keys_gave_way_to_anothers_lets_nobody_keep_its_own(desk: Desk) -> None:
     second = make_home("editor-2", Role.EDITOR)
     add_editor(desk.editor, desk.root, second)

@@ -204,6 +204,19 @@ def test_a_refresh_from_the_future_is_passed_over(member: Holder) -> None:
     assert member.beacon_key() == bytes([2]) * 32
 
 
+def test_a_holder_without_a_clock_takes_refreshes_of_a_year_ahead_and_none_of_two(
+    member: Holder,
+) -> None:
+    machine = member.machine
+    now_s = machine.node.home.wall.s
+    machine.clock = replace(machine.clock, wall_s=600.0, wall_is_trusted=False)
+    machine.restart()
+    member.take(Refresh(time=now_s + 390 * 86400, relays=(relay_keys(1),)))
+    assert member.beacon_key() == bytes([1]) * 32
+    member.take(Refresh(time=now_s + 700 * 86400, relays=(relay_keys(2),)))
+    assert member.beacon_key() == bytes([1]) * 32
+
+
 def test_what_a_recalled_editor_set_gives_way_to_any_other_editors_word() -> None:
     editor, root = make_desk()
     second = make_home("editor-2", Role.EDITOR)

@@ -20,7 +20,7 @@ from meshnews.node.recalling import Recalling
 from meshnews.node.settings import Visibility
 from meshnews.node.signing import sign_offline
 from tests.sim.newsroom import PASSPHRASE, QUICK, Newsroom, file, lighten, small_desk
-from tests.sim.world import Machine, PowerCut, World
+from tests.sim.world import DAY_ZERO_S, Machine, PowerCut, World
 
 LATER = Day(4000)
 DAY_S = 86400
@@ -231,6 +231,20 @@ def test_members_meet_under_the_new_mesh_key_and_the_recalled_one_meets_nobody()
     assert mesh.meet(mesh.other, mesh.reporter) == 0, "no overlap where people are seen"
     mesh.meet(mesh.relay, third)
     assert mesh.meet(mesh.other, third) == 1
+
+
+def test_machines_that_believe_it_is_1970_get_their_new_keys_too() -> None:
+    mesh = Mesh(8)
+    for machine in (mesh.relay, mesh.other):
+        machine.wall_is_trusted = False
+        machine.wall_offset_s = -mesh.world.now_s - DAY_ZERO_S
+        mesh.world.crash(machine)
+        mesh.world.boot(machine)
+    mesh.recall("reporter-1")
+    mesh.meet(mesh.editor, mesh.collector)
+    mesh.meet(mesh.collector, mesh.relay)
+    mesh.meet(mesh.relay, mesh.other)
+    mesh_agrees(mesh, mesh.other)
 
 
 def test_what_the_recalled_reporter_filed_before_arrives_and_is_unproven() -> None:
