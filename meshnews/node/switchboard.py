@@ -30,13 +30,14 @@ from meshnews.link.records import Sizes
 from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
 from meshnews.node.conversation import Conversation
-from meshnews.node.dialler import Dialler, Target
+from meshnews.node.dialler import Dialler
 from meshnews.node.economy import Economy
 from meshnews.node.event import Accepted, Carrier, Close, Dialled, Effect, Received, Topic
 from meshnews.node.home import Home
 from meshnews.node.identity import Identity, Role
 from meshnews.node.presence import Presence
 from meshnews.node.replay import ReplayShelf
+from meshnews.node.target import Target
 from meshnews.sync.compare import FAST, SLOW
 from meshnews.sync.event import Arrived, Greeted, SyncEvent
 from meshnews.sync.machine import Pace, SyncMachine
@@ -175,7 +176,7 @@ class Switchboard:
         moment = self._home.moment
         if talk.target is not None:
             self._dialler.completed(talk.link, moment.lived_s)
-            self._presence.linked(talk.target)
+            self._presence.linked(talk.target, talk.session.peer.rendezvous)
         if talk.session.peer.mode is Mode.ENROLMENT:
             speaker = self._home.enrolment(talk.session, talk.target is not None)
             if speaker is None:
@@ -283,6 +284,13 @@ class Switchboard:
         self._drop(talk)
         after_s = between(self._home.entropy, *SILENCE_S)
         self.effects.append(Close(talk.link, after_s))
+
+    def part_from(self, relay: bytes) -> None:
+        """End the calls to a relay or collector with which we will have nothing to do any more."""
+        for talk in self:
+            keys = None if talk.target is None else talk.target.relay
+            if keys is not None and keys.static == relay:
+                self._hang_up(talk)
 
     def _hang_up(self, talk: Conversation) -> None:
         self._drop(talk)

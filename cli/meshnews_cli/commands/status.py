@@ -42,7 +42,7 @@ def _ask(conversation: Session, wanted: str | None) -> "Status":
 
 
 def _show(access: Access, answer: "Status", *, once: bool) -> None:
-    from meshnews_cli.sentences import NOTHING_MOVES
+    from meshnews_cli.sentences import HOME_RECALLED, NOTHING_MOVES
     from meshnews_cli.shape import shape, to_json
     from meshnews_cli.terminal import count, moment, note, say
 
@@ -61,6 +61,8 @@ def _show(access: Access, answer: "Status", *, once: bool) -> None:
         note(f"This machine last reached the wire at {moment(answer.wire_last_at)}.")
     if answer.wire_expected_at is not None:
         note(f"It is expected to reach it again at about {moment(answer.wire_expected_at)}.")
+    if answer.recalled:
+        note(HOME_RECALLED)
     if once:
         note(NOTHING_MOVES)
 

@@ -28,6 +28,7 @@ from meshnews.node import dispatch as record
 from meshnews.node import filing as sealing
 from meshnews.node.filing import FilingDraft
 from meshnews.node.node import Node
+from meshnews.node.recalling import is_own_recalled
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import date_of, day_of, moment
 from meshnewsd.host import NodeFailed
@@ -144,6 +145,7 @@ def _status(node: Node, item: str | None) -> Status:
     return Status(
         dispatches=tuple(_fact(node, one) for one in found[:CONTROL_ITEMS_MAX]),
         more=max(0, len(found) - CONTROL_ITEMS_MAX),
+        recalled=is_own_recalled(node.home),
     )
 
 

@@ -7,6 +7,7 @@ from meshnewsd.control.filing import FilingDesk
 from meshnewsd.control.inviting import InvitationDesk
 from meshnewsd.control.machine_diagnosis import Premises
 from meshnewsd.control.reading import ReadingDesk
+from meshnewsd.control.recalling import RecallDesk
 from meshnewsd.control.server import Handlers
 from meshnewsd.control.table import Asker
 from meshnewsd.control.watching import LookoutDesk
@@ -17,7 +18,7 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
     """Return what a daemon whose home is open answers."""
     filing, reading = FilingDesk(asker), ReadingDesk(asker)
     enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, premises, outlook or Outlook())
-    inviting = InvitationDesk(asker)
+    inviting, recalling = InvitationDesk(asker), RecallDesk(asker)
     return {
         ask.Hello: asker.welcome,
         ask.DeskCreate: enrolment.create,
@@ -36,6 +37,10 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
         ask.DeskEditor: enrolment.prepare_editor,
         ask.DeskEditorSigned: enrolment.admit_editor,
         ask.DeskSign: enrolling.sign,
+        ask.DeskHolders: recalling.holders,
+        ask.DeskRecall: recalling.prepare,
+        ask.DeskRecallSigned: recalling.publish,
+        ask.RecallOwn: recalling.own,
         ask.File: filing.file,
         ask.StatusRequest: filing.status,
         ask.Watch: filing.watch,
