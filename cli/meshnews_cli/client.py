@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from meshnews.control import codec
-from meshnews.control.reply import Changed, Event, Progress, Refused, Reply
+from meshnews.control.reply import Event, Refused, Reply
 from meshnews.control.request import Request
 from meshnews.errors import Malformed
 from meshnews_cli import complaint
@@ -57,7 +57,7 @@ class Connection:
         self._socket.settimeout(None if patient else SILENCE_S_MAX)
         try:
             self._send(codec.encode(request), descriptors)
-            while isinstance(answer := self._receive(), Progress | Changed):
+            while isinstance(answer := self._receive(), Event):
                 if on_event is not None:
                     on_event(answer)
         except TimeoutError as exc:
@@ -71,6 +71,11 @@ class Connection:
         if not isinstance(answer, expected):
             raise complaint.daemon_strange()
         return answer
+
+    def stop(self) -> None:
+        """Ask the daemon to stop what it was asked for, and go on listening to what it says."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Hang up."""

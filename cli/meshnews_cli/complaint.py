@@ -4,7 +4,8 @@
     Meaning:  The vault stays closed. ...
     To do:    Try again; ...
 
-Every text is here; those of the daemon are in `meshnews.control.refusal`.
+Every text is here, but for those of joining and of stopping, which have modules beside
+this one; those of the daemon are in `meshnews.control.refusal`.
 """
 
 from pathlib import Path

@@ -9,7 +9,9 @@ from meshnews.control.fact import (
     FilingWarning,
     InboxItem,
     ItemKind,
+    LinkStatus,
     NeighbourKind,
+    PartStatus,
     Verdict,
     Visibility,
 )
@@ -124,6 +126,39 @@ def _expiry(status: DispatchStatus) -> str:
     if status.expires_on is None or (done and complete):
         return ""
     return f"It is carried until {status.expires_on}."
+
+
+def carried_by(status: DispatchStatus) -> str:
+    """Say in few words how many others have the text of a dispatch; nothing where none has."""
+    if not status.carried_by:
+        return ""
+    return f", text carried by {count(status.carried_by, 'other')}"
+
+
+def part_progress(part: PartStatus) -> str:
+    """Say how many pieces of an attachment others have, and how many the desk received."""
+    return f"{part.carried} of {part.pieces} carried, {part.received} received"
+
+
+def link_sentences(link: LinkStatus) -> tuple[str, str]:
+    """Say what went over a link, and what is known to be still to go: outward, and inward."""
+    asked = f"about {byte_size(link.to_send)} more asked for" if link.to_send else ""
+    coming = [f"at most {byte_size(link.to_receive)} more to come"] if link.to_receive else []
+    if not link.compared:
+        coming.append("still comparing")
+    outward = [byte_size(link.bytes_sent), _rate(link.sent_per_s), asked]
+    inward = [byte_size(link.bytes_received), _rate(link.received_per_s), ", ".join(coming)]
+    return f"out  {_joined(outward)}", f"in   {_joined(inward)}"
+
+
+def _rate(per_s: int | None) -> str:
+    if per_s is None:
+        return ""
+    return f"{byte_size(per_s)} a second now" if per_s else "at rest"
+
+
+def _joined(parts: list[str]) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def inbox_sentence(item: InboxItem) -> str:

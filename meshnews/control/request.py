@@ -227,6 +227,16 @@ class Watch(RequestBase, frozen=True, tag="watch"):
     topics: Annotated[tuple[Topic, ...], Meta(min_length=1, max_length=len(Topic))]
 
 
+class Follow(RequestBase, frozen=True, tag="follow"):
+    """Tell how far dispatches have got, one or all, and what is under way to whom, as it changes.
+
+    `DispatchNews` and `NeighbourNews` come until the asker hangs up: first of everything, then
+    of what changed, a few times a second at most.
+    """
+
+    id: ItemId | None = None
+
+
 class Inbox(RequestBase, frozen=True, tag="inbox"):
     """List what has come in.  Answer: `InboxListing`."""
 
@@ -302,6 +312,7 @@ Request: TypeAlias = (
     | File
     | StatusRequest
     | Watch
+    | Follow
     | Inbox
     | Open
     | SaveAttachment
