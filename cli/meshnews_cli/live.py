@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from meshnews_cli.terminal import WIDTH_MAX, crop, pad, safe_line, terminal_size
 
@@ -51,8 +51,9 @@ def is_drawable() -> bool:
 class Area:
     """The lines.  Made where `is_drawable`; a context that wipes them again."""
 
-    def __init__(self) -> None:
-        """Draw nothing yet."""
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """Draw nothing yet; later on `stream`, or else on standard error."""
+        self._stream = stream
         self._live: Live | None = None
 
     def draw(self, rows: Sequence[Row]) -> None:
@@ -63,7 +64,7 @@ class Area:
         room = max(1, size.lines - 1)
         if self._live is None:
             self._live = Live(
-                console=_console(),
+                console=_console(self._stream or sys.stderr),
                 auto_refresh=False,
                 transient=True,
                 redirect_stdout=False,
@@ -81,13 +82,13 @@ class Area:
             live.stop()
 
 
-def _console() -> "Console":
+def _console(stream: TextIO) -> "Console":
     from rich.console import Console
 
     # That it is a terminal was looked at already: variables of the environment that
     # would have rich take a file for one are not asked.
     return Console(
-        file=sys.stderr,
+        file=stream,
         force_terminal=True,
         force_jupyter=False,
         legacy_windows=False,

@@ -57,7 +57,7 @@ def listener(loads: Sequence[Load], *, as_json: bool, hint: str = "") -> Listene
     """
     if as_json:
         return JsonLines(loads)
-    return Bars(loads, hint) if is_drawable() else Silence()
+    return Bars(loads, Area(), hint=hint) if is_drawable() else Silence()
 
 
 class Sparing:
@@ -116,11 +116,11 @@ class JsonLines:
 class Bars:
     """Draws a bar for the file that is worked on, and one for all of several."""
 
-    def __init__(self, loads: Sequence[Load], hint: str) -> None:
-        """Take the files, in order, and what to say below."""
+    def __init__(self, loads: Sequence[Load], area: Area, *, hint: str = "") -> None:
+        """Take the files, in order, where to draw, and what to say below."""
         self._loads = loads
+        self._area = area
         self._hint = hint
-        self._area = Area()
 
     def hear(self, event: Event) -> None:
         """Draw an event."""

@@ -1,5 +1,6 @@
 """What the facts of a daemon mean, said to a person.  Those of the doctor are in `findings`."""
 
+import datetime as dt
 from typing import Final
 
 from meshnews.control.fact import (
@@ -15,7 +16,7 @@ from meshnews.control.fact import (
     Verdict,
     Visibility,
 )
-from meshnews_cli.terminal import count, moment
+from meshnews_cli.terminal import byte_size, count, moment
 
 NOTHING_MOVES: Final = (
     "No daemon is running for this home, so nothing moves now; `meshnewsd` starts one."
@@ -135,6 +136,11 @@ def carried_by(status: DispatchStatus) -> str:
     return f", text carried by {count(status.carried_by, 'other')}"
 
 
+def held_back(until: dt.datetime) -> str:
+    """Say that a dispatch waits, in few words."""
+    return f"held back until {moment(until)}"
+
+
 def part_progress(part: PartStatus) -> str:
     """Say how many pieces of an attachment others have, and how many the desk received."""
     return f"{part.carried} of {part.pieces} carried, {part.received} received"
@@ -143,11 +149,11 @@ def part_progress(part: PartStatus) -> str:
 def link_sentences(link: LinkStatus) -> tuple[str, str]:
     """Say what went over a link, and what is known to be still to go: outward, and inward."""
     asked = f"about {byte_size(link.to_send)} more asked for" if link.to_send else ""
-    coming = [f"at most {byte_size(link.to_receive)} more to come"] if link.to_receive else []
+    coming = [f"up to {byte_size(link.to_receive)} to come"] if link.to_receive else []
     if not link.compared:
         coming.append("still comparing")
     outward = [byte_size(link.bytes_sent), _rate(link.sent_per_s), asked]
-    inward = [byte_size(link.bytes_received), _rate(link.received_per_s), ", ".join(coming)]
+    inward = [byte_size(link.bytes_received), _rate(link.received_per_s), "; ".join(coming)]
     return f"out  {_joined(outward)}", f"in   {_joined(inward)}"
 
 

@@ -1,6 +1,6 @@
 """What `status --watch` shows of the events that come: JSON, a live view, or plain lines."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import click
 
@@ -11,15 +11,19 @@ from meshnews_cli.sentences import (
     NEIGHBOUR_KINDS,
     carried_by,
     dispatch_sentence,
+    held_back,
     link_sentences,
     part_progress,
 )
 from meshnews_cli.terminal import count, moment, pad, row, say, terminal_size
 
-ID_CHARS_SHOWN = 10
+ID_CHARS_SHOWN: Final = 10
 """Of an identifier: a beginning of it is enough for every command."""
 
-_LEAVE = "Ctrl-C ends this view; nothing else ends with it."
+_OWN_ROWS_MIN: Final = 6
+"""Left to dispatches however many neighbours there are."""
+
+_LEAVE: Final = "Ctrl-C ends this view; nothing else ends with it."
 
 
 class Onlooker(Protocol):
@@ -38,7 +42,7 @@ def onlooker(*, as_json: bool) -> Onlooker:
     """Return what suits the streams of this command."""
     if as_json:
         return JsonEvents()
-    return View() if is_drawable() else Lines()
+    return View(Area()) if is_drawable() else Lines()
 
 
 class JsonEvents:
@@ -87,11 +91,11 @@ class Lines:
 class View:
     """Draws the dispatches that are on their way, and the neighbours."""
 
-    def __init__(self) -> None:
-        """Nothing is known yet."""
+    def __init__(self, area: Area) -> None:
+        """Take where to draw.  Nothing is known yet."""
+        self._area = area
         self._dispatches: dict[str, DispatchStatus] = {}
         self._neighbours: NeighbourNews | None = None
-        self._area = Area()
 
     def hear(self, event: Event) -> None:
         """Take note of an event, and draw once everything was told."""
@@ -116,7 +120,7 @@ class View:
         near = [each for link in news.neighbours for each in _link_rows(link)]
         if not near:
             near = [Row("No other machine has a link to this one now.")]
-        near = near[: max(0, room - 4)]
+        near = near[: max(0, room - _OWN_ROWS_MIN - 2)]
         own = self._own_rows(room - len(near) - 2)
         return [*own, Row(""), *near, Row(_LEAVE)]
 
@@ -124,14 +128,16 @@ class View:
         """Return rows of the dispatches that are on their way, as many as there is room for."""
         rows: list[Row] = []
         under_way = [one for one in reversed(self._dispatches.values()) if not is_done(one)]
-        for number, dispatch in enumerate(under_way):
+        left = len(under_way)
+        for dispatch in under_way:
             more = _dispatch_rows(dispatch)
-            if len(rows) + len(more) >= room and number:
-                rows.append(Row(f"{count(len(under_way) - number, 'other dispatch', 'others')}."))
+            if rows and len(rows) + len(more) > room - 2:
                 break
-            rows += more
-        done = len(self._dispatches) - len(under_way)
-        if done and len(rows) < room:
+            rows += more[: room - 2]
+            left -= 1
+        if left:
+            rows.append(Row(f"{count(left, 'other', 'others')} not received in full."))
+        if done := len(self._dispatches) - len(under_way):
             rows.append(Row(f"{count(done, 'dispatch', 'dispatches')} received in full."))
         return rows or [Row("Nothing has been filed here.")]
 
@@ -158,7 +164,8 @@ def _dispatch_rows(dispatch: DispatchStatus) -> list[Row]:
         f"{pad(dispatch.id[:ID_CHARS_SHOWN], ID_CHARS_SHOWN)}  {pad(dispatch.state.value, 11)}  "
         f"{pad(dispatch.priority.value, 7)}  {dispatch.slug}{carried_by(dispatch)}"
     )
-    return [Row(head), *map(_part_row, dispatch.parts)]
+    held = [] if dispatch.release_at is None else [Row(f"  {held_back(dispatch.release_at)}")]
+    return [Row(head), *held, *map(_part_row, dispatch.parts)]
 
 
 def _part_row(part: PartStatus) -> Row:
