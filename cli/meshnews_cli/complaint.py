@@ -68,6 +68,16 @@ def daemon_gone(said: str = "") -> Refusal:
     )
 
 
+def watch_ended() -> Refusal:
+    """The daemon ended, or gave up telling what was not read."""
+    return Refusal(
+        "watch-ended",
+        what="The daemon tells nothing more: it has ended, or was not listened to for too long.",
+        meaning="What was filed stays filed.",
+        remedy="Watch again; if no daemon is running, start it with `meshnewsd` first.",
+    )
+
+
 def daemon_silent() -> Refusal:
     """No answer in a long time."""
     return Refusal(

@@ -151,8 +151,8 @@ def is_done(dispatch: DispatchStatus) -> bool:
 def show_dispatch(dispatch: DispatchStatus) -> None:
     """Print how far a dispatch has got, and its attachments where they are known."""
     row(
-        f"{pad(dispatch.id, 10)}  {pad(dispatch.state.value, 11)}  "
-        f"{pad(dispatch.priority.value, 7)}  {dispatch.slug}"
+        f"{pad(dispatch.id[:ID_CHARS_SHOWN], ID_CHARS_SHOWN)}  "
+        f"{pad(dispatch.state.value, 11)}  {pad(dispatch.priority.value, 7)}  {dispatch.slug}"
     )
     say(dispatch_sentence(dispatch), first="  ")
     for number, part in enumerate(dispatch.parts, start=1):

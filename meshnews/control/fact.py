@@ -360,6 +360,7 @@ class Neighbour(Fact, frozen=True, kw_only=True):
     bytes_received: Count
     bytes_sent: Count
     bytes_per_s: Count
+    """Both ways, the mean since then."""
     watched: bool = False
     """A recalled card knew its key and it has not yet taken the new one."""
 

@@ -63,7 +63,7 @@ def test_columns_stand_below_each_other_in_any_script(terminal: Terminal, area: 
     assert len(ends) == 1
 
 
-@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize("columns", [20, 49, 60, 80, 200])
 def test_a_line_takes_no_more_than_80_columns_nor_than_there_are(
     terminal: Terminal, area: Area, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:

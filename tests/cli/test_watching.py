@@ -19,6 +19,7 @@ from meshnews.control.request import Follow, StatusRequest
 from meshnews_cli.live import Area
 from meshnews_cli.watching import View, is_done
 from meshnewsd.control.server import Emit, Handler
+from meshnewsd.control.wire import HungUp
 from tests.cli import examples, schema
 from tests.cli.conftest import RunCommand, StartDaemon
 from tests.cli.screen import Terminal
@@ -126,6 +127,26 @@ def test_a_dispatch_is_printed_when_its_sentence_changes_and_not_with_each_piece
     assert "received" in heads[1]
     assert "1. video.mp4: 307 of 307 carried, 307 received." in outcome.out
     assert "\x1b" not in outcome.out + outcome.err
+
+
+def test_of_one_dispatch_status_tells_each_attachment(daemon: StartDaemon, cli: RunCommand) -> None:
+    daemon({StatusRequest: Status(dispatches=(moved(120, 3),))})
+    out = cli("status", "b3b3").out
+    assert out.startswith("b3b3b3b3b3  carried")
+    assert out.endswith("  1. video.mp4: 120 of 307 carried, 3 received.\n")
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_a_daemon_that_tells_nothing_more_is_told(daemon: StartDaemon, cli: RunCommand) -> None:
+    async def hang_up(request: Follow, descriptors: Sequence[int], emit: Emit) -> Done:
+        await emit(DispatchNews(MOVING))
+        raise HungUp
+
+    daemon({Follow: hang_up})
+    outcome = cli("status", "--watch", "--json")
+    assert outcome.status == 1
+    assert json.loads(outcome.out)["id"] == MOVING.id
+    assert json.loads(outcome.err)["refused"]["code"] == "watch-ended"
 
 
 # For a person

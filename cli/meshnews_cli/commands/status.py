@@ -6,6 +6,7 @@ import click
 
 from meshnews.control.reply import Done, Status
 from meshnews.control.request import StatusRequest
+from meshnews.errors import Refusal
 from meshnews_cli.options import Command, with_access
 from meshnews_cli.session import Access, Needs, session
 
@@ -59,11 +60,15 @@ def _show(access: Access, answer: Status, *, once: bool) -> None:
 
 def _watch(access: Access, wanted: str | None) -> None:
     from meshnews.control.request import Follow
+    from meshnews_cli import complaint
     from meshnews_cli.watching import onlooker
 
     with (
         session(access, Needs.DAEMON) as conversation,
         contextlib.closing(onlooker(as_json=access.as_json)) as shown,
     ):
-        # The daemon goes on for as long as it is heard: no reply is an answer.
-        conversation.connection.ask(Follow(wanted), Done, on_event=shown.hear, patient=True)
+        try:
+            # The daemon tells for as long as it is heard, and never comes to a reply.
+            conversation.connection.ask(Follow(wanted), Done, on_event=shown.hear, patient=True)
+        except Refusal as why:
+            raise complaint.watch_ended() if why.code == "daemon-gone" else why from why

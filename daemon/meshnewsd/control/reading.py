@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from meshnews.bundle.tree import AttachmentTree, leaf_bytes
+from meshnews.bundle.tree import leaf_bytes
 from meshnews.control import refusal
 from meshnews.control.fact import (
     Alarm,
@@ -147,7 +147,7 @@ def _whole(item: Item) -> Opened:
                 size=tree.size,
                 role=AttachmentRole(tree.role.value),
                 sha256=tree.sha256,
-                bytes_here=_bytes_here(tree, here),
+                bytes_here=bytes_here(tree.size, leaves=tree.n, here=here),
                 complete=here >= tree.n,
             )
             for tree, here in item.trees
@@ -155,11 +155,11 @@ def _whole(item: Item) -> Opened:
     )
 
 
-def _bytes_here(tree: AttachmentTree, here: int) -> int:
-    """Return how many bytes `here` leaves hold at least: the short one may be among them."""
-    if here >= tree.n:
-        return tree.size
-    return max(0, here - 1) * CHUNK_BYTES + min(here, 1) * leaf_bytes(tree.n - 1, tree.size)
+def bytes_here(size: int, *, leaves: int, here: int) -> int:
+    """Return how much of a file `here` of its leaves hold at least: the last is a short one."""
+    if not 0 < here < leaves:
+        return size if here else 0
+    return (here - 1) * CHUNK_BYTES + leaf_bytes(leaves - 1, size)
 
 
 def _kind(item: Item) -> ItemKind:
