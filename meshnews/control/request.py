@@ -58,6 +58,11 @@ class RequestBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
         """How many open files travel beside this request."""
         return 0
 
+    @property
+    def is_undone_when_stopped(self) -> bool:
+        """Whether nothing is left of it when its asker stops it, who is then told so."""
+        return False
+
 
 class Hello(RequestBase, frozen=True, tag="hello"):
     """The first request of every connection, and again after `Unlock`.  Answer: `Welcome`."""
@@ -196,6 +201,7 @@ class File(RequestBase, frozen=True, tag="file", kw_only=True):
     """Seal a dispatch for the desk and queue it.  Answer: `Filed`, after `Progress` events.
 
     Beside it travel the attachments, open for reading, in the order of `attachments`.
+    Who ends what he sends, and goes on to listen, stops it; the answer says what was done.
     """
 
     text: Text
@@ -213,6 +219,11 @@ class File(RequestBase, frozen=True, tag="file", kw_only=True):
     def descriptors(self) -> int:
         """One for each attachment."""
         return len(self.attachments)
+
+    @property
+    def is_undone_when_stopped(self) -> bool:
+        """Either all of it is filed or nothing."""
+        return True
 
 
 class StatusRequest(RequestBase, frozen=True, tag="status"):

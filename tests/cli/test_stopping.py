@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import trio
 
-from meshnews.control import refusal
 from meshnews.control.fact import Phase
 from meshnews.control.reply import AttachmentSaved, Filed, Progress
 from meshnews.control.request import File, Open, SaveAttachment
 from meshnews_cli.stopping import Stopping
 from meshnews_cli.stopping_complaint import INTERRUPTED
 from meshnewsd.control.server import Emit, Handler
+from meshnewsd.control.wire import HungUp
 from tests.cli import examples
 from tests.cli.conftest import RunCommand, StartDaemon
 from tests.cli.test_commands import opened
@@ -37,13 +37,10 @@ def command(tmp_path: Path) -> list[str]:
 
 
 async def seal_until_stopped(request: File, descriptors: Sequence[int], emit: Emit) -> Filed:
-    """Seal without end; what the real handler says when it is stopped."""
+    """Seal without end."""
     await emit(Progress(Phase.SEALING, 0, 1, 7))
     press_ctrl_c()
-    try:
-        await trio.sleep_forever()
-    except trio.Cancelled:
-        raise refusal.stopped() from None
+    await trio.sleep_forever()
     raise AssertionError
 
 
@@ -146,7 +143,10 @@ def test_a_daemon_that_ends_instead_of_answering_leaves_it_unknown(
 ) -> None:
     async def hang_up(request: File, descriptors: Sequence[int], emit: Emit) -> Filed:
         press_ctrl_c()
-        await trio.sleep_forever()
+        try:
+            await trio.sleep_forever()
+        except trio.Cancelled:
+            raise HungUp from None
         raise AssertionError
 
     daemon({File: hang_up})

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ import pytest
 import trio
 
 from meshnews.control.fact import AttachmentOffer
-from meshnews.control.reply import Filed, Progress, Refused
-from meshnews.control.request import File, Hello
+from meshnews.control.reply import Done, Filed, Progress, Refused
+from meshnews.control.request import File, Hello, Inbox
 from meshnews.node import shelf
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
 from meshnewsd.control.filing import STEP_BYTES, FilingDesk
-from meshnewsd.control.server import Handlers, serve_fd
+from meshnewsd.control.server import Emit, Handlers, serve_fd
 from meshnewsd.control.table import Asker
 from tests.control.rig import Daemon, running
 from tests.control.test_server import Asker as Caller
@@ -142,6 +142,27 @@ async def test_who_hangs_up_altogether_leaves_nothing_either(reporter: Machine, 
             await gate.reached.wait()
             caller.sock.close()
         assert left_over(daemon) == before
+
+
+async def test_who_stops_another_request_is_told_nothing_for_it_may_be_done() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    begun = trio.Event()
+
+    async def never(request: Inbox, descriptors: Sequence[int], emit: Emit) -> Done:
+        begun.set()
+        await trio.sleep_forever()
+        raise AssertionError
+
+    with trio.socket.from_stdlib_socket(ours) as sock:
+        async with trio.open_nursery() as nursery:
+            handlers: Handlers = {Hello: welcome, Inbox: never}
+            nursery.start_soon(serve_fd, theirs.detach(), handlers)
+            caller = Caller(sock)
+            await caller.greet()
+            await caller.send(Inbox())
+            await begun.wait()
+            sock.shutdown(socket.SHUT_WR)
+            assert await caller.is_hung_up()
 
 
 async def test_progress_tells_the_beginning_and_the_end_of_each_file(

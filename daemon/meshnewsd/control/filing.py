@@ -63,18 +63,7 @@ class FilingDesk:
         self._asker = asker
 
     async def file(self, request: File, descriptors: Sequence[int], emit: "Emit") -> Filed:
-        """Seal a dispatch and queue it.
-
-        Raises:
-            Refusal: it cannot be filed; or the asker stopped it.  Nothing was filed.
-        """
-        try:
-            return await self._file(request, descriptors, emit)
-        except trio.Cancelled:
-            # Whoever stopped it may still listen.  What had begun is dropped by now.
-            raise refusal.stopped() from None
-
-    async def _file(self, request: File, descriptors: Sequence[int], emit: "Emit") -> Filed:
+        """Seal a dispatch and queue it."""
         today = None if request.today is None else day_of(request.today)
         priority = PRIORITIES[request.priority]
         draft = await self._asker.ask(lambda node: node.filing.begin(priority, today=today))
@@ -95,7 +84,7 @@ class FilingDesk:
             await self._asker.ask(lambda node: node.filing.abandon(draft))
 
     async def _finish(self, draft: FilingDraft, request: File) -> Filed:
-        """File what is sealed, and say so: it is too late to stop it.
+        """File what is sealed.  It is too late to stop it: whoever asked is told that it is done.
 
         Raises:
             Refusal: it cannot be filed.
