@@ -101,8 +101,6 @@ class View:
         """Take note of an event, and draw once everything was told."""
         match event:
             case DispatchNews(dispatch=dispatch):
-                # What something has happened to comes first.
-                self._dispatches.pop(dispatch.id, None)
                 self._dispatches[dispatch.id] = dispatch
             case NeighbourNews():
                 self._neighbours = event
@@ -125,7 +123,10 @@ class View:
         return [*own, Row(""), *near, Row(_LEAVE)]
 
     def _own_rows(self, room: int) -> list[Row]:
-        """Return rows of the dispatches that are on their way, as many as there is room for."""
+        """Return rows of the dispatches that are on their way, as many as there is room for.
+
+        The newest stands first, and all keep their places while something happens to them.
+        """
         rows: list[Row] = []
         under_way = [one for one in reversed(self._dispatches.values()) if not is_done(one)]
         left = len(under_way)

@@ -198,12 +198,14 @@ def test_of_a_link_only_what_is_known_is_said(terminal: Terminal, view: View) ->
     assert " left" not in terminal.screen.text
 
 
-def test_what_has_just_happened_stands_first(terminal: Terminal, view: View) -> None:
+def test_the_newest_stands_first_and_nothing_changes_places(terminal: Terminal, view: View) -> None:
     for event in (DispatchNews(MOVING), DispatchNews(HELD), near(), DispatchNews(moved(5))):
         view.hear(event)
-    assert terminal.screen.text.startswith("b3b3b3b3b3")
-    view.hear(DispatchNews(HELD))
     assert terminal.screen.text.startswith("c9t41wpz")
+    assert "5 of 307 carried" in terminal.screen.text
+    newest = msgspec.structs.replace(HELD, id="aa" * 32)
+    view.hear(DispatchNews(newest))
+    assert terminal.screen.text.startswith("aaaaaaaaaa")
 
 
 def test_a_small_terminal_shows_the_latest_and_says_how_much_it_leaves_out(

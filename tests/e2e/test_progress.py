@@ -276,3 +276,19 @@ def test_a_person_watches_it_on_a_terminal_and_may_stop_filing(
     assert view.end() == 130
     assert view.screen.is_cursor_shown
     assert view.screen.text.strip("^C\n ") == ""
+
+
+def test_ctrl_c_is_answered_also_where_the_command_has_a_daemon_of_its_own(
+    machines: tuple[Machine, Machine], video: Path
+) -> None:
+    reporter, _ = machines
+    reporter.stop()
+    stopped = OnTerminal(reporter, ("file", "--slug", "no", "--attach", str(video)))
+    wait_until(lambda: "of 20.0 MB, " in stopped.screen.text, within_s=30, what="a bar")
+    stopped.type(b"\x03")
+    assert stopped.end() == 130
+    assert "Nothing was filed" in stopped.screen.text
+    filed = reporter.cli("file", "--slug", "fire", "--attach", str(video), "--json")
+    check_sealing([json.loads(line) for line in filed.stderr.splitlines()])
+    (dispatch,) = reporter.ask("status")["dispatches"]
+    assert dispatch["id"] == json.loads(filed.stdout)["id"]
