@@ -2,6 +2,7 @@
 
 import array
 import contextlib
+import math
 import os
 import socket
 import struct
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from meshnews.control import codec
-from meshnews.control.reply import Changed, Event, Progress, Refused, Reply
+from meshnews.control.reply import Event, Refused, Reply
 from meshnews.control.reply_base import ReplyBase
 from meshnews.control.request import Request
 from meshnews.errors import Malformed
@@ -20,6 +21,9 @@ Answer = TypeVar("Answer", bound=ReplyBase)
 
 SILENCE_S_MAX: Final = 120.0
 """Without a reply or an event for this long the daemon is given up."""
+TURN_S: Final = 1.0
+"""How long one wait for the daemon lasts.  Python runs what a signal asks for between two calls:
+a Ctrl-C that comes in the moment before a call that waits is heard after it."""
 RECEIVE_BYTES: Final = 64 * 1024
 UNIX_PATH_BYTES_MAX: Final = 107
 """What sockaddr_un holds on Linux beside its final zero (unix(7))."""
@@ -33,6 +37,7 @@ class Connection:
         """Take `sock`; `last_words` says what a daemon that died had to say."""
         self._socket = sock
         self._last_words = last_words
+        self._patience_s = SILENCE_S_MAX
 
     def ask(
         self,
@@ -55,10 +60,10 @@ class Connection:
         Raises:
             Refusal: the daemon's, or what went wrong between it and us.
         """
-        self._socket.settimeout(None if patient else SILENCE_S_MAX)
+        self._patience_s = math.inf if patient else SILENCE_S_MAX
         try:
             self._send(codec.encode(request), descriptors)
-            while isinstance(answer := self._receive(), Progress | Changed):
+            while isinstance(answer := self._receive(), Event):
                 if on_event is not None:
                     on_event(answer)
         except TimeoutError as exc:
@@ -73,11 +78,17 @@ class Connection:
             raise complaint.daemon_strange()
         return answer
 
+    def stop(self) -> None:
+        """Ask the daemon to stop what it was asked for, and go on listening to what it says."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
 
     def _send(self, frame: bytes, descriptors: Sequence[int]) -> None:
+        self._socket.settimeout(SILENCE_S_MAX)
         beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
         # A daemon that refuses a connection says why and hangs up without
         # listening: what it said is still to be read.
@@ -92,11 +103,22 @@ class Connection:
     def _exactly(self, size: int) -> bytes:
         body = bytearray()
         while len(body) < size:
-            piece = self._socket.recv(min(RECEIVE_BYTES, size - len(body)))
+            piece = self._some(min(RECEIVE_BYTES, size - len(body)))
             if not piece:
                 raise ConnectionResetError
             body += piece
         return bytes(body)
+
+    def _some(self, size: int) -> bytes:
+        waited_s = 0.0
+        self._socket.settimeout(TURN_S)
+        while True:
+            try:
+                return self._socket.recv(size)
+            except TimeoutError:
+                waited_s += TURN_S
+                if waited_s >= self._patience_s:
+                    raise
 
 
 def connect(home: Path) -> Connection | None:

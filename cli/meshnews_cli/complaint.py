@@ -4,7 +4,8 @@
     Meaning:  The vault stays closed. ...
     To do:    Try again; ...
 
-Every text is here; those of the daemon are in `meshnews.control.refusal`.
+Every text is here, but for those of joining and of stopping, which have modules beside
+this one; those of the daemon are in `meshnews.control.refusal`.
 """
 
 from pathlib import Path
@@ -74,6 +75,16 @@ def daemon_gone(said: str = "") -> Refusal:
         what=f"The daemon ended before it answered.{last}",
         meaning="It is not known whether it did what it was asked.",
         remedy="Look with `meshnews status` or `meshnews doctor` before you repeat the command.",
+    )
+
+
+def watch_ended() -> Refusal:
+    """The daemon ended, or gave up telling what was not read."""
+    return Refusal(
+        "watch-ended",
+        what="The daemon tells nothing more: it has ended, or was not listened to for too long.",
+        meaning="What was filed stays filed.",
+        remedy="Watch again; if no daemon is running, start it with `meshnewsd` first.",
     )
 
 

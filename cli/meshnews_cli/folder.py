@@ -114,8 +114,18 @@ class Folder:
         """Let go of the folder."""
         os.close(self._descriptor)
 
-    def find(self, wished: str, size: int, sha256: bytes) -> str | None:
-        """Return the name under which this content lies here already: `wished`, or a copy of it."""
+    def find(
+        self,
+        wished: str,
+        size: int,
+        sha256: bytes,
+        *,
+        tell: Callable[[int], None] = lambda _: None,
+    ) -> str | None:
+        """Return the name under which this content lies here already: `wished`, or a copy of it.
+
+        `tell` hears how much was read of what may be it.
+        """
         for copy in range(1, COPIES_MAX + 1):
             name = numbered(wished, copy)
             try:
@@ -125,7 +135,7 @@ class Folder:
             except OSError:
                 continue
             try:
-                if is_content(descriptor, size, sha256):
+                if is_content(descriptor, size, sha256, tell=tell):
                     return name
             except OSError:
                 continue
@@ -180,8 +190,10 @@ class Folder:
         )
 
 
-def is_content(descriptor: int, size: int, sha256: bytes) -> bool:
-    """Say whether an open file has this size and hash."""
+def is_content(
+    descriptor: int, size: int, sha256: bytes, *, tell: Callable[[int], None] = lambda _: None
+) -> bool:
+    """Say whether an open file has this size and hash; `tell` hears how much was read."""
     import hashlib
 
     if os.fstat(descriptor).st_size != size:
@@ -191,4 +203,5 @@ def is_content(descriptor: int, size: int, sha256: bytes) -> bool:
     while block := os.pread(descriptor, _HASH_BLOCK_BYTES, offset):
         digest.update(block)
         offset += len(block)
+        tell(offset)
     return offset == size and digest.digest() == sha256

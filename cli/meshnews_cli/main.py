@@ -7,9 +7,8 @@ from typing import Final
 
 import click
 
-from meshnews_cli import complaint
+from meshnews_cli import complaint, stopping_complaint
 
-INTERRUPTED: Final = 130
 USAGE: Final = 2
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -89,7 +88,7 @@ def run(arguments: Sequence[str]) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo(err=True)
-        return INTERRUPTED
+        return stopping_complaint.INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has had enough; there is nobody left to tell.
         sys.stdout = None

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec
 import click
 
 from meshnews.errors import Refusal
-from meshnews_cli import complaint
+from meshnews_cli import complaint, stopping_complaint
 
 Parameters = ParamSpec("Parameters")
 
@@ -19,12 +19,12 @@ class Command(click.Command):
     """A command that shows a refusal itself, as JSON where JSON was asked for."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's own signature
-        """Run the command; a refusal is printed and becomes exit status 1."""
+        """Run the command; a refusal is printed and becomes its exit status, mostly 1."""
         try:
             return super().invoke(ctx)
         except Refusal as why:
             complaint.show(why, as_json=bool(ctx.params.get("as_json")))
-            return 1
+            return stopping_complaint.exit_status(why)
 
 
 def with_access(

@@ -1,5 +1,6 @@
 """What the facts of a daemon mean, said to a person.  Those of the doctor are in `findings`."""
 
+import datetime as dt
 from typing import Final
 
 from meshnews.control.fact import (
@@ -9,11 +10,13 @@ from meshnews.control.fact import (
     FilingWarning,
     InboxItem,
     ItemKind,
+    LinkStatus,
     NeighbourKind,
+    PartStatus,
     Verdict,
     Visibility,
 )
-from meshnews_cli.terminal import count, moment
+from meshnews_cli.terminal import byte_size, count, moment
 
 HOME_RECALLED: Final = (
     "The desk has recalled this home: what was filed from it and not opened yet is not believed."
@@ -130,6 +133,44 @@ def _expiry(status: DispatchStatus) -> str:
     if status.expires_on is None or (done and complete):
         return ""
     return f"It is carried until {status.expires_on}."
+
+
+def carried_by(status: DispatchStatus) -> str:
+    """Say in few words how many others have the text of a dispatch; nothing where none has."""
+    if not status.carried_by:
+        return ""
+    return f", text carried by {count(status.carried_by, 'other')}"
+
+
+def held_back(until: dt.datetime) -> str:
+    """Say that a dispatch waits, in few words."""
+    return f"held back until {moment(until)}"
+
+
+def part_progress(part: PartStatus) -> str:
+    """Say how many pieces of an attachment others have, and how many the desk received."""
+    return f"{part.carried} of {part.pieces} carried, {part.received} received"
+
+
+def link_sentences(link: LinkStatus) -> tuple[str, str]:
+    """Say what went over a link, and what is known to be still to go: outward, and inward."""
+    asked = f"about {byte_size(link.to_send)} more asked for" if link.to_send else ""
+    coming = [f"up to {byte_size(link.to_receive)} to come"] if link.to_receive else []
+    if not link.compared:
+        coming.append("still comparing")
+    outward = [byte_size(link.bytes_sent), _rate(link.sent_per_s), asked]
+    inward = [byte_size(link.bytes_received), _rate(link.received_per_s), "; ".join(coming)]
+    return f"out  {_joined(outward)}", f"in   {_joined(inward)}"
+
+
+def _rate(per_s: int | None) -> str:
+    if per_s is None:
+        return ""
+    return f"{byte_size(per_s)} a second now" if per_s else "at rest"
+
+
+def _joined(parts: list[str]) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def inbox_sentence(item: InboxItem) -> str:

@@ -6,6 +6,7 @@ characters make a text read otherwise than it is.  All are shown as ``<U+202E>``
 """
 
 import datetime as dt
+import os
 import shutil
 import unicodedata
 from collections.abc import Iterable
@@ -56,9 +57,14 @@ def _char_cells(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
+def terminal_size() -> os.terminal_size:
+    """Return how many columns and lines the terminal has."""
+    return shutil.get_terminal_size()
+
+
 def width() -> int:
     """Return how many columns to fill."""
-    return max(WIDTH_MIN, min(WIDTH_MAX, shutil.get_terminal_size().columns))
+    return max(WIDTH_MIN, min(WIDTH_MAX, terminal_size().columns))
 
 
 def wrap(text: str, *, first: str = "", rest: str = "") -> list[str]:
@@ -98,6 +104,19 @@ def _pieces(words: Iterable[str], room: int) -> Iterable[str]:
 def pad(text: str, columns: int) -> str:
     """Return `text` filled with spaces to `columns`; as it is when it is wider."""
     return text + " " * (columns - cells(text))
+
+
+def crop(text: str, columns: int) -> str:
+    """Return `text` if it takes no more than `columns`, else its beginning and an ellipsis."""
+    if cells(text) <= columns:
+        return text
+    kept, filled = "", 0
+    for char in text:
+        filled += _char_cells(char)
+        if filled > columns - 1:
+            break
+        kept += char
+    return f"{kept}…"
 
 
 def row(text: str, *, err: bool = False) -> None:
@@ -146,3 +165,8 @@ def byte_size(size: int) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """Return ``1 machine`` or ``3 machines``."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def percent(done: int, total: int) -> int:
+    """Return how many hundredths are done, rounded down: 100 says that all is done."""
+    return 100 if done >= total else 100 * done // total

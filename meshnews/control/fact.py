@@ -18,6 +18,7 @@ from msgspec import Meta
 from meshnews.limits import (
     ALARMS_MAX,
     ATTACHMENT_BYTES_MAX,
+    ATTACHMENTS_MAX,
     FILE_NAME_BYTES_MAX,
     NAME_CHARS_MAX,
     SLUG_CHARS_MAX,
@@ -224,6 +225,8 @@ class Phase(enum.StrEnum):
 
     SEALING = "sealing"
     SAVING = "saving"
+    CHECKING = "checking"
+    """Reading what was written, to compare it with what its author signed."""
 
 
 class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -291,6 +294,19 @@ class AttachmentStatus(Fact, frozen=True, kw_only=True):
     complete: bool
 
 
+class PartStatus(Fact, frozen=True, kw_only=True):
+    """How far one attachment of a dispatch of this machine has got, piece by piece."""
+
+    name: Annotated[str, Meta(max_length=FILE_NAME_BYTES_MAX)]
+    size: Count
+    pieces: Count
+    """Bundles that it was sealed into; each travels by itself."""
+    carried: Count
+    """How many of them another machine has said are on its disk."""
+    received: Count
+    """For how many of them the desk's receipt has come."""
+
+
 class DispatchStatus(Fact, frozen=True, kw_only=True):
     """How far one dispatch of this machine has got."""
 
@@ -311,6 +327,8 @@ class DispatchStatus(Fact, frozen=True, kw_only=True):
     """After this day nobody carries it any more."""
     attachments: Count = 0
     attachments_received: Count = 0
+    parts: Annotated[tuple[PartStatus, ...], Meta(max_length=ATTACHMENTS_MAX)] = ()
+    """The attachments one by one; left out of a listing of many dispatches."""
 
 
 class InboxItem(Fact, frozen=True, kw_only=True):
@@ -342,5 +360,25 @@ class Neighbour(Fact, frozen=True, kw_only=True):
     bytes_received: Count
     bytes_sent: Count
     bytes_per_s: Count
+    """Both ways, the mean since then."""
     watched: bool = False
     """A recalled card knew its key and it has not yet taken the new one."""
+
+
+class LinkStatus(Neighbour, frozen=True, kw_only=True):
+    """A neighbour, and what is under way between it and this machine.
+
+    Neither side knows what it will ask for before all is compared, so nothing here is a total.
+    """
+
+    link: Count
+    """Tells links apart, as long as the daemon runs."""
+    sent_per_s: Count | None
+    """Bytes a second since it was last told; None the first time."""
+    received_per_s: Count | None
+    to_send: Count
+    """About how many bytes it has asked for and was not sent yet."""
+    to_receive: Count
+    """How many bytes it has that this machine lacks, at most: another may bring them first."""
+    compared: bool
+    """All is compared: more comes only as news."""

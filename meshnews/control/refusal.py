@@ -67,6 +67,17 @@ def no_such_item(item: str) -> Refusal:
     )
 
 
+def stopped() -> Refusal:
+    """The asker stopped a filing before it was done."""
+    return Refusal(
+        "stopped",
+        what="Filing was stopped before it was done.",
+        meaning="Nothing was filed: what had been sealed is dropped again. Your own files are "
+        "untouched.",
+        remedy="File it again when you want to; nothing of this attempt is left.",
+    )
+
+
 def disk_full() -> Refusal:
     """The disk or the home's share of it has no room."""
     return Refusal(

@@ -19,6 +19,7 @@ from meshnews.control.fact import (
     JoinerStatus,
     JoinProgress,
     JoinReason,
+    LinkStatus,
     MaybeName,
     Moment,
     Name,
@@ -327,7 +328,20 @@ class Changed(ReplyBase, frozen=True, tag="changed"):
     id: ItemId | None = None
 
 
-Event: TypeAlias = Progress | Changed
+class DispatchNews(ReplyBase, frozen=True, tag="dispatch-news"):
+    """Event: how far a dispatch has got, to who follows it."""
+
+    dispatch: DispatchStatus
+
+
+class NeighbourNews(ReplyBase, frozen=True, tag="neighbour-news", kw_only=True):
+    """Event: who is near and what is under way, to who follows."""
+
+    visibility: Visibility
+    neighbours: Annotated[tuple[LinkStatus, ...], Meta(max_length=NEIGHBOURS_MAX_COLLECTOR)]
+
+
+Event: TypeAlias = Progress | Changed | DispatchNews | NeighbourNews
 
 Reply: TypeAlias = (
     Welcome

@@ -61,6 +61,11 @@ class RequestBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
         """How many open files travel beside this request."""
         return 0
 
+    @property
+    def is_undone_when_stopped(self) -> bool:
+        """Whether nothing is left of it when its asker stops it, who is then told so."""
+        return False
+
 
 class Hello(RequestBase, frozen=True, tag="hello"):
     """The first request of every connection, and again after `Unlock`.  Answer: `Welcome`."""
@@ -227,6 +232,7 @@ class File(RequestBase, frozen=True, tag="file", kw_only=True):
     """Seal a dispatch for the desk and queue it.  Answer: `Filed`, after `Progress` events.
 
     Beside it travel the attachments, open for reading, in the order of `attachments`.
+    Who ends what he sends, and goes on to listen, stops it; the answer says what was done.
     """
 
     text: Text
@@ -245,6 +251,11 @@ class File(RequestBase, frozen=True, tag="file", kw_only=True):
         """One for each attachment."""
         return len(self.attachments)
 
+    @property
+    def is_undone_when_stopped(self) -> bool:
+        """Either all of it is filed or nothing."""
+        return True
+
 
 class StatusRequest(RequestBase, frozen=True, tag="status"):
     """Tell how far dispatches have got, one or all.  Answer: `Status`."""
@@ -256,6 +267,16 @@ class Watch(RequestBase, frozen=True, tag="watch"):
     """Send `Changed` for these topics until the asker hangs up."""
 
     topics: Annotated[tuple[Topic, ...], Meta(min_length=1, max_length=len(Topic))]
+
+
+class Follow(RequestBase, frozen=True, tag="follow"):
+    """Tell how far dispatches have got, one or all, and what is under way to whom, as it changes.
+
+    `DispatchNews` and `NeighbourNews` come until the asker hangs up: first of everything, then
+    of what changed, a few times a second at most.
+    """
+
+    id: ItemId | None = None
 
 
 class Inbox(RequestBase, frozen=True, tag="inbox"):
@@ -337,6 +358,7 @@ Request: TypeAlias = (
     | File
     | StatusRequest
     | Watch
+    | Follow
     | Inbox
     | Open
     | SaveAttachment

@@ -179,6 +179,12 @@ class Dispatches:
             )
         return self.progress(found[0])
 
+    def get(self, identifier: bytes) -> Progress | None:
+        """Return the dispatch with this identifier; None where there is no record of one."""
+        vault = self._home.vault
+        value = None if vault is None else vault.get(shelf.OWN, identifier)
+        return None if value is None else self.progress(decode_dispatch(identifier, value))
+
     def progress(self, dispatch: Dispatch) -> Progress:
         """Return how far a dispatch has come."""
         entry = self._home.custody.entry(dispatch.ref)

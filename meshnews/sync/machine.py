@@ -142,6 +142,11 @@ class SyncMachine:
         return self._state
 
     @property
+    def talk(self) -> Talk | None:
+        """What goes on once both have said HELLO; None before and after."""
+        return self._talk
+
+    @property
     def in_sync(self) -> bool:
         """All classes are compared."""
         return self._talk is not None and self._talk.in_sync

@@ -108,6 +108,12 @@ class Taker:
         return len(self._wishes)
 
     @property
+    def wanted_bytes(self) -> int:
+        """How much of what the peer has is wished for and not here yet."""
+        under_way = [*self._requests.values(), *self._judged]
+        return self._wishes.waiting_bytes + sum(one.due for one in under_way)
+
+    @property
     def can_ask(self) -> bool:
         """There may be something to ask for, and room for it in the window."""
         if self._resting or len(self._requests) >= ASKED_MAX:

@@ -15,12 +15,10 @@ from meshnews.control import refusal
 from meshnews.control.fact import (
     AttachmentRole,
     AttachmentStatus,
-    DispatchState,
     ItemKind,
     Phase,
     Priority,
     Role,
-    Topic,
     Verdict,
     Visibility,
 )
@@ -28,7 +26,6 @@ from meshnews.control.reply import (
     AttachmentSaved,
     CardMade,
     CardWords,
-    Changed,
     DeskMade,
     Diagnosis,
     Done,
@@ -39,7 +36,6 @@ from meshnews.control.reply import (
     Progress,
     ReplyFiled,
     RequestMade,
-    Status,
 )
 from meshnews.control.request import (
     DeskCard,
@@ -55,7 +51,6 @@ from meshnews.control.request import (
     SendReply,
     StatusRequest,
     Unlock,
-    Watch,
 )
 from meshnews.limits import DISPATCH_TEXT_BYTES_MAX
 from meshnews_cli.main import COMMANDS, program
@@ -567,32 +562,6 @@ def test_an_answer_is_sent(daemon: StartDaemon, cli: RunCommand) -> None:
     assert fake.asked_for(SendReply) == [SendReply("7k2m", "Where\nwas this?")]
     assert cli("reply", "7k2m", " ").status == 1
     assert cli("reply", "../x", "text").status == 1
-
-
-def test_watching_prints_each_change_once(daemon: StartDaemon, cli: RunCommand) -> None:
-    first = examples.STATUS.dispatches[2]
-    received = examples.STATUS.dispatches[3]
-    states = [
-        Status(dispatches=(first,)),
-        Status(dispatches=(first,)),
-        Status(dispatches=(received, first)),
-    ]
-
-    async def status(request: StatusRequest, descriptors: Sequence[int], emit: Emit) -> Status:
-        return states.pop(0) if len(states) > 1 else states[0]
-
-    async def watch(request: Watch, descriptors: Sequence[int], emit: Emit) -> Done:
-        assert request.topics == (Topic.DISPATCH,)
-        await emit(Changed(Topic.DISPATCH, received.id))
-        await emit(Changed(Topic.DISPATCH, received.id))
-        return Done()
-
-    daemon({StatusRequest: status, Watch: watch})
-    outcome = cli("status", "--watch", "--json")
-    assert outcome.status == 0
-    lines = [json.loads(line) for line in outcome.out.splitlines()]
-    assert [line["id"] for line in lines] == [first.id, received.id]
-    assert lines[1]["state"] == DispatchState.RECEIVED
 
 
 def test_a_ready_machine_has_exit_status_0(daemon: StartDaemon, cli: RunCommand) -> None:

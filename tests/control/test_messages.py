@@ -30,8 +30,10 @@ from meshnews.control.fact import (
     JoinerStatus,
     JoinProgress,
     JoinReason,
+    LinkStatus,
     Neighbour,
     NeighbourKind,
+    PartStatus,
     Phase,
     Priority,
     Role,
@@ -97,6 +99,8 @@ REQUESTS: list[Request] = [
     requests.StatusRequest(),
     requests.StatusRequest("7k2m"),
     requests.Watch((Topic.DISPATCH, Topic.INBOX)),
+    requests.Follow(),
+    requests.Follow("7k2m"),
     requests.Inbox(),
     requests.Open("7k2m"),
     requests.SaveAttachment("7k2m", 3),
@@ -116,6 +120,22 @@ DISPATCH = DispatchStatus(
     on_wire_at=NOON,
     carried_by=3,
     expires_on=DAY,
+    attachments=1,
+    parts=(PartStatus(name="photo.jpg", size=5, pieces=2, carried=1, received=0),),
+)
+LINK = LinkStatus(
+    kind=NeighbourKind.COLLECTOR,
+    carrier=CarrierName.LAN,
+    since=NOON,
+    bytes_received=1,
+    bytes_sent=2,
+    bytes_per_s=3,
+    link=4,
+    sent_per_s=5,
+    received_per_s=None,
+    to_send=6,
+    to_receive=7,
+    compared=True,
 )
 ITEM = InboxItem(
     id="7k2m",
@@ -214,6 +234,8 @@ ANSWERS: list[Reply | Event] = [
     replies.Refused.of(refusal.no_home()),
     replies.Progress(Phase.SEALING, 0, 5, 10),
     replies.Changed(Topic.DISPATCH, "7k2m"),
+    replies.DispatchNews(DISPATCH),
+    replies.NeighbourNews(visibility=Visibility.OPEN, neighbours=(LINK,)),
 ]
 
 

@@ -3,16 +3,21 @@
 import contextlib
 import datetime as dt
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from meshnews.control.fact import Priority
+from meshnews.control.reply import Filed
+from meshnews.control.request import File
+from meshnews.errors import Refusal
 from meshnews_cli.options import Command, FilePath, with_access
-from meshnews_cli.session import Access, Needs, session
+from meshnews_cli.session import Access, Needs, Session, session
 
 if TYPE_CHECKING:
-    from meshnews.control.reply import Filed
+    from meshnews_cli.material import Attachment
 
 
 @click.command(cls=Command)
@@ -43,12 +48,8 @@ def file(
     attachment). Once sealed, nobody but the desk can open it, this machine
     included. Your own files stay where they are.
     """
-    from meshnews.control.fact import Priority
-    from meshnews.control.reply import Filed
-    from meshnews.control.request import File
     from meshnews.limits import ATTACHMENTS_MAX
-    from meshnews_cli import complaint, material
-    from meshnews_cli.progress import ProgressLine
+    from meshnews_cli import complaint, material, stopping_complaint
 
     if flash and urgent:
         raise click.UsageError("Give either --flash or --urgent")
@@ -56,16 +57,16 @@ def file(
         raise complaint.attachments_many(ATTACHMENTS_MAX)
     word = material.slug_of(slug)
     with contextlib.ExitStack() as closing:
-        attachments = []
-        for number, path in enumerate(attach, start=1):
-            attachments.append(material.Attachment(path, number))
-            closing.callback(attachments[-1].close)
-        source = text_file or (None if attach else material.STDIN)
-        text = material.read_text(source) if source is not None else ""
-        if not text.strip() and not attachments:
-            raise complaint.nothing_to_file()
-        conversation = closing.enter_context(session(access, Needs.VAULT))
-        today = None if conversation.welcome.clock_sure else _ask_date(source)
+        try:
+            attachments = list(_opened(attach, closing))
+            source = text_file or (None if attach else material.STDIN)
+            text = material.read_text(source) if source is not None else ""
+            if not text.strip() and not attachments:
+                raise complaint.nothing_to_file()
+            conversation = closing.enter_context(session(access, Needs.VAULT))
+            today = None if conversation.welcome.clock_sure else _ask_date(source)
+        except (KeyboardInterrupt, click.Abort) as exc:
+            raise stopping_complaint.filing_stopped() from exc
         request = File(
             text=text,
             slug=word,
@@ -75,19 +76,52 @@ def file(
             today=today,
             attachments=tuple(each.offer for each in attachments),
         )
-        line = ProgressLine([each.offer.name for each in attachments])
-        closing.callback(line.close)
-        filed = conversation.connection.ask(
-            request,
-            Filed,
-            descriptors=[each.descriptor for each in attachments],
-            on_event=line.hear,
-        )
-        once = conversation.welcome.once
-    _report(access, filed, once=once)
+        filed = _file(access, conversation, request, attachments)
+        # Told at once: a daemon of our own may take a while to put its stores away.
+        _report(access, filed, once=conversation.welcome.once)
 
 
-def _report(access: Access, filed: "Filed", *, once: bool) -> None:
+def _opened(paths: Sequence[Path], closing: contextlib.ExitStack) -> "Iterator[Attachment]":
+    from meshnews_cli.material import Attachment
+
+    for number, path in enumerate(paths, start=1):
+        attachment = Attachment(path, number)
+        closing.callback(attachment.close)
+        yield attachment
+
+
+def _file(
+    access: Access, conversation: Session, request: File, attachments: "Sequence[Attachment]"
+) -> Filed:
+    """Ask for it, and show how far it is; Ctrl-C stops it with a word of what was done.
+
+    Raises:
+        Refusal: the daemon's, also when it was stopped; or nobody knows what was done.
+    """
+    from meshnews_cli import stopping_complaint
+    from meshnews_cli.progress import Load, listener
+    from meshnews_cli.stopping import Stopping
+
+    loads = [Load(each.offer.name, each.offer.size) for each in attachments]
+    shown = listener(loads, as_json=access.as_json, hint="Ctrl-C stops; then nothing is filed.")
+    connection = conversation.connection
+    with contextlib.closing(shown), Stopping(connection) as stopping:
+        try:
+            return connection.ask(
+                request,
+                Filed,
+                descriptors=[each.descriptor for each in attachments],
+                on_event=shown.hear,
+            )
+        except KeyboardInterrupt as exc:
+            raise stopping_complaint.filing_unknown(forget=request.forget) from exc
+        except Refusal as why:
+            if stopping.is_asked and why.code in stopping_complaint.OUTCOME_UNKNOWN:
+                raise stopping_complaint.filing_unknown(forget=request.forget) from why
+            raise
+
+
+def _report(access: Access, filed: Filed, *, once: bool) -> None:
     from meshnews_cli.sentences import FILING_WARNINGS, NOTHING_MOVES
     from meshnews_cli.shape import to_json
     from meshnews_cli.terminal import moment, note

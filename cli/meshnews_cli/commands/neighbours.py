@@ -50,7 +50,7 @@ def neighbours(access: Access, *, trust: bool | None) -> None:
         row(f"{pad(kind + name, 24)}  {pad(each.carrier, 9)}  since {moment(each.since)}{watched}")
         say(
             f"{byte_size(each.bytes_received)} in, {byte_size(each.bytes_sent)} out, "
-            f"{byte_size(each.bytes_per_s)} a second now",
+            f"{byte_size(each.bytes_per_s)} a second on the whole",
             first="  ",
         )
         if each.watched:

@@ -1,20 +1,19 @@
 """``meshnews status``: how far each dispatch has got."""
 
-from typing import TYPE_CHECKING
+import contextlib
 
 import click
 
+from meshnews.control.reply import Done, Status
+from meshnews.control.request import StatusRequest
+from meshnews.errors import Refusal
 from meshnews_cli.options import Command, with_access
-from meshnews_cli.session import Access, Needs, Session, session
-
-if TYPE_CHECKING:
-    from meshnews.control.fact import DispatchStatus
-    from meshnews.control.reply import Event, Status
+from meshnews_cli.session import Access, Needs, session
 
 
 @click.command(cls=Command)
 @click.argument("item", required=False, metavar="[ID]")
-@click.option("--watch", is_flag=True, help="Go on, and print each change, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Go on, and show what changes, until Ctrl-C.")
 @with_access
 def status(access: Access, item: str | None, *, watch: bool) -> None:
     """Show how far dispatches have got.
@@ -26,25 +25,19 @@ def status(access: Access, item: str | None, *, watch: bool) -> None:
     from meshnews_cli.identify import item_id
 
     wanted = item_id(item) if item is not None else None
-    with session(access, Needs.DAEMON if watch else Needs.VAULT) as conversation:
-        answer = _ask(conversation, wanted)
-        if watch:
-            _watch(access, conversation, wanted, answer)
-            return
+    if watch:
+        _watch(access, wanted)
+        return
+    with session(access, Needs.VAULT) as conversation:
+        answer = conversation.connection.ask(StatusRequest(wanted), Status)
     _show(access, answer, once=conversation.welcome.once)
 
 
-def _ask(conversation: Session, wanted: str | None) -> "Status":
-    from meshnews.control.reply import Status
-    from meshnews.control.request import StatusRequest
-
-    return conversation.connection.ask(StatusRequest(wanted), Status)
-
-
-def _show(access: Access, answer: "Status", *, once: bool) -> None:
+def _show(access: Access, answer: Status, *, once: bool) -> None:
     from meshnews_cli.sentences import HOME_RECALLED, NOTHING_MOVES
     from meshnews_cli.shape import shape, to_json
     from meshnews_cli.terminal import count, moment, note, say
+    from meshnews_cli.watching import show_dispatch
 
     if access.as_json:
         fields = shape(answer)
@@ -52,7 +45,7 @@ def _show(access: Access, answer: "Status", *, once: bool) -> None:
         click.echo(to_json({**fields, "daemon_running": not once}))
         return
     for dispatch in answer.dispatches:
-        _show_one(dispatch)
+        show_dispatch(dispatch)
     if not answer.dispatches:
         say("Nothing has been filed here.")
     if answer.more:
@@ -67,42 +60,17 @@ def _show(access: Access, answer: "Status", *, once: bool) -> None:
         note(NOTHING_MOVES)
 
 
-def _show_one(dispatch: "DispatchStatus") -> None:
-    from meshnews_cli.sentences import dispatch_sentence
-    from meshnews_cli.terminal import pad, row, say
+def _watch(access: Access, wanted: str | None) -> None:
+    from meshnews.control.request import Follow
+    from meshnews_cli import complaint
+    from meshnews_cli.watching import onlooker
 
-    urgency = dispatch.priority.value
-    row(
-        f"{pad(dispatch.id, 10)}  {pad(dispatch.state.value, 11)}  {pad(urgency, 7)}  "
-        f"{dispatch.slug}"
-    )
-    say(dispatch_sentence(dispatch), first="  ")
-
-
-def _watch(access: Access, conversation: Session, wanted: str | None, first: "Status") -> None:
-    """Print what changed, as it changes: one connection hears, the other asks."""
-    from meshnews.control.fact import Topic
-    from meshnews.control.reply import Done
-    from meshnews.control.request import Watch
-    from meshnews_cli.shape import to_json
-
-    known: dict[str, DispatchStatus] = {}
-
-    def tell(answer: "Status") -> None:
-        for dispatch in reversed(answer.dispatches):
-            if known.get(dispatch.id) == dispatch:
-                continue
-            known[dispatch.id] = dispatch
-            if access.as_json:
-                click.echo(to_json(dispatch))
-            else:
-                _show_one(dispatch)
-
-    def hear(_event: "Event") -> None:
-        tell(_ask(conversation, wanted))
-
-    tell(first)
-    with session(access, Needs.DAEMON) as listening:
-        # What changed before the watch began is told now.
-        tell(_ask(conversation, wanted))
-        listening.connection.ask(Watch((Topic.DISPATCH,)), Done, on_event=hear, patient=True)
+    with (
+        session(access, Needs.DAEMON) as conversation,
+        contextlib.closing(onlooker(as_json=access.as_json)) as shown,
+    ):
+        try:
+            # The daemon tells for as long as it is heard, and never comes to a reply.
+            conversation.connection.ask(Follow(wanted), Done, on_event=shown.hear, patient=True)
+        except Refusal as why:
+            raise complaint.watch_ended() if why.code == "daemon-gone" else why from why

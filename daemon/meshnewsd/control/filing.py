@@ -16,6 +16,7 @@ from meshnews.control.fact import (
     DispatchStatus,
     FilingWarning,
     ItemKind,
+    PartStatus,
     Phase,
     Topic,
 )
@@ -29,8 +30,10 @@ from meshnews.node import filing as sealing
 from meshnews.node.filing import FilingDraft
 from meshnews.node.node import Node
 from meshnews.node.recalling import is_own_recalled
+from meshnewsd.control.sparing import Sparing
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import date_of, day_of, moment
+from meshnewsd.control.wire import HungUp
 from meshnewsd.host import NodeFailed
 
 if TYPE_CHECKING:
@@ -46,6 +49,9 @@ WORDS: Final = {priority: word for word, priority in PRIORITIES.items()}
 
 ABANDON_S_MAX: Final = 60.0
 """How long dropping a draft may take: a node with a slow disk has other work before it."""
+
+FINISH_S_MAX: Final = 60.0
+"""How long the end of a filing may keep whoever wants to stop it waiting for its outcome."""
 
 STEP_BYTES: Final = 1024 * 1024
 """What is sealed in one transaction: others get their turn between two."""
@@ -65,7 +71,7 @@ class FilingDesk:
         try:
             for number, offer in enumerate(request.attachments):
                 await self._attach(draft, number, offer, descriptors[number], emit)
-            return await self._asker.ask(lambda node: _finish(node, draft, request))
+            return await self._finish(draft, request)
         except BaseException:
             await self._abandon(draft)
             raise
@@ -78,6 +84,17 @@ class FilingDesk:
         ):
             await self._asker.ask(lambda node: node.filing.abandon(draft))
 
+    async def _finish(self, draft: FilingDraft, request: File) -> Filed:
+        """File what is sealed.  It is too late to stop it: whoever asked is told that it is done.
+
+        Raises:
+            Refusal: it cannot be filed.
+            HungUp: whether it was filed cannot be told.
+        """
+        with trio.move_on_after(FINISH_S_MAX, shield=True):
+            return await self._asker.ask(lambda node: _finish(node, draft, request))
+        raise HungUp
+
     async def _attach(
         self, draft: FilingDraft, number: int, offer: AttachmentOffer, descriptor: int, emit: "Emit"
     ) -> None:
@@ -85,13 +102,14 @@ class FilingDesk:
         await self._asker.ask(
             lambda node: node.filing.attach(draft, offer.name, size=offer.size, role=role)
         )
-        done = 0
+        done, sparing = 0, Sparing(emit)
+        await sparing.tell(Progress(Phase.SEALING, number, done, offer.size))
         while piece := await trio.to_thread.run_sync(os.pread, descriptor, STEP_BYTES, done):
             done += len(piece)
             if done > offer.size:
                 raise refusal.attachment_changed(number + 1)
             await self._asker.ask(functools.partial(_add, draft=draft, piece=piece))
-            await emit(Progress(Phase.SEALING, number, done, offer.size))
+            await sparing.tell(Progress(Phase.SEALING, number, done, offer.size))
         await self._asker.ask(lambda node: node.filing.end_attachment(draft))
 
     async def status(self, request: StatusRequest, _: Sequence[int], __: "Emit") -> Status:
@@ -143,13 +161,16 @@ def _warnings(filed: sealing.Filed, draft: FilingDraft) -> tuple[FilingWarning, 
 def _status(node: Node, item: str | None) -> Status:
     found = node.dispatches.all() if item is None else [node.dispatches.find(item)]
     return Status(
-        dispatches=tuple(_fact(node, one) for one in found[:CONTROL_ITEMS_MAX]),
+        dispatches=tuple(
+            dispatch_fact(node, one, parts=item is not None) for one in found[:CONTROL_ITEMS_MAX]
+        ),
         more=max(0, len(found) - CONTROL_ITEMS_MAX),
         recalled=is_own_recalled(node.home),
     )
 
 
-def _fact(node: Node, progress: record.Progress) -> DispatchStatus:
+def dispatch_fact(node: Node, progress: record.Progress, *, parts: bool) -> DispatchStatus:
+    """Return how far a dispatch has got, with its attachments one by one if `parts`."""
     one = progress.dispatch
     entry = node.home.custody.entry(one.ref)
     return DispatchStatus(
@@ -167,4 +188,15 @@ def _fact(node: Node, progress: record.Progress) -> DispatchStatus:
         expires_on=None if entry is None else date_of(entry.expiry_day),
         attachments=len(one.attachments),
         attachments_received=sum(part.received >= part.bundles for part in one.attachments),
+        parts=tuple(map(_part, one.attachments)) if parts else (),
+    )
+
+
+def _part(attached: record.Attached) -> PartStatus:
+    return PartStatus(
+        name=attached.name,
+        size=attached.size,
+        pieces=attached.bundles,
+        carried=attached.carried,
+        received=attached.received,
     )

@@ -4,6 +4,7 @@ from meshnews.control import request as ask
 from meshnewsd.control import enrolling
 from meshnewsd.control.enrolling import EnrolmentDesk
 from meshnewsd.control.filing import FilingDesk
+from meshnewsd.control.following import FollowDesk
 from meshnewsd.control.inviting import InvitationDesk
 from meshnewsd.control.machine_diagnosis import Premises
 from meshnewsd.control.reading import ReadingDesk
@@ -18,7 +19,7 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
     """Return what a daemon whose home is open answers."""
     filing, reading = FilingDesk(asker), ReadingDesk(asker)
     enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, premises, outlook or Outlook())
-    inviting, recalling = InvitationDesk(asker), RecallDesk(asker)
+    inviting, recalling, following = InvitationDesk(asker), RecallDesk(asker), FollowDesk(asker)
     return {
         ask.Hello: asker.welcome,
         ask.DeskCreate: enrolment.create,
@@ -44,6 +45,7 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
         ask.File: filing.file,
         ask.StatusRequest: filing.status,
         ask.Watch: filing.watch,
+        ask.Follow: following.follow,
         ask.Inbox: reading.inbox,
         ask.Open: reading.open,
         ask.SaveAttachment: reading.save,

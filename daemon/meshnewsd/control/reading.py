@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from meshnews.bundle.tree import leaf_bytes
 from meshnews.control import refusal
 from meshnews.control.fact import (
     Alarm,
@@ -24,6 +25,7 @@ from meshnews.limits import CHUNK_BYTES, CONTROL_ITEMS_MAX
 from meshnews.node.letter import Item
 from meshnews.node.node import Node
 from meshnewsd.control.filing import WORDS
+from meshnewsd.control.sparing import Sparing
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import moment
 
@@ -71,14 +73,15 @@ class ReadingDesk:
         tree, here = item.trees[request.index]
         if here < tree.n:
             raise refusal.attachment_incomplete(request.index + 1)
-        whole, done = hashlib.sha256(), 0
+        whole, done, sparing = hashlib.sha256(), 0, Sparing(emit)
+        await sparing.tell(Progress(Phase.SAVING, request.index, done, tree.size))
         for start in range(0, tree.n, LEAVES_PER_STEP):
             read = functools.partial(_leaves, item=item, index=request.index, start=start)
             for leaf in await self._asker.ask(read):
                 whole.update(leaf)
                 await trio.to_thread.run_sync(_write_all, descriptors[0], leaf, done)
                 done += len(leaf)
-            await emit(Progress(Phase.SAVING, request.index, done, tree.size))
+            await sparing.tell(Progress(Phase.SAVING, request.index, done, tree.size))
         if whole.digest() != tree.sha256 or done != tree.size:
             raise refusal.save_failed(request.index + 1)
         await trio.to_thread.run_sync(os.fsync, descriptors[0])
@@ -144,12 +147,19 @@ def _whole(item: Item) -> Opened:
                 size=tree.size,
                 role=AttachmentRole(tree.role.value),
                 sha256=tree.sha256,
-                bytes_here=min(here * CHUNK_BYTES, tree.size),
+                bytes_here=bytes_here(tree.size, leaves=tree.n, here=here),
                 complete=here >= tree.n,
             )
             for tree, here in item.trees
         ),
     )
+
+
+def bytes_here(size: int, *, leaves: int, here: int) -> int:
+    """Return how much of a file `here` of its leaves hold at least: the last is a short one."""
+    if not 0 < here < leaves:
+        return size if here else 0
+    return (here - 1) * CHUNK_BYTES + leaf_bytes(leaves - 1, size)
 
 
 def _kind(item: Item) -> ItemKind:

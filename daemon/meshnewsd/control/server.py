@@ -5,6 +5,8 @@ does is a table of handlers that it is given.  A handler gets the request, the
 descriptors that came with it, and `emit` for events; it returns the reply or
 raises `Refusal`.  It is cancelled when the asker hangs up, so whatever it
 promises must be done in one piece.  Descriptors are closed once it has ended.
+An asker may end what it sends and go on to listen: that cancels too, and where a
+request is undone by it the refusal `stopped` is the answer.
 """
 
 import contextlib
@@ -104,11 +106,19 @@ class _Conversation:
         self, handler: Handler, request: Request, descriptors: Sequence[int]
     ) -> Reply:
         reply: Reply | None = None
+        is_stopped = False
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._give_up_when_disturbed, nursery.cancel_scope)
-            with contextlib.suppress(HungUp):
-                reply = await _reply_of(handler, request, descriptors, self._emit)
+            try:
+                with contextlib.suppress(HungUp):
+                    reply = await _reply_of(handler, request, descriptors, self._emit)
+            except trio.Cancelled:
+                is_stopped = True
+                raise
             nursery.cancel_scope.cancel()
+        if is_stopped and request.is_undone_when_stopped:
+            # Who stopped it by ending what he sends may still listen.
+            await self._wire.send(codec.encode(Refused.of(refusal.stopped())))
         if reply is None:
             raise HungUp
         return reply

@@ -32,16 +32,7 @@ class LookoutDesk:
 
     async def neighbours(self, _: Neighbours, __: Sequence[int], ___: "Emit") -> NeighbourListing:
         """Tell who is near."""
-
-        def act(node: Node) -> NeighbourListing:
-            names = _relay_names(node)
-            now = node.home.wall.s
-            return NeighbourListing(
-                visibility=Visibility(node.surroundings.visibility.value),
-                neighbours=tuple(_fact(one, names, now) for one in node.neighbours()),
-            )
-
-        return await self._asker.ask(act)
+        return await self._asker.ask(listing)
 
     async def look(self, request: Look, _: Sequence[int], __: "Emit") -> Visible:
         """Be findable for a while."""
@@ -81,6 +72,16 @@ class LookoutDesk:
         findings += await self._asker.ask(diagnosis.of_node)
         findings += await self._asker.ask(diagnosis.of_links)
         return Diagnosis(tuple(findings))
+
+
+def listing(node: Node) -> NeighbourListing:
+    """Return who is near, in the order of `Node.neighbours`."""
+    names = _relay_names(node)
+    now = node.home.wall.s
+    return NeighbourListing(
+        visibility=Visibility(node.surroundings.visibility.value),
+        neighbours=tuple(_fact(one, names, now) for one in node.neighbours()),
+    )
 
 
 def _visible(node: Node) -> Visible:
