@@ -19,7 +19,7 @@ from meshnews.control.request import Request
 from meshnews.errors import LocalMisuse, Malformed
 from meshnews.limits import CONTROL_FRAME_BYTES_MAX
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Goes up with every change to a message."""
 
 HEADER_BYTES: Final = 4

@@ -176,6 +176,7 @@ class Topic(enum.StrEnum):
     INBOX = "inbox"
     NEIGHBOURS = "neighbours"
     DESK = "desk"
+    WIRE = "wire"
 
 
 class InvitationState(enum.StrEnum):

@@ -85,6 +85,7 @@ class Label(enum.Enum):
 
     # Node
     NETWORK = b"network"
+    WIRE_1 = b"wire1"
 
     # Store and sync
     AGE_FLOOR = b"age-floor"

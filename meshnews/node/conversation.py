@@ -17,7 +17,7 @@ from typing import Final
 from meshnews.ids import LinkId
 from meshnews.link.session import LinkSession
 from meshnews.node.dialler import Target
-from meshnews.node.event import Address, Carrier, Send
+from meshnews.node.event import Address, Carrier, Send, Trouble
 from meshnews.node.speaker import Speaker
 from meshnews.store.age import Moment
 from meshnews.sync.machine import SyncMachine
@@ -48,6 +48,8 @@ class Conversation:
         speaker: what is spoken, once the session stands.
         instance, own_instance: what the neighbour, and we, are called on this stream.
         sent, received: bytes so far, records and handshake included.
+        trouble: why the handshake was never completed.
+        rate: bytes a second that the stream took lately; 0: it has not been filled yet.
     """
 
     link: LinkId
@@ -64,6 +66,8 @@ class Conversation:
     greeting: bytes = b""
     sent: int = 0
     received: int = 0
+    trouble: Trouble | None = None
+    rate: int = 0
     _brought: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
     _waiting: int = 0
     _sent_at_s: float = 0.0
@@ -134,6 +138,7 @@ class Conversation:
         took_s = now_s - self._sent_at_s
         if self.session.established and self._waiting >= self._room // 2:
             rate = self._waiting / max(took_s, 0.001)
+            self.rate = int(rate)
             self.session.pace(rate)
             if self.machine is not None:
                 self.machine.pace(rate)

@@ -248,6 +248,7 @@ class Topic(enum.StrEnum):
     INBOX = "inbox"
     NEIGHBOURS = "neighbours"
     DESK = "desk"
+    WIRE = "wire"
 
 
 @dataclass(frozen=True, slots=True)

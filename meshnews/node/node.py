@@ -18,10 +18,13 @@ from meshnews.node.book import DeskBook
 from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler
 from meshnews.node.dispatch import Dispatches
+from meshnews.node.endpoints import Endpoints
 from meshnews.node.enrolment import Enrolment
 from meshnews.node.event import (
     Accepted,
     Advertise,
+    Carrier,
+    Close,
     DialFailed,
     Dialled,
     Drained,
@@ -45,6 +48,8 @@ from meshnews.node.presence import Presence
 from meshnews.node.settings import Settings
 from meshnews.node.surroundings import Surroundings
 from meshnews.node.switchboard import Happening, Switchboard, neighbours_max
+from meshnews.node.uplink import UplinkKeeper
+from meshnews.node.wire_log import WireLog
 from meshnews.node.work import Work
 from meshnews.store.age import Clock, Timekeeper
 from meshnews.store.custody import Custody, Terms
@@ -97,8 +102,10 @@ class Node:
         self.dialler = Dialler(entropy, neighbours_max(identity))
         self.surroundings = Surroundings(self.home)
         self.presence = Presence(self.home, self.dialler, self.surroundings)
-        self.switchboard = Switchboard(self.home, self.dialler, self.presence)
+        self.uplinks = UplinkKeeper(self.home, self.dialler.numbers)
+        self.switchboard = Switchboard(self.home, self.dialler, self.uplinks, self.presence)
         self.work = Work(self.home)
+        self.wire_log = WireLog(self.home)
         self._woken_for_s = float("inf")
         self._shown = Advertise(())
         self._is_shown_stale = True
@@ -114,6 +121,7 @@ class Node:
         """Begin, or go on after a restart; return what is wanted first."""
         self.at(clock)
         self.know_relays()
+        self.wire_log.start()
         self.work.start()
         return self.settle(clock)
 
@@ -139,6 +147,8 @@ class Node:
             self.switchboard.wish_for_refused()
         links = len(self.switchboard.talking())
         self.switchboard.effects += self.dialler.due(moment.lived_s, links=links)
+        self.switchboard.effects += self.uplinks.due(self._elsewhere())
+        self.wire_log.note(is_up=bool(self.uplinks.linked))
         last = self.switchboard.fill()
         if last:
             self._happened(last)
@@ -180,6 +190,7 @@ class Node:
             case Networks(here):
                 if self.surroundings.moved(here):
                     self.dialler.hurry(self.home.moment.lived_s)
+                    self.uplinks.hurry()
             case Accepted() | Dialled() | DialFailed() | Lost():
                 self._stream(event)
             case Heard():
@@ -194,11 +205,14 @@ class Node:
             case Accepted():
                 self.switchboard.accepted(event)
             case Dialled(attempt, link, _, address):
-                target = self.dialler.opened(attempt, link, address)
+                target = self.dialler.opened(attempt, link, address) or self.uplinks.opened(event)
                 if target is not None:
                     self.switchboard.dialled(event, target)
-            case DialFailed(attempt):
+                else:
+                    self.switchboard.effects.append(Close(link, 0.0))
+            case DialFailed(attempt, trouble):
                 self.dialler.failed(attempt, self.home.moment.lived_s)
+                self.uplinks.failed(attempt, trouble)
             case Lost(link):
                 self.switchboard.lost(link)
 
@@ -208,13 +222,17 @@ class Node:
         for talk, event in happenings:
             match event:
                 case Arrived(bundle):
+                    if self.home.identity.is_desk:
+                        self.uplinks.proved(talk.link)
                     self.switchboard.announce(bundle.ref, besides=talk)
                     self.dialler.has_news(self.home.moment.lived_s)
                     self.work.arrived(bundle)
                 case Receipted(ref):
+                    self.uplinks.proved(talk.link)
                     self.switchboard.announce_receipt(ref, besides=talk)
                     self.work.receipted(ref)
                 case Carried(ref):
+                    self.uplinks.took(talk.link)
                     self.work.carried(ref, at_collector=talk.is_at_collector)
                 case HandedOver(ref):
                     self.work.handed_over(ref, _relay_of(talk))
@@ -260,10 +278,25 @@ class Node:
         times = [self._sweep_due_s(), now_s + TICK_S_MAX, now_s + self.presence.due_in_s(clock)]
         times += [
             s
-            for s in (self.switchboard.next_s(), self.dialler.next_s(links=links))
+            for s in (
+                self.switchboard.next_s(),
+                self.dialler.next_s(links=links),
+                self.uplinks.next_s(self._elsewhere()),
+                self.wire_log.due_s,
+            )
             if s is not None
         ]
         return max(0.05, min(times) - now_s)
+
+    def _elsewhere(self) -> set[bytes]:
+        """Return the collectors in contact by other ways than an uplink."""
+        return {
+            talk.target.name
+            for talk in self.switchboard.talking()
+            if talk.target is not None
+            and talk.target.is_collector
+            and talk.carrier is not Carrier.UPLINK
+        }
 
     @property
     def filing(self) -> Filing:
@@ -286,6 +319,11 @@ class Node:
         return Office(self.home, self.work.rotation)
 
     @property
+    def endpoints(self) -> Endpoints:
+        """Where the desk's collectors can be called."""
+        return Endpoints(self.home, self.work.rotation)
+
+    @property
     def enrolment(self) -> Enrolment:
         """Joining a desk."""
         return self.work.enrolment
@@ -299,7 +337,9 @@ class Node:
 
     def know_relays(self) -> None:
         """Let the dialler know the relays on the card and the addresses in the settings."""
-        for keys in who.load_relays(self.home.carry):
+        relays = who.load_relays(self.home.carry)
+        self.uplinks.know(relays)
+        for keys in relays:
             fixed = [
                 neighbour.address
                 for neighbour in self.home.settings.neighbours

@@ -32,11 +32,21 @@ from meshnews.link.session import LinkSession
 from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler, Target
 from meshnews.node.economy import Economy
-from meshnews.node.event import Accepted, Carrier, Close, Dialled, Effect, Received, Topic
+from meshnews.node.event import (
+    Accepted,
+    Carrier,
+    Close,
+    Dialled,
+    Effect,
+    Received,
+    Topic,
+    Trouble,
+)
 from meshnews.node.home import Home
 from meshnews.node.identity import Identity, Role
 from meshnews.node.presence import Presence
 from meshnews.node.replay import ReplayShelf
+from meshnews.node.uplink import UplinkKeeper
 from meshnews.sync.compare import FAST, SLOW
 from meshnews.sync.event import Arrived, Greeted, SyncEvent
 from meshnews.sync.machine import Pace, SyncMachine
@@ -61,9 +71,12 @@ class Happening(NamedTuple):
 class Switchboard:
     """The conversations of a node, by stream."""
 
-    def __init__(self, home: Home, dialler: Dialler, presence: Presence) -> None:
+    def __init__(
+        self, home: Home, dialler: Dialler, uplinks: UplinkKeeper, presence: Presence
+    ) -> None:
         self._home = home
         self._dialler = dialler
+        self._uplinks = uplinks
         self._presence = presence
         self._replay = ReplayShelf(home.carry)
         self._inflight = InFlight()
@@ -85,6 +98,11 @@ class Switchboard:
     def talking(self) -> list[Conversation]:
         """Return the conversations whose session stands."""
         return [talk for talk in self if talk.is_talking]
+
+    def rate_of(self, link: LinkId) -> int:
+        """Return how many bytes a second a stream took lately; 0: nobody knows."""
+        talk = self._talks.get(link)
+        return 0 if talk is None else talk.rate
 
     # Streams come and go --------------------------------------------------
 
@@ -117,6 +135,8 @@ class Switchboard:
     def lost(self, link: LinkId) -> None:
         """A stream has ended."""
         talk = self._talks.pop(link, None)
+        if talk is not None and not talk.is_open:
+            talk.trouble = Trouble.CUT
         self._dialler_ended(link, talk, cut=True)
         if talk is not None:
             self._ended(talk)
@@ -175,6 +195,7 @@ class Switchboard:
         moment = self._home.moment
         if talk.target is not None:
             self._dialler.completed(talk.link, moment.lived_s)
+            self._uplinks.completed(talk.link)
             self._presence.linked(talk.target)
         if talk.session.peer.mode is Mode.ENROLMENT:
             speaker = self._home.enrolment(talk.session, talk.target is not None)
@@ -223,7 +244,9 @@ class Switchboard:
 
     def _make_room_for(self, newcomer: Conversation) -> None:
         allowed = neighbours_max(self._home.identity)
+        # Nobody near takes the place of the way out.
         others = [t for t in self.talking() if t is not newcomer and not t.is_leaving]
+        others = [t for t in others if t.target is None or t.carrier is not Carrier.UPLINK]
         if len(others) < allowed:
             return
         since_s = self._home.moment.lived_s - FRESH_S
@@ -278,8 +301,10 @@ class Switchboard:
 
     # Endings --------------------------------------------------------------
 
-    def _fail(self, talk: Conversation) -> None:
+    def _fail(self, talk: Conversation, trouble: Trouble = Trouble.STRANGER) -> None:
         """Leave a peer that broke the protocol in silence."""
+        if not talk.is_open:
+            talk.trouble = trouble
         self._drop(talk)
         after_s = between(self._home.entropy, *SILENCE_S)
         self.effects.append(Close(talk.link, after_s))
@@ -296,6 +321,7 @@ class Switchboard:
     def _dialler_ended(self, link: LinkId, talk: Conversation | None, *, cut: bool) -> None:
         crowded = talk is not None and talk.was_crowded_out
         self._dialler.ended(link, self._home.moment.lived_s, crowded=crowded, cut=cut)
+        self._uplinks.ended(link, None if talk is None else talk.trouble)
 
     def _ended(self, talk: Conversation) -> None:
         self._moved += talk.sent + talk.received
@@ -314,7 +340,7 @@ class Switchboard:
         happenings: list[Happening] = []
         for talk in self:
             if self._deadline(talk) <= moment.lived_s:
-                self._hang_up(talk) if talk.is_open else self._fail(talk)
+                self._hang_up(talk) if talk.is_open else self._fail(talk, Trouble.SILENT)
                 continue
             if self._bulk_from(talk) <= moment.lived_s and talk.machine is not None:
                 talk.machine.take_bulk()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from meshnews_cli import complaint
+from meshnews_cli.commands.endpoint import endpoint
 from meshnews_cli.commands.invite import invite, pending
 from meshnews_cli.identify import name_of
 from meshnews_cli.options import Command, FilePath, with_access
@@ -115,6 +116,7 @@ def _require_outside(folder: Path, home: Path) -> None:
 
 desk.add_command(invite)
 desk.add_command(pending)
+desk.add_command(endpoint)
 
 _REQUEST = click.argument("request", type=FilePath)
 _COMPARED = click.option(

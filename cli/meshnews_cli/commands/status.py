@@ -42,9 +42,12 @@ def _ask(conversation: Session, wanted: str | None) -> "Status":
 
 
 def _show(access: Access, answer: "Status", *, once: bool) -> None:
+    import datetime as dt
+
     from meshnews_cli.sentences import NOTHING_MOVES
     from meshnews_cli.shape import shape, to_json
-    from meshnews_cli.terminal import count, moment, note, say
+    from meshnews_cli.terminal import count, note, say
+    from meshnews_cli.wire_sentences import last_wire
 
     if access.as_json:
         fields = shape(answer)
@@ -57,10 +60,8 @@ def _show(access: Access, answer: "Status", *, once: bool) -> None:
         say("Nothing has been filed here.")
     if answer.more:
         note(f"{count(answer.more, 'older one')} not shown.")
-    if answer.wire_last_at is not None:
-        note(f"This machine last reached the wire at {moment(answer.wire_last_at)}.")
-    if answer.wire_expected_at is not None:
-        note(f"It is expected to reach it again at about {moment(answer.wire_expected_at)}.")
+    if wire := last_wire(answer.wire_last_at, answer.wire_expected_at, now=dt.datetime.now(dt.UTC)):
+        note(wire)
     if once:
         note(NOTHING_MOVES)
 

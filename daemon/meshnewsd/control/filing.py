@@ -144,6 +144,8 @@ def _status(node: Node, item: str | None) -> Status:
     return Status(
         dispatches=tuple(_fact(node, one) for one in found[:CONTROL_ITEMS_MAX]),
         more=max(0, len(found) - CONTROL_ITEMS_MAX),
+        wire_last_at=moment(node.wire_log.last_at or 0),
+        wire_expected_at=moment(node.wire_log.expected_at() or 0),
     )
 
 

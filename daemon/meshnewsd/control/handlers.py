@@ -10,6 +10,7 @@ from meshnewsd.control.reading import ReadingDesk
 from meshnewsd.control.server import Handlers
 from meshnewsd.control.table import Asker
 from meshnewsd.control.watching import LookoutDesk
+from meshnewsd.control.wiring import WireDesk
 from meshnewsd.discovery.interface import Outlook
 
 
@@ -17,7 +18,7 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
     """Return what a daemon whose home is open answers."""
     filing, reading = FilingDesk(asker), ReadingDesk(asker)
     enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, premises, outlook or Outlook())
-    inviting = InvitationDesk(asker)
+    inviting, wiring = InvitationDesk(asker), WireDesk(asker, premises.home)
     return {
         ask.Hello: asker.welcome,
         ask.DeskCreate: enrolment.create,
@@ -36,6 +37,11 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
         ask.DeskEditor: enrolment.prepare_editor,
         ask.DeskEditorSigned: enrolment.admit_editor,
         ask.DeskSign: enrolling.sign,
+        ask.DeskEndpointAdd: wiring.add,
+        ask.DeskEndpointRemove: wiring.remove,
+        ask.DeskEndpointList: wiring.list,
+        ask.Wire: wiring.wire,
+        ask.WireLog: wiring.log,
         ask.File: filing.file,
         ask.StatusRequest: filing.status,
         ask.Watch: filing.watch,
