@@ -8,6 +8,7 @@ See docs/protocol/keys.md, "Bulletin".
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from meshnews.desk.bulletin import (
     RELAY_PREFIX_BYTES,
@@ -18,7 +19,7 @@ from meshnews.desk.bulletin import (
     read_endpoint,
 )
 from meshnews.desk.manifest import Role
-from meshnews.errors import PeerError, Refusal
+from meshnews.errors import LocalMisuse, PeerError, Refusal
 from meshnews.limits import ENDPOINTS_MAX
 from meshnews.node.event import Topic
 from meshnews.node.home import Home
@@ -26,6 +27,9 @@ from meshnews.node.person import Person
 from meshnews.node.roster import Roster
 from meshnews.node.rotation import Rotation
 from meshnews.node.seat import take_seat
+from meshnews.wire.codec import decode, encode
+
+_ENDPOINT_BYTES_MAX: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +156,8 @@ class Endpoints:
 
 def _checked(endpoint: Endpoint) -> Endpoint:
     try:
-        return read_endpoint(endpoint.fields)
-    except PeerError as exc:
+        return read_endpoint(decode(encode(endpoint.fields), bytes_max=_ENDPOINT_BYTES_MAX))
+    except (PeerError, LocalMisuse) as exc:
         raise Refusal(
             "no-address",
             what="This is no address that can be published.",
