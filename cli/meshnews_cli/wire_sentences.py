@@ -32,23 +32,23 @@ NO_ROUTES: Final = (
 NO_NETWORK: Final = "No network is in reach."
 
 
-def wire_sentence(status: WireStatus, *, now: dt.datetime) -> str:
+def wire_sentence(status: WireStatus) -> str:
     """Say whether the wire is up, or when it was, and when to expect it."""
     if status.up_since is not None:
         return f"The wire is up, since {moment(status.up_since)}."
-    parts = [last_wire(status.last_at, status.expected_at, now=now) or NEVER_UP]
+    parts = [last_wire(status.last_at, status.expected_at, now=status.told_at) or NEVER_UP]
     if not status.has_network:
         parts.append(NO_NETWORK)
     return " ".join(parts)
 
 
 def last_wire(
-    last_at: dt.datetime | None, expected_at: dt.datetime | None, *, now: dt.datetime
+    last_at: dt.datetime | None, expected_at: dt.datetime | None, *, now: dt.datetime | None
 ) -> str:
     """Say when there last was a wire and when the next is expected; nothing when none was."""
     if last_at is None:
         return ""
-    ago = f"Last wire {_ago(now - last_at)}"
+    ago = f"Last wire {moment(last_at) if now is None else _ago(now - last_at)}"
     if expected_at is None:
         return f"{ago}."
     return f"{ago}, expected again about {expected_at.astimezone():%H:%M}."

@@ -218,6 +218,8 @@ class WireStatus(ReplyBase, frozen=True, tag="wire-status", kw_only=True):
     last_at: Moment | None = None
     """When a collector last answered over an uplink."""
     expected_at: Moment | None = None
+    told_at: Moment | None = None
+    """Now, by the clock of the machine that answers."""
     has_network: bool = True
     routes: Annotated[tuple[RouteFact, ...], Meta(max_length=CONTROL_ITEMS_MAX)] = ()
     certificate: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
@@ -251,6 +253,8 @@ class Status(ReplyBase, frozen=True, tag="status", kw_only=True):
     wire_last_at: Moment | None = None
     """When this machine last reached a collector itself."""
     wire_expected_at: Moment | None = None
+    told_at: Moment | None = None
+    """Now, by the clock of the machine that answers."""
 
 
 class InboxListing(ReplyBase, frozen=True, tag="inbox-listing", kw_only=True):

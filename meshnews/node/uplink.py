@@ -108,9 +108,8 @@ class UplinkKeeper:
         if not wanted:
             self._round.clear()
             return []
-        if not self._round and not self._attempts and not self._shaking and now_s >= self._round_s:
-            self._round.extend(self._candidates(wanted))
-            self._next_call_s = now_s
+        if not self._round and now_s >= self._round_s:
+            self._begin_round(wanted)
         calls = []
         while self._round and now_s >= self._next_call_s:
             route = self._round.popleft()
@@ -119,9 +118,17 @@ class UplinkKeeper:
                 self._next_call_s = now_s + STAGGER_S
         return calls
 
-    @property
-    def _shaking(self) -> bool:
-        return any(route.linked_s is None for route in self._links.values())
+    def _begin_round(self, wanted: Collection[bytes]) -> None:
+        now_s, found = self._home.moment.lived_s, self._candidates(wanted)
+        self._round.extend(found)
+        self._next_call_s = now_s
+        # Calls of the last round may still be under way: nobody waits for the slowest.
+        self._round_s = now_s + len(found) * STAGGER_S + self._rest_s()
+        if found:
+            self._wait_s = min(self._wait_s * 2, WAIT_S_MAX)
+
+    def _rest_s(self) -> float:
+        return between(self._home.entropy, 0.5, 1.0) * self._wait_s
 
     def _wanted(self, elsewhere: Collection[bytes]) -> set[bytes]:
         """Return the collectors to be called."""
@@ -146,7 +153,7 @@ class UplinkKeeper:
         proven.sort(key=lambda r: -(r.proven_s or 0.0))
         others = [r for r in idle if r not in proven]
         others.sort(key=lambda r: -1.0 if r.tried_s is None else r.tried_s)
-        return [*proven, *others][:ROUND_MAX]
+        return [*proven, *others][: max(0, ROUND_MAX - len(self._attempts))]
 
     def _call(self, route: Route) -> Dial:
         route.attempt, route.tried_s = next(self._numbers), self._home.moment.lived_s
@@ -162,10 +169,7 @@ class UplinkKeeper:
         ]
         later = [at_s for at_s in suspects if at_s > self._home.moment.lived_s]
         if self._wanted(elsewhere):
-            if self._round:
-                later.append(self._next_call_s)
-            elif not self._attempts and not self._shaking:
-                later.append(self._round_s)
+            later.append(self._next_call_s if self._round else self._round_s)
         return min(later, default=None)
 
     # What became of a call --------------------------------------------------
@@ -191,7 +195,6 @@ class UplinkKeeper:
         if route is not None:
             route.attempt = None
             self._learn(route, trouble)
-            self._rest()
 
     def completed(self, link: LinkId) -> None:
         """Take note that the collector has answered on a stream."""
@@ -208,21 +211,15 @@ class UplinkKeeper:
         began_s, route.link, route.linked_s = route.linked_s, None, None
         now_s = self._home.moment.lived_s
         self._learn(route, trouble)
-        if began_s is not None and now_s >= began_s + STEADY_S:
+        if began_s is None:
+            return
+        if now_s >= began_s + STEADY_S:
             self._wait_s = WAIT_S_MIN
-        self._rest()
+        self._round_s = min(self._round_s, now_s + self._rest_s())
 
     def _learn(self, route: Route, trouble: Trouble | None) -> None:
         route.trouble = trouble
         self._home.tell(Topic.WIRE)
-
-    def _rest(self) -> None:
-        """Wait before the next round, once the last call of this one has led to nobody."""
-        if self._round or self._attempts or self._links:
-            return
-        now_s = self._home.moment.lived_s
-        self._round_s = now_s + between(self._home.entropy, 0.5, 1.0) * self._wait_s
-        self._wait_s = min(self._wait_s * 2, WAIT_S_MAX)
 
     # What a route is worth --------------------------------------------------
 

@@ -42,8 +42,6 @@ def _ask(conversation: Session, wanted: str | None) -> "Status":
 
 
 def _show(access: Access, answer: "Status", *, once: bool) -> None:
-    import datetime as dt
-
     from meshnews_cli.sentences import NOTHING_MOVES
     from meshnews_cli.shape import shape, to_json
     from meshnews_cli.terminal import count, note, say
@@ -60,7 +58,7 @@ def _show(access: Access, answer: "Status", *, once: bool) -> None:
         say("Nothing has been filed here.")
     if answer.more:
         note(f"{count(answer.more, 'older one')} not shown.")
-    if wire := last_wire(answer.wire_last_at, answer.wire_expected_at, now=dt.datetime.now(dt.UTC)):
+    if wire := last_wire(answer.wire_last_at, answer.wire_expected_at, now=answer.told_at):
         note(wire)
     if once:
         note(NOTHING_MOVES)

@@ -40,8 +40,6 @@ def wire(access: Access, *, log: bool) -> None:
 
 
 def _show(status: "WireStatus", *, once: bool) -> None:
-    import datetime as dt
-
     from meshnews_cli import wire_sentences
     from meshnews_cli.sentences import NOTHING_MOVES
     from meshnews_cli.terminal import note, pad, row, say
@@ -52,7 +50,7 @@ def _show(status: "WireStatus", *, once: bool) -> None:
     elif not status.routes:
         say(wire_sentences.NO_ROUTES)
     else:
-        say(wire_sentences.wire_sentence(status, now=dt.datetime.now(dt.UTC)))
+        say(wire_sentences.wire_sentence(status))
     for route in status.routes:
         by = f"  by {route.proxy}" if route.proxy else ""
         kind = wire_sentences.ROUTE_KINDS[route.kind]

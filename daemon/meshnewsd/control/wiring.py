@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from meshnews.control.reply import EndpointListing, WireLogListing, WireStatus
 from meshnews.control.request import (
     DeskEndpointAdd,
@@ -108,14 +110,7 @@ def _endpoint(one: Published) -> EndpointFact:
 
 
 def _with_certificate(status: WireStatus, home: Path) -> WireStatus:
-    return WireStatus(
-        up_since=status.up_since,
-        last_at=status.last_at,
-        expected_at=status.expected_at,
-        has_network=status.has_network,
-        routes=status.routes,
-        certificate=fingerprint(home / FILE) or "",
-    )
+    return msgspec.structs.replace(status, certificate=fingerprint(home / FILE) or "")
 
 
 def _wire(node: Node) -> WireStatus:
@@ -125,6 +120,7 @@ def _wire(node: Node) -> WireStatus:
         up_since=moment(log.up_since or 0),
         last_at=moment(log.last_at or 0),
         expected_at=moment(log.expected_at() or 0),
+        told_at=moment(node.home.wall.s),
         has_network=node.surroundings.has_network,
         routes=tuple(
             _route(node, route, names) for route in node.uplinks.routes[:CONTROL_ITEMS_MAX]
