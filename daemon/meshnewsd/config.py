@@ -22,6 +22,7 @@ CONFIG_BYTES_MAX: Final = 256 * 1024
 NEIGHBOURS_NAMED_MAX: Final = 64
 PORTS_MAX: Final = 8
 PROXIES_MAX: Final = 4
+DROPS_MAX: Final = 4
 
 BEACON_PORT: Final = 48721
 """Assigned to nothing else; it tells only that some machine may be here."""
@@ -43,6 +44,20 @@ class Neighbour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``host:port``; an IPv6 address in brackets, with its scope where it needs one."""
     relay: Annotated[str, msgspec.Meta(min_length=8, max_length=64)]
     """How the relay's key begins, in hexadecimal."""
+
+
+class DropPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A dead drop on a file service."""
+
+    kind: Literal["webdav", "s3"]
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s@]{1,500}\Z")]
+    """The folder; for S3 the service with the bucket as its path."""
+    user: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    """For S3 the access key."""
+    password: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    region: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,64}\Z")] = "us-east-1"
+    every_s: Annotated[float, msgspec.Meta(ge=5, le=86400)] = 300.0
+    """About how often it is visited."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -107,6 +122,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Certificate and key to show there, PEM; empty: one that the home makes itself."""
     proxies: Annotated[tuple[str, ...], msgspec.Meta(max_length=PROXIES_MAX)] = ()
     """SOCKS5 proxies such as Tor's, through which collectors are called too."""
+    drop: Annotated[tuple[DropPlace, ...], msgspec.Meta(max_length=DROPS_MAX)] = ()
     wire_patience_s: Seconds = 150.0
     """A way out that takes bundles for so long and brings no receipt is not relied on."""
 

@@ -84,6 +84,7 @@ class Label(enum.Enum):
     MESH_DAY = b"mesh-day"
 
     # Node
+    DROP_NAME = b"drop-name"
     NETWORK = b"network"
     WIRE_1 = b"wire1"
 

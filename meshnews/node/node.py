@@ -11,13 +11,14 @@ from typing import Final
 
 from meshnews.crypto.entropy import Entropy
 from meshnews.crypto.keys import Ed25519Public
-from meshnews.ids import Day, IssuerId, LinkId
+from meshnews.ids import BundleRef, Day, IssuerId, LinkId
 from meshnews.node import identity as who
 from meshnews.node.answer import Answers
 from meshnews.node.book import DeskBook
 from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler
 from meshnews.node.dispatch import Dispatches
+from meshnews.node.drop import Drop
 from meshnews.node.endpoints import Endpoints
 from meshnews.node.enrolment import Enrolment
 from meshnews.node.event import (
@@ -106,6 +107,7 @@ class Node:
         self.switchboard = Switchboard(self.home, self.dialler, self.uplinks, self.presence)
         self.work = Work(self.home)
         self.wire_log = WireLog(self.home)
+        self.drop = Drop(self.home)
         self._woken_for_s = float("inf")
         self._shown = Advertise(())
         self._is_shown_stale = True
@@ -346,6 +348,18 @@ class Node:
                 if keys.static.startswith(neighbour.relay)
             ]
             self.dialler.know(keys, fixed)
+
+    def take_from_drop(self, name: str, data: bytes) -> None:
+        """Take in what lay in a dead drop, as if a neighbour had brought it."""
+        taken = self.drop.take(name, data)
+        if taken.bundle is not None:
+            self.home.announced.append(taken.bundle.ref)
+            self.work.arrived(taken.bundle)
+        self.home.receipted.extend(taken.acked)
+
+    def put_in_drop(self, ref: BundleRef) -> None:
+        """Take note that a bundle lies in a dead drop now: it has left through an uplink."""
+        self.work.dispatches.on_wire(ref)
 
     def neighbours(self) -> list[Neighbour]:
         """Return who is in contact now, the longest first."""

@@ -57,6 +57,9 @@ WINDOW_BYTES_LAN: Final = 2 * 1024 * 1024
 WINDOW_BYTES_BLUETOOTH: Final = 32 * 1024
 """Bytes asked for and not yet here, on one link."""
 
+UPLINK_HOLD_S_MAX: Final = 5.0
+"""How long an uplink is not told of what entered the set while it is there."""
+
 FRESH_S: Final = 60.0
 """What a neighbour gave in this time decides whether a newcomer takes its place."""
 
@@ -344,6 +347,9 @@ class Switchboard:
                 continue
             if self._bulk_from(talk) <= moment.lived_s and talk.machine is not None:
                 talk.machine.take_bulk()
+            if talk.machine is not None:
+                for ref in talk.release(moment.lived_s):
+                    talk.machine.announce(ref, moment)
             if talk.speaker is not None:
                 try:
                     reported = talk.speaker.tick(moment)
@@ -359,6 +365,7 @@ class Switchboard:
         times = [min(self._deadline(talk), self._bulk_from(talk)) for talk in self]
         speakers = (talk.speaker for talk in self if talk.speaker is not None)
         times += [at_s for one in speakers if (at_s := one.deadline_s) is not None]
+        times += [at_s for talk in self for at_s, _ in talk.held]
         return min(times, default=None)
 
     def _bulk_from(self, talk: Conversation) -> float:
@@ -377,10 +384,20 @@ class Switchboard:
         return min(hour, talk.frame_since_s + FRAME_S_MAX)
 
     def announce(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
-        """Tell the neighbours in contact of a bundle that entered the set."""
+        """Tell the neighbours in contact of a bundle that entered the set.
+
+        Over an uplink a little later, each at a time of its own: what was made here comes
+        in no order that tells it from what was brought.
+        """
+        moment = self._home.moment
         for talk in self.talking():
-            if talk is not besides and talk.machine is not None:
-                talk.machine.announce(ref, self._home.moment)
+            if talk is besides or talk.machine is None:
+                continue
+            if talk.carrier is Carrier.UPLINK and talk.target is not None:
+                after_s = between(self._home.entropy, 0.0, UPLINK_HOLD_S_MAX)
+                talk.held.append((moment.lived_s + after_s, ref))
+            else:
+                talk.machine.announce(ref, moment)
 
     def announce_receipt(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
         """Tell the neighbours in contact of a bundle that became acked."""

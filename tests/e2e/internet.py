@@ -6,8 +6,12 @@ happens to packets in between is the router's to decide: `rate` limits a cable,
 `rule` adds what nftables is to do.  Nothing here can reach the real internet.
 """
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.e2e.world import Machine, World, run
 
@@ -19,6 +23,8 @@ class Internet:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._odd: list[subprocess.Popen[bytes]] = []
+        self._folders: list[Path] = []
         self.router = f"{world.prefix}net"
         run("ip", "netns", "add", self.router)
         run("ip", "-n", self.router, "link", "set", "lo", "up")
@@ -67,8 +73,34 @@ class Internet:
             chain = "turn" if "dnat" in rule or "redirect" in rule else "pass"
             self.nft(f"add rule {TABLE} {chain} {rule}")
 
+    def odd(self, *words: str) -> None:
+        """Run one of `tests.e2e.odd_servers` at the router."""
+        program = subprocess.Popen(
+            ["ip", "netns", "exec", self.router, sys.executable, "-m", "tests.e2e.odd_servers",
+             *words],
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        self._odd.append(program)
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"ready\n"
+
+    def resolver(self, machine: Machine) -> None:
+        """Let a machine ask the router for names; see ip-netns(8)."""
+        folder = Path("/etc/netns") / machine.namespace
+        folder.mkdir(parents=True)
+        self._folders.append(folder)
+        words = f"nameserver 10.88.{machine.number}.1\noptions timeout:1 attempts:2\n"
+        (folder / "resolv.conf").write_text(words)
+
     def close(self) -> None:
-        """Take the router away."""
+        """Take the router away, and all that ran there."""
+        for program in self._odd:
+            program.kill()
+            program.wait(timeout=10)
+            assert program.stdout is not None
+            program.stdout.close()
+        for folder in self._folders:
+            shutil.rmtree(folder)
         run("ip", "netns", "delete", self.router, check=False)
 
 

@@ -1,11 +1,14 @@
 """Where collectors can be called: what an editor publishes reaches everybody, the newest wins."""
 
+import functools
+
 import pytest
 
 from meshnews.desk.bulletin import Endpoint, EndpointKind
 from meshnews.errors import Refusal
 from meshnews.limits import ENDPOINTS_MAX
 from meshnews.node.identity import Role
+from meshnews.node.node import Node
 from tests.node.newsroom import Machine, add_editor, enrol, enrolled, make_desk, make_home
 
 PIN = bytes([9]) * 32
@@ -126,7 +129,11 @@ def test_only_a_collector_of_the_desk_has_an_address(desk: Desk) -> None:
     enrolled(editor, "near", Role.RELAY)
     for name in ("near", "nobody"):
         with pytest.raises(Refusal, match="No collector"):
-            editor.ask(lambda node, name=name: node.endpoints.add(name, "192.0.2.1", (1,)))
+            editor.ask(functools.partial(_add_at, name=name))
+
+
+def _add_at(node: Node, *, name: str) -> None:
+    node.endpoints.add(name, "192.0.2.1", (1,))
 
 
 def test_only_an_editor_publishes(desk: Desk) -> None:
