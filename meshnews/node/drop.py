@@ -213,6 +213,10 @@ class Drop:
     def object_of(self, ref: BundleRef) -> bytes | None:
         """Return the object of a bundle, afresh each time; None: it may not be given out."""
         assert self.key is not None, "a drop without a desk"
+        entry = self._home.custody.entry(ref)
+        if entry is None or entry.state is not State.HELD:
+            # Acked since the visit was planned, by a sheet that lay there perhaps.
+            return None
         given = self._home.custody.give(ref, self._home.moment)
         return None if given is None else wrap_foreign(given.wire, self.key, self._home.entropy)
 

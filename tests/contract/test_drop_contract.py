@@ -10,14 +10,17 @@ from meshnewsd.uplinks.s3 import S3Service, canonical_query, sign
 from meshnewsd.uplinks.webdav import WebDavService
 from tests.contract.drop_servers import PASSWORD, USER, has_webdav, nginx
 from tests.contract.memory_drop import MemoryDrop
+from tests.contract.swift_server import ACCESS_KEY, REGION, SECRET, has_swift, swift
 
 OTHER = "another"
 EXAMPLE_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+SWIFT = pytest.mark.skipif(not has_swift(), reason="needs OpenStack Swift")
 KINDS = [
     "memory",
     pytest.param(
         "webdav", marks=pytest.mark.skipif(not has_webdav(), reason="needs nginx with dav-ext")
     ),
+    pytest.param("s3", marks=[SWIFT, pytest.mark.slow]),
 ]
 
 
@@ -27,11 +30,22 @@ def webdav_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with swift(tmp_path_factory.mktemp("swift")) as url:
+        yield url
+
+
 @pytest.fixture(params=KINDS)
 async def drop(request: pytest.FixtureRequest) -> AsyncIterator[DropService]:
     service: DropService
     if request.param == "memory":
         service = MemoryDrop()
+    elif request.param == "s3":
+        service = S3Service(
+            request.getfixturevalue("s3_url"), access_key=ACCESS_KEY, secret=SECRET, region=REGION
+        )
+        await service.make_bucket()
     else:
         url = request.getfixturevalue("webdav_url")
         service = WebDavService(url, user=USER, password=PASSWORD)
@@ -86,6 +100,20 @@ async def test_a_long_listing_is_whole(drop: DropService) -> None:
     for number in range(250):
         await drop.write(name(number), b"x")
     assert await listed(drop) == [name(number) for number in range(250)]
+
+
+@pytest.mark.slow
+async def test_two_thousand_objects_are_listed_page_by_page(drop: DropService) -> None:
+    numbers = list(range(2000))
+
+    async def write() -> None:
+        while numbers:
+            await drop.write(name(numbers.pop()), b"x")
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(write)
+    assert await listed(drop) == [name(number) for number in range(2000)]
 
 
 async def test_many_may_write_at_once(drop: DropService) -> None:

@@ -62,6 +62,16 @@ class S3Service:
         self._now = now
         self._http = HttpService()
 
+    async def make_bucket(self) -> None:
+        """Make the bucket, if it is not there.
+
+        Raises:
+            DropLost: the service does not let us.
+        """
+        status, _ = await self._ask("PUT", "")
+        if status not in {200, 201, 409}:
+            raise DropLost(f"making the bucket was answered with {status}")
+
     async def names(self) -> AsyncIterator[str]:
         """Yield all names, page by page; see the protocol."""
         token = ""
