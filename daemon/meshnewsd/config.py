@@ -120,6 +120,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Whom a certificate that the home makes itself names."""
     tls_file: Annotated[str, msgspec.Meta(max_length=4096)] = ""
     """Certificate and key to show there, PEM; empty: one that the home makes itself."""
+    direct: bool = True
+    """Whether collectors are called without a proxy too."""
     proxies: Annotated[tuple[str, ...], msgspec.Meta(max_length=PROXIES_MAX)] = ()
     """SOCKS5 proxies such as Tor's, through which collectors are called too."""
     drop: Annotated[tuple[DropPlace, ...], msgspec.Meta(max_length=DROPS_MAX)] = ()
@@ -201,6 +203,7 @@ def node_settings(config: Config) -> Settings:
         reply_receipt_hold_s_max=config.hold_receipt_s,
         bluetooth_bulk_after_s=config.bluetooth_bulk_after_s,
         proxies=config.proxies,
+        is_direct=config.direct,
         patience_s=config.wire_patience_s,
         batch_s=config.batch_s,
         flash_batch_s=config.batch_flash_s,

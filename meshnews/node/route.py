@@ -75,7 +75,7 @@ class Route:
 
 
 def addresses_of(
-    relay: bytes, endpoints: Iterable[Endpoint], proxies: Sequence[str]
+    relay: bytes, endpoints: Iterable[Endpoint], proxies: Sequence[str], *, is_direct: bool = True
 ) -> Iterator[tuple[Address, float]]:
     """Yield where a collector can be called, and how long that may take, in the desk's order.
 
@@ -90,11 +90,11 @@ def addresses_of(
             continue
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         for port in endpoint.ports:
-            yield from _ways(endpoint, f"{host}:{port}", proxies)
+            yield from _ways(endpoint, f"{host}:{port}", proxies, is_direct=is_direct)
 
 
 def _ways(
-    endpoint: Endpoint, place: str, proxies: Sequence[str]
+    endpoint: Endpoint, place: str, proxies: Sequence[str], *, is_direct: bool
 ) -> Iterator[tuple[Address, float]]:
     if endpoint.kind == EndpointKind.TCP:
         direct, through, within_s = "direct", "socks", DIRECT_S
@@ -103,7 +103,7 @@ def _ways(
         place = f"{place} {endpoint.pin.hex()} {endpoint.name or NO_NAME}"
     else:
         return
-    if not endpoint.host.endswith(ONION):
+    if is_direct and not endpoint.host.endswith(ONION):
         yield Address(direct, place), within_s
     for proxy in proxies:
         yield Address(through, f"{proxy} {place}"), PROXY_S

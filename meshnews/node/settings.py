@@ -47,6 +47,8 @@ class Settings:
     """Class 3 crosses Bluetooth once nothing else has joined the two machines for so long."""
     proxies: tuple[str, ...] = ()
     """SOCKS5 proxies through which collectors are called too, ``number:port`` each."""
+    is_direct: bool = True
+    """Collectors are called without a proxy too; else no name is ever asked for here."""
     patience_s: float = 150.0
     """A route that takes bundles for so long without bringing a receipt is suspect."""
     batch_s: float = 1800.0

@@ -71,12 +71,14 @@ class UplinkKeeper:
         """Learn from card and bulletins which ways there are now; what is known of each stays."""
         home = self._home
         before = {(route.relay.static, route.address): route for route in self.routes}
-        endpoints = home.book.directory.endpoints
+        endpoints, settings = home.book.directory.endpoints, home.settings
         self.routes = []
         for relay in relays:
             if RelayFlags.COLLECTOR not in relay.flags:
                 continue
-            for address, within_s in addresses_of(relay.static, endpoints, home.settings.proxies):
+            for address, within_s in addresses_of(
+                relay.static, endpoints, settings.proxies, is_direct=settings.is_direct
+            ):
                 route = before.get((relay.static, address)) or Route(relay, address, within_s)
                 route.relay = relay
                 if route not in self.routes and len(self.routes) < ROUTES_MAX:

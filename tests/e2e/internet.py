@@ -73,24 +73,55 @@ class Internet:
             chain = "turn" if "dnat" in rule or "redirect" in rule else "pass"
             self.nft(f"add rule {TABLE} {chain} {rule}")
 
+    @property
+    def within(self) -> tuple[str, ...]:
+        """What a command begins with that is to run at the router."""
+        return ("ip", "netns", "exec", self.router)
+
+    def run(self, *words: str) -> "subprocess.Popen[bytes]":
+        """Start a program at the router; it ends with the internet."""
+        program = subprocess.Popen([*self.within, *words], stdout=subprocess.PIPE)
+        self._odd.append(program)
+        return program
+
     def odd(self, *words: str) -> None:
         """Run one of `tests.e2e.odd_servers` at the router."""
-        program = subprocess.Popen(
-            ["ip", "netns", "exec", self.router, sys.executable, "-m", "tests.e2e.odd_servers",
-             *words],
-            stdout=subprocess.PIPE,
-        )  # fmt: skip
-        self._odd.append(program)
+        program = self.run(sys.executable, "-m", "tests.e2e.odd_servers", *words)
         assert program.stdout is not None
         assert program.stdout.readline() == b"ready\n"
 
     def resolver(self, machine: Machine) -> None:
         """Let a machine ask the router for names; see ip-netns(8)."""
-        folder = Path("/etc/netns") / machine.namespace
+        self._resolves(machine.namespace, f"10.88.{machine.number}.1")
+
+    def resolves_itself(self) -> None:
+        """Let what runs at the router ask there for names."""
+        self._resolves(self.router, "127.0.0.1")
+
+    def _resolves(self, namespace: str, server: str) -> None:
+        folder = Path("/etc/netns") / namespace
         folder.mkdir(parents=True)
         self._folders.append(folder)
-        words = f"nameserver 10.88.{machine.number}.1\noptions timeout:1 attempts:2\n"
+        words = f"nameserver {server}\noptions timeout:1 attempts:2\n"
         (folder / "resolv.conf").write_text(words)
+
+    @contextmanager
+    def capture(self, machine: Machine, to: Path) -> Iterator[None]:
+        """Record every packet at a machine's cable into the internet."""
+        recorder = subprocess.Popen(
+            ["ip", "netns", "exec", machine.namespace, "tcpdump", "-i", "wan0", "-s", "0", "-U",
+             "--immediate-mode", "-w", str(to)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )  # fmt: skip
+        assert recorder.stderr is not None
+        recorder.stderr.readline()
+        try:
+            yield
+        finally:
+            recorder.terminate()
+            recorder.wait(timeout=10)
+            recorder.stderr.close()
 
     def close(self) -> None:
         """Take the router away, and all that ran there."""

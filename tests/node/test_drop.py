@@ -1,5 +1,6 @@
 """Dead drops: what gateways and a collector leave for each other on a service of files."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -7,6 +8,7 @@ from typing import TypeVar
 import pytest
 import trio
 
+from meshnews.bundle.receipt import Receipt
 from meshnews.bundle.seal import FOREIGN_BYTES
 from meshnews.bundle.statement import Priority
 from meshnews.errors import Malformed
@@ -69,18 +71,20 @@ class Story:
             ]
         )
 
-        def read(node: Node) -> list[object]:
+        def read(node: Node) -> list[Receipt]:
             for wire in wires:
                 taken = node.home.custody.accept(wire, age_s=0, moment=node.home.moment)
                 node.work.arrived(taken.bundle)
             return list(node.work.due())
 
         for receipt in self.editor.ask(read):
-            self.collector.ask(
-                lambda node, r=receipt: node.home.custody.acknowledge(r, node.home.moment)
-            )
+            self.collector.ask(functools.partial(_acknowledge, receipt=receipt))
         self.collector.later(days=0.1)
         self.collector.ask(lambda node: node._sweep())
+
+
+def _acknowledge(node: Node, *, receipt: Receipt) -> None:
+    node.home.custody.acknowledge(receipt, node.home.moment)
 
 
 @pytest.fixture(scope="module")
