@@ -62,7 +62,7 @@ def test_through_a_real_proxy_no_name_is_asked_for_here_and_no_marker_seen(
         internet.resolver(editor)
         internet.resolves_itself()
         proxy = f"10.88.{reporter.number}.1"
-        internet.run("microsocks", "-q", "-i", proxy, "-p", "1080")
+        internet.run("microsocks", "-i", proxy, "-p", "1080")
         near = f"iifname r{reporter.number} ip daddr {internet.address(collector)}"
         internet.censor(f"{near} drop")
         reporter.settings |= {"proxies": f'["{proxy}:1080"]', "direct": "false"}
