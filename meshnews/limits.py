@@ -126,6 +126,7 @@ LOOK_S_MAX: Final = 24 * 3600
 # Sync
 
 BLOCK_BYTES_LAN: Final = 32 * 1024
+BLOCK_BYTES_UPLINK: Final = 8 * 1024
 BLOCK_BYTES_BLUETOOTH: Final = 1024
 """Largest block of a bundle in one DATA message."""
 

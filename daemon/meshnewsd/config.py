@@ -124,6 +124,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Whether collectors are called without a proxy too."""
     proxies: Annotated[tuple[str, ...], msgspec.Meta(max_length=PROXIES_MAX)] = ()
     """SOCKS5 proxies such as Tor's, through which collectors are called too."""
+    metered: bool = False
+    """Whether bulk stays away from ways out: what crosses them is paid for."""
     drop: Annotated[tuple[DropPlace, ...], msgspec.Meta(max_length=DROPS_MAX)] = ()
     wire_patience_s: Seconds = 150.0
     """A way out that takes bundles for so long and brings no receipt is not relied on."""
@@ -204,6 +206,7 @@ def node_settings(config: Config) -> Settings:
         bluetooth_bulk_after_s=config.bluetooth_bulk_after_s,
         proxies=config.proxies,
         is_direct=config.direct,
+        is_metered=config.metered,
         patience_s=config.wire_patience_s,
         batch_s=config.batch_s,
         flash_batch_s=config.batch_flash_s,

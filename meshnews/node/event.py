@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from meshnews.ids import BundleRef, LinkId
 
+
 class Carrier(enum.StrEnum):
     """What a stream runs over."""
 

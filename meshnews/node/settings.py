@@ -49,6 +49,8 @@ class Settings:
     """SOCKS5 proxies through which collectors are called too, ``number:port`` each."""
     is_direct: bool = True
     """Collectors are called without a proxy too; else no name is ever asked for here."""
+    is_metered: bool = False
+    """What crosses an uplink is paid for: bulk does not cross it."""
     patience_s: float = 150.0
     """A route that takes bundles for so long without bringing a receipt is suspect."""
     batch_s: float = 1800.0

@@ -13,8 +13,6 @@ from meshnews.crypto.entropy import between
 from meshnews.errors import OutOfTurn, PeerError
 from meshnews.ids import BundleRef, LinkId
 from meshnews.limits import (
-    BLOCK_BYTES_BLUETOOTH,
-    BLOCK_BYTES_LAN,
     FRAME_S_MAX,
     HANDSHAKE_S_MAX,
     HANDSHAKES_PENDING_MAX,
@@ -22,13 +20,11 @@ from meshnews.limits import (
     NEIGHBOURS_MAX,
     NEIGHBOURS_MAX_COLLECTOR,
     NEIGHBOURS_MAX_RELAY,
-    RECORD_BYTES,
-    RECORD_BYTES_BLUETOOTH,
     SILENCE_S,
 )
-from meshnews.link.records import Sizes
 from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
+from meshnews.node.carriage import CARRIAGES, pace_on
 from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler, Target
 from meshnews.node.economy import Economy
@@ -47,18 +43,10 @@ from meshnews.node.identity import Identity, Role
 from meshnews.node.presence import Presence
 from meshnews.node.replay import ReplayShelf
 from meshnews.node.uplink import UplinkKeeper
-from meshnews.sync.compare import FAST, SLOW
 from meshnews.sync.event import Arrived, Greeted, SyncEvent
-from meshnews.sync.machine import Pace, SyncMachine
+from meshnews.sync.machine import SyncMachine
 from meshnews.sync.messages import INSTANCE_BYTES, Reason
 from meshnews.sync.schedule import InFlight
-
-WINDOW_BYTES_LAN: Final = 2 * 1024 * 1024
-WINDOW_BYTES_BLUETOOTH: Final = 32 * 1024
-"""Bytes asked for and not yet here, on one link."""
-
-UPLINK_HOLD_S_MAX: Final = 5.0
-"""How long an uplink is not told of what entered the set while it is there."""
 
 FRESH_S: Final = 60.0
 """What a neighbour gave in this time decides whether a newcomer takes its place."""
@@ -118,7 +106,7 @@ class Switchboard:
             self._presence.keys(),
             replay=self._replay,
             entropy=self._home.entropy,
-            sizes=_record_sizes(event.carrier),
+            sizes=CARRIAGES[event.carrier].records,
         )
         self._talks[event.link] = Conversation(
             event.link, session, event.carrier, self._home.moment.lived_s, event.address
@@ -127,7 +115,7 @@ class Switchboard:
     def dialled(self, event: Dialled, target: Target) -> None:
         """A stream that we asked for is open."""
         session = LinkSession.initiate(
-            target.handshake, entropy=self._home.entropy, sizes=_record_sizes(event.carrier)
+            target.handshake, entropy=self._home.entropy, sizes=CARRIAGES[event.carrier].records
         )
         talk = Conversation(
             event.link, session, event.carrier, self._home.moment.lived_s, target=target
@@ -227,13 +215,6 @@ class Switchboard:
     def _sync(self, talk: Conversation) -> SyncMachine:
         home = self._home
         talk.own_instance = self._name_for(talk)
-        slow = talk.is_slow
-        pace = Pace(
-            block_bytes=BLOCK_BYTES_BLUETOOTH if slow else BLOCK_BYTES_LAN,
-            window_bytes=WINDOW_BYTES_BLUETOOTH if slow else WINDOW_BYTES_LAN,
-            manner=SLOW if slow else FAST,
-            takes_bulk=not slow,
-        )
         return SyncMachine(
             home.custody,
             self._inflight,
@@ -241,7 +222,7 @@ class Switchboard:
             session=talk.session.session_id,
             instance=talk.own_instance,
             entropy=home.entropy,
-            pace=pace,
+            pace=pace_on(talk.carrier, is_metered=home.settings.is_metered),
             desk=home.identity.is_desk or home.identity.is_collector,
         )
 
@@ -393,8 +374,9 @@ class Switchboard:
         for talk in self.talking():
             if talk is besides or talk.machine is None:
                 continue
-            if talk.carrier is Carrier.UPLINK and talk.target is not None:
-                after_s = between(self._home.entropy, 0.0, UPLINK_HOLD_S_MAX)
+            hold_s_max = CARRIAGES[talk.carrier].hold_s_max
+            if hold_s_max:
+                after_s = between(self._home.entropy, 0.0, hold_s_max)
                 talk.held.append((moment.lived_s + after_s, ref))
             else:
                 talk.machine.announce(ref, moment)
@@ -436,7 +418,3 @@ def neighbours_max(identity: Identity) -> int:
     if identity.is_collector:
         return NEIGHBOURS_MAX_COLLECTOR
     return NEIGHBOURS_MAX if identity.relay is None else NEIGHBOURS_MAX_RELAY
-
-
-def _record_sizes(carrier: Carrier) -> Sizes:
-    return RECORD_BYTES_BLUETOOTH if carrier is Carrier.BLUETOOTH else RECORD_BYTES

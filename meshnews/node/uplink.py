@@ -58,6 +58,7 @@ class UplinkKeeper:
         self._home = home
         self._numbers = numbers
         self.routes: list[Route] = []
+        self._collectors: frozenset[bytes] = frozenset()
         self._attempts: dict[int, Route] = {}
         self._links: dict[LinkId, Route] = {}
         self._round: deque[Route] = deque()
@@ -83,6 +84,7 @@ class UplinkKeeper:
                 route.relay = relay
                 if route not in self.routes and len(self.routes) < ROUTES_MAX:
                     self.routes.append(route)
+        self._collectors = frozenset(bytes(route.relay.static) for route in self.routes)
         for route in self.routes:
             if (route.relay.static, route.address) not in before:
                 route.proven_s = self._kept_proof(route)
@@ -134,14 +136,15 @@ class UplinkKeeper:
 
     def _wanted(self, elsewhere: Collection[bytes]) -> set[bytes]:
         """Return the collectors to be called."""
+        if not self._collectors:
+            return set()
         home, now_s = self._home, self._home.moment.lived_s
         patience_s = home.settings.patience_s
         reached = {bytes(r.relay.static) for r in self._links.values() if r.linked_s is not None}
         good = any(not r.is_suspect(now_s, patience_s) for r in self.linked)
-        others = {bytes(r.relay.static) for r in self.routes} - reached - set(elsewhere)
         if not home.identity.is_desk and (good or elsewhere):
             return set()
-        return others
+        return set(self._collectors) - reached - set(elsewhere)
 
     @property
     def linked(self) -> list[Route]:

@@ -1,4 +1,4 @@
-"""Two gateways bring one backlog at once: every item once, its body once on the collector's disk."""
+"""Two gateways bring one backlog at once: every item once, each body once on the disk."""
 
 import random
 from pathlib import Path

@@ -106,13 +106,18 @@ def test_a_collector_that_takes_and_returns_nothing_is_not_relied_on(tmp_path: P
             machine.start()
         files_marked(reporter)
         wait_until(lambda: states(reporter) == ["on the wire"], within_s=40, what="on the wire")
-        internet.censor(f"iifname r{editor.number} ip daddr {internet.address(first)} drop")
-        time.sleep(10)
+        there = f"{internet.address(first)}:7117"
+        wait_until(lambda: ways(reporter)[there] == "suspect", within_s=60, what="suspect")
         assert states(reporter) == ["on the wire"], "nobody has said received"
+        internet.censor(f"iifname r{editor.number} ip daddr {internet.address(first)} drop")
         wait_until(lambda: states(reporter) == ["received"], within_s=WITHIN_S, what="received")
-        told = {r["where"]: r["state"] for r in wire(reporter)["routes"]}
-        assert told[f"{internet.address(first)}:7117"] == "suspect"
-        assert told[f"{internet.address(second)}:7117"] == "up"
+        assert ways(reporter)[there] == "suspect"
+        assert ways(reporter)[f"{internet.address(second)}:7117"] == "up"
+
+
+def ways(machine: Machine) -> dict[str, str]:
+    """Return the state of each way, by where it leads."""
+    return {route["where"]: route["state"] for route in wire(machine)["routes"]}
 
 
 @pytest.mark.skipif(not has_webdav(), reason="needs nginx with dav-ext")

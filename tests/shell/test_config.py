@@ -96,7 +96,7 @@ def test_everything_that_may_be_said_is_understood() -> None:
         'process_title = "hubd"\nquota_mb = 100\nhold_s = 10\nhold_flash_s = 1.5\n'
         'hold_receipt_s = 3\nbatch_s = 4\nbatch_flash_s = 5\nlog_format = "json"\n'
         'tls_ports = [8443]\ntls_name = "www.example.org"\ntls_file = "/etc/pem"\n'
-        'proxies = ["127.0.0.1:9050"]\nwire_patience_s = 60\ndirect = false\n'
+        'proxies = ["127.0.0.1:9050"]\nwire_patience_s = 60\ndirect = false\nmetered = true\n'
         'log_level = "debug"\nbeacon_port = 48000\nbeacon_epoch_s = 60\nbluetooth = false\n'
         'bluetooth_adapter = "hci1"\nbluetooth_alias = "Speaker"\nbluetooth_scan_s = 2\n'
         "bluetooth_pause_s = 3\nbluetooth_battery_min = 5\nbluetooth_bulk_after_s = 6\n"
