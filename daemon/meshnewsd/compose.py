@@ -27,6 +27,7 @@ from meshnewsd.platform.paths import CONFIG_NAME
 from meshnewsd.storage.home import check_home, hold_home
 from meshnewsd.storage.keys import open_keys, wants_passphrase
 from meshnewsd.storage.store import Store, open_store
+from meshnewsd.transports.registry import certificate_file
 from meshnewsd.uplinks.drops import keep_visiting
 
 T = TypeVar("T")
@@ -62,7 +63,8 @@ class Launch:
     @property
     def premises(self) -> Premises:
         """What of the file system belongs to the home."""
-        return Premises(self.home, self.config_file or self.home / CONFIG_NAME)
+        file = certificate_file(self.config, self.home) if self.config.tls_ports else None
+        return Premises(self.home, self.config_file or self.home / CONFIG_NAME, file)
 
 
 @dataclass(frozen=True, slots=True)

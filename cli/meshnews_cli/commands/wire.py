@@ -45,11 +45,11 @@ def _show(status: "WireStatus", *, once: bool) -> None:
     from meshnews_cli.terminal import note, pad, row, say
 
     if status.certificate:
-        say("This machine is a collector. What it shows inside TLS has the SHA-256")
+        say("What this machine shows inside TLS has the SHA-256")
         row(f"  {status.certificate}")
-    elif not status.routes:
+    if not status.routes and not status.certificate:
         say(wire_sentences.NO_ROUTES)
-    else:
+    if status.routes:
         say(wire_sentences.wire_sentence(status))
     for route in status.routes:
         by = f"  by {route.proxy}" if route.proxy else ""

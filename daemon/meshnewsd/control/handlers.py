@@ -18,7 +18,7 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
     """Return what a daemon whose home is open answers."""
     filing, reading = FilingDesk(asker), ReadingDesk(asker)
     enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, premises, outlook or Outlook())
-    inviting, wiring = InvitationDesk(asker), WireDesk(asker, premises.home)
+    inviting, wiring = InvitationDesk(asker), WireDesk(asker, premises.certificate)
     return {
         ask.Hello: asker.welcome,
         ask.DeskCreate: enrolment.create,

@@ -30,18 +30,18 @@ from meshnews.node.roster import Roster
 from meshnews.node.route import Route
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import moment
-from meshnewsd.platform.certificate import FILE, fingerprint
+from meshnewsd.platform.certificate import fingerprint
 
 if TYPE_CHECKING:
     from meshnewsd.control.server import Emit
 
 
 class WireDesk:
-    """The handlers, with the way to the node and the home's folder."""
+    """The handlers, with the way to the node and the file of the certificate that is shown."""
 
-    def __init__(self, asker: Asker, home: Path) -> None:
+    def __init__(self, asker: Asker, certificate: Path | None) -> None:
         self._asker = asker
-        self._home = home
+        self._certificate = certificate
 
     async def add(self, request: DeskEndpointAdd, _: Sequence[int], __: "Emit") -> EndpointListing:
         """Publish an address."""
@@ -76,7 +76,8 @@ class WireDesk:
     async def wire(self, _: Wire, __: Sequence[int], ___: "Emit") -> WireStatus:
         """Tell which ways out there are."""
         status = await self._asker.ask(_wire)
-        return status if status.routes else _with_certificate(status, self._home)
+        shown = None if self._certificate is None else fingerprint(self._certificate)
+        return status if shown is None else msgspec.structs.replace(status, certificate=shown)
 
     async def log(self, _: WireLog, __: Sequence[int], ___: "Emit") -> WireLogListing:
         """Hand out the log."""
@@ -107,10 +108,6 @@ def _endpoint(one: Published) -> EndpointFact:
         server_name=endpoint.name,
         ours=one.is_ours,
     )
-
-
-def _with_certificate(status: WireStatus, home: Path) -> WireStatus:
-    return msgspec.structs.replace(status, certificate=fingerprint(home / FILE) or "")
 
 
 def _wire(node: Node) -> WireStatus:

@@ -39,6 +39,11 @@ TRANSPORTS: Final[Mapping[str, Factory]] = MappingProxyType(
 )
 
 
+def certificate_file(config: Config, home: Path) -> Path:
+    """Return where the certificate and key lie that are shown inside TLS."""
+    return Path(config.tls_file) if config.tls_file else home / certificate.FILE
+
+
 def make_tls_hosts(
     config: Config, transports: Mapping[str, Transport], home: Path
 ) -> dict[str, Host]:
@@ -46,7 +51,7 @@ def make_tls_hosts(
     under = transports.get("tcp")
     if under is None:
         return {}
-    file = Path(config.tls_file) if config.tls_file else home / certificate.FILE
+    file = certificate_file(config, home)
     context = functools.partial(certificate.server_context, file, name=config.tls_name)
     return {TlsHost.name: TlsHost(under, context)}
 
