@@ -14,8 +14,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
+from meshnews.crypto.entropy import Entropy, between
 from meshnews.ids import BundleRef, LinkId
 from meshnews.link.session import LinkSession
+from meshnews.node.carriage import CARRIAGES
 from meshnews.node.dialler import Target
 from meshnews.node.event import Address, Carrier, Send, Trouble
 from meshnews.node.speaker import Speaker
@@ -142,11 +144,25 @@ class Conversation:
         """Return how many bytes of new bundles it brought since then."""
         return sum(size for moment_s, size in self._brought if moment_s >= since_s)
 
-    def release(self, now_s: float) -> list[BundleRef]:
-        """Return what the neighbour is to be told of now."""
-        due = sorted(each for each in self.held if each[0] <= now_s)
-        self.held = [each for each in self.held if each[0] > now_s]
-        return [ref for _, ref in due]
+    def tell(self, ref: BundleRef, moment: Moment, entropy: Entropy) -> None:
+        """Tell the neighbour of a bundle that entered the set.
+
+        Over an uplink a little later, each at a time of its own: what was made here comes
+        in no order that tells it from what was brought.
+        """
+        hold_s_max = CARRIAGES[self.carrier].hold_s_max
+        if hold_s_max:
+            self.held.append((moment.lived_s + between(entropy, 0.0, hold_s_max), ref))
+        elif self.machine is not None:
+            self.machine.announce(ref, moment)
+
+    def tell_held(self, moment: Moment) -> None:
+        """Tell the neighbour of what was held back, as far as its time has come."""
+        due = sorted(each for each in self.held if each[0] <= moment.lived_s)
+        self.held = [each for each in self.held if each[0] > moment.lived_s]
+        for _, ref in due:
+            if self.machine is not None:
+                self.machine.announce(ref, moment)
 
     def drained(self, now_s: float) -> None:
         """Take note that the transport has taken the last send, and learn its rate."""

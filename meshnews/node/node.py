@@ -48,7 +48,7 @@ from meshnews.node.office import Office
 from meshnews.node.presence import Presence
 from meshnews.node.settings import Settings
 from meshnews.node.surroundings import Surroundings
-from meshnews.node.switchboard import Happening, Switchboard, neighbours_max
+from meshnews.node.switchboard import Happening, Switchboard
 from meshnews.node.uplink import UplinkKeeper
 from meshnews.node.wire_log import WireLog
 from meshnews.node.work import Work
@@ -100,7 +100,7 @@ class Node:
         self.home = Home(carry, vault, entropy, settings, identity, book, custody)
         self.time = Timekeeper(carry)
         self.home.raise_floor = self.time.raise_floor
-        self.dialler = Dialler(entropy, neighbours_max(identity))
+        self.dialler = Dialler(entropy, identity.links_max)
         self.surroundings = Surroundings(self.home)
         self.presence = Presence(self.home, self.dialler, self.surroundings)
         self.uplinks = UplinkKeeper(self.home, self.dialler.numbers)

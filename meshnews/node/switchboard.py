@@ -17,9 +17,6 @@ from meshnews.limits import (
     HANDSHAKE_S_MAX,
     HANDSHAKES_PENDING_MAX,
     LINK_S_MAX,
-    NEIGHBOURS_MAX,
-    NEIGHBOURS_MAX_COLLECTOR,
-    NEIGHBOURS_MAX_RELAY,
     SILENCE_S,
 )
 from meshnews.link.rendezvous import Mode
@@ -39,7 +36,7 @@ from meshnews.node.event import (
     Trouble,
 )
 from meshnews.node.home import Home
-from meshnews.node.identity import Identity, Role
+from meshnews.node.identity import Role
 from meshnews.node.presence import Presence
 from meshnews.node.replay import ReplayShelf
 from meshnews.node.uplink import UplinkKeeper
@@ -227,7 +224,7 @@ class Switchboard:
         )
 
     def _make_room_for(self, newcomer: Conversation) -> None:
-        allowed = neighbours_max(self._home.identity)
+        allowed = self._home.identity.links_max
         # Nobody near takes the place of the way out.
         others = [t for t in self.talking() if t is not newcomer and not t.is_leaving]
         others = [t for t in others if t.target is None or t.carrier is not Carrier.UPLINK]
@@ -328,9 +325,7 @@ class Switchboard:
                 continue
             if self._bulk_from(talk) <= moment.lived_s and talk.machine is not None:
                 talk.machine.take_bulk()
-            if talk.machine is not None:
-                for ref in talk.release(moment.lived_s):
-                    talk.machine.announce(ref, moment)
+            talk.tell_held(moment)
             if talk.speaker is not None:
                 try:
                     reported = talk.speaker.tick(moment)
@@ -365,21 +360,10 @@ class Switchboard:
         return min(hour, talk.frame_since_s + FRAME_S_MAX)
 
     def announce(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
-        """Tell the neighbours in contact of a bundle that entered the set.
-
-        Over an uplink a little later, each at a time of its own: what was made here comes
-        in no order that tells it from what was brought.
-        """
-        moment = self._home.moment
+        """Tell the neighbours in contact of a bundle that entered the set."""
         for talk in self.talking():
-            if talk is besides or talk.machine is None:
-                continue
-            hold_s_max = CARRIAGES[talk.carrier].hold_s_max
-            if hold_s_max:
-                after_s = between(self._home.entropy, 0.0, hold_s_max)
-                talk.held.append((moment.lived_s + after_s, ref))
-            else:
-                talk.machine.announce(ref, moment)
+            if talk is not besides:
+                talk.tell(ref, self._home.moment, self._home.entropy)
 
     def announce_receipt(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
         """Tell the neighbours in contact of a bundle that became acked."""
@@ -411,10 +395,3 @@ class Switchboard:
             elif talk.is_finished:
                 self._hang_up(talk)
         return happenings
-
-
-def neighbours_max(identity: Identity) -> int:
-    """Return how many links a machine has at most."""
-    if identity.is_collector:
-        return NEIGHBOURS_MAX_COLLECTOR
-    return NEIGHBOURS_MAX if identity.relay is None else NEIGHBOURS_MAX_RELAY
