@@ -126,6 +126,7 @@ LOOK_S_MAX: Final = 24 * 3600
 # Sync
 
 BLOCK_BYTES_LAN: Final = 32 * 1024
+BLOCK_BYTES_UPLINK: Final = 8 * 1024
 BLOCK_BYTES_BLUETOOTH: Final = 1024
 """Largest block of a bundle in one DATA message."""
 
@@ -301,7 +302,12 @@ EPOCHS_MAX: Final = 96
 ENDPOINTS_MAX: Final = 64
 ENDPOINT_PORTS_MAX: Final = 8
 HOST_CHARS_MAX: Final = 253
-"""Addresses in one bulletin; a host is a DNS name or a numeric address."""
+SERVER_NAME_CHARS_MAX: Final = 64
+"""Addresses in one bulletin; a host is a DNS name or a numeric address.  The name that is asked
+for inside TLS is shorter: longer ones do not look ordinary."""
+
+WIRE_LOG_MAX: Final = 4096
+"""Entries of the log of uplinks that are kept: two for each window, a year of some ten a day."""
 
 RELAYS_ON_CARD_MAX: Final = 16
 """Relays and collectors on one card: four named relays, and the desk's collectors."""

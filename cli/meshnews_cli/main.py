@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "open": ("meshnews_cli.commands.open:open_item", "Read an item; save what is attached."),
     "reply": ("meshnews_cli.commands.reply:reply", "Answer the author of an item."),
     "neighbours": ("meshnews_cli.commands.neighbours:neighbours", "Show who is near."),
+    "wire": ("meshnews_cli.commands.wire:wire", "Show the ways to the desk's collectors."),
     "look": ("meshnews_cli.commands.look:look", "Be findable by colleagues for a while."),
     "doctor": ("meshnews_cli.commands.doctor:doctor", "Check that this machine is ready."),
     "desk": ("meshnews_cli.commands.desk:desk", "Make a desk; enrol people and relays."),

@@ -52,8 +52,9 @@ from meshnewsd.platform.networks import find_networks
 from meshnewsd.platform.systemd import READY, STOPPING, WATCHDOG, Notifier
 from meshnewsd.platform.worker import ThreadWorker, Worker
 from meshnewsd.supervise import TooManyFailures, supervise
-from meshnewsd.transports.interface import Transport
-from meshnewsd.transports.registry import make_transports
+from meshnewsd.transports.interface import Caller, Transport
+from meshnewsd.transports.registry import make_tls_hosts, make_transports
+from meshnewsd.uplinks.registry import make_uplinks
 
 DISK_POLL_S: Final = 60.0
 
@@ -77,6 +78,7 @@ class Surroundings:
     """What the daemon finds round it; tests give it another world."""
 
     make_transports: Callable[[Config], Mapping[str, Transport]] = make_transports
+    make_uplinks: Callable[[], Mapping[str, Caller]] = make_uplinks
     make_finders: MakeFinders = make_finders
     make_clock: Callable[[Config], Callable[[], Clock]] = _read_config_clock
     notifier: Notifier = field(default_factory=Notifier)
@@ -162,9 +164,10 @@ class _App:
         config, host = self._config, self._host
         is_on = self._has_network
         transports = self._surroundings.make_transports(config) if is_on else {}
+        uplinks = self._surroundings.make_uplinks() if is_on else {}
         peers = Peers(
             nursery=nursery,
-            transports=transports,
+            transports={**uplinks, **transports},
             post=host.post,
             has_room=lambda: host.has_room,
             streams_max=config.streams_max,
@@ -175,9 +178,15 @@ class _App:
         doors = Doors(transports=networks, ports=ports, peers=peers, post=host.post)
         radios = _by_carrier(transports, is_radio=True)
         radio_doors = Doors(transports=radios, ports=(0,), peers=peers, post=host.post)
+        hidden_doors = Doors(
+            transports=make_tls_hosts(config, transports, self._home),
+            ports=config.tls_ports,
+            peers=peers,
+            post=lambda *_: None,
+        )
         make_finders = self._surroundings.make_finders
         finders = make_finders(config, self._visibility, self._hear) if is_on else []
-        outside = _Outside(peers, doors, radio_doors, finders)
+        outside = _Outside(peers, (doors, hidden_doors), radio_doors, finders)
         host.attach(
             perform=outside.perform,
             forget_streams=peers.forget_all,
@@ -193,6 +202,7 @@ class _App:
         runs: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("doors", doors.run),
             ("radio doors", radio_doors.run),
+            *([("tls doors", hidden_doors.run)] if config.tls_ports else []),
             ("cables", functools.partial(self._watch_cables, peers)),
             *((finder.name, finder.run) for finder in finders),
         ]
@@ -263,7 +273,7 @@ class _Outside:
     """Carries out what the node wants done."""
 
     peers: Peers
-    doors: Doors
+    doors: Sequence[Doors]
     radio_doors: Doors
     finders: Sequence[Finder]
 
@@ -278,14 +288,15 @@ class _Outside:
             case Advertise() | Beckon():
                 self._advertise(effect)
             case Relisten(keep_s):
-                self.doors.relisten(keep_s)
-                self.radio_doors.relisten(keep_s)
+                for doors in (*self.doors, self.radio_doors):
+                    doors.relisten(keep_s)
             case Wake() | Changed():
                 raise LocalMisuse("the host keeps these to itself")
 
     def _advertise(self, effect: Advertise | Beckon) -> None:
         if isinstance(effect, Advertise):
-            self.doors.show(effect)
+            for doors in self.doors:
+                doors.show(effect)
             self.radio_doors.show(Advertise(effect.short))
         for finder in self.finders:
             if isinstance(effect, Advertise):

@@ -27,6 +27,8 @@ from meshnewsd.platform.paths import CONFIG_NAME
 from meshnewsd.storage.home import check_home, hold_home
 from meshnewsd.storage.keys import open_keys, wants_passphrase
 from meshnewsd.storage.store import Store, open_store
+from meshnewsd.transports.registry import certificate_file
+from meshnewsd.uplinks.drops import keep_visiting
 
 T = TypeVar("T")
 
@@ -61,7 +63,8 @@ class Launch:
     @property
     def premises(self) -> Premises:
         """What of the file system belongs to the home."""
-        return Premises(self.home, self.config_file or self.home / CONFIG_NAME)
+        file = certificate_file(self.config, self.home) if self.config.tls_ports else None
+        return Premises(self.home, self.config_file or self.home / CONFIG_NAME, file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,11 @@ def compose(launch: Launch) -> Composition:
     def parts(host: Host[Any], outlook: Outlook) -> Sequence[Part]:
         server = ControlServer(home_handlers(Asker(host, once=False), launch.premises, outlook))
         serve = functools.partial(server.serve, launch.home / SOCKET_NAME)
-        return [Part("control", serve)]
+        asker = Asker(host, once=False)
+        visits = [
+            Part("drop", functools.partial(keep_visiting, place, asker, OsEntropy()))
+            for place in launch.config.drop
+        ]
+        return [Part("control", serve), *visits]
 
     return Composition(open_stores, build, visibility, parts)

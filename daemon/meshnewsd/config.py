@@ -21,6 +21,8 @@ from meshnews.node.settings import Settings, StaticNeighbour, Visibility
 CONFIG_BYTES_MAX: Final = 256 * 1024
 NEIGHBOURS_NAMED_MAX: Final = 64
 PORTS_MAX: Final = 8
+PROXIES_MAX: Final = 4
+DROPS_MAX: Final = 4
 
 BEACON_PORT: Final = 48721
 """Assigned to nothing else; it tells only that some machine may be here."""
@@ -42,6 +44,20 @@ class Neighbour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``host:port``; an IPv6 address in brackets, with its scope where it needs one."""
     relay: Annotated[str, msgspec.Meta(min_length=8, max_length=64)]
     """How the relay's key begins, in hexadecimal."""
+
+
+class DropPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A dead drop on a file service."""
+
+    kind: Literal["webdav", "s3"]
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s@]{1,500}\Z")]
+    """The folder; for S3 the service with the bucket as its path."""
+    user: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    """For S3 the access key."""
+    password: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    region: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,64}\Z")] = "us-east-1"
+    every_s: Annotated[float, msgspec.Meta(ge=5, le=86400)] = 300.0
+    """About how often it is visited."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -95,6 +111,24 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     batch_s: Seconds = 1800.0
     """A collector lets receipts go this often."""
     batch_flash_s: Seconds = 120.0
+
+    tls_ports: Annotated[tuple[NamedPort, ...], msgspec.Meta(max_length=PORTS_MAX)] = ()
+    """Further ports, where streams are accepted inside TLS."""
+    tls_name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?\Z")] = (
+        "localhost"
+    )
+    """Whom a certificate that the home makes itself names."""
+    tls_file: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    """Certificate and key to show there, PEM; empty: one that the home makes itself."""
+    direct: bool = True
+    """Whether collectors are called without a proxy too."""
+    proxies: Annotated[tuple[str, ...], msgspec.Meta(max_length=PROXIES_MAX)] = ()
+    """SOCKS5 proxies such as Tor's, through which collectors are called too."""
+    metered: bool = False
+    """Whether bulk stays away from ways out: what crosses them is paid for."""
+    drop: Annotated[tuple[DropPlace, ...], msgspec.Meta(max_length=DROPS_MAX)] = ()
+    wire_patience_s: Seconds = 150.0
+    """A way out that takes bundles for so long and brings no receipt is not relied on."""
 
     log_format: Literal["plain", "json"] = "plain"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -170,6 +204,10 @@ def node_settings(config: Config) -> Settings:
         flash_hold_s_max=config.hold_flash_s,
         reply_receipt_hold_s_max=config.hold_receipt_s,
         bluetooth_bulk_after_s=config.bluetooth_bulk_after_s,
+        proxies=config.proxies,
+        is_direct=config.direct,
+        is_metered=config.metered,
+        patience_s=config.wire_patience_s,
         batch_s=config.batch_s,
         flash_batch_s=config.batch_flash_s,
     )
@@ -199,6 +237,11 @@ def _impossible(config: Config) -> Sequence[tuple[str, str]]:
             ipaddress.ip_address(address)
         except ValueError:
             problems.append(("must hold IP addresses only", "addresses"))
+    for index, proxy in enumerate(config.proxies):
+        if not (_is_where(proxy) and _is_number(proxy)):
+            problems.append(
+                ("must be number:port: nobody is asked for a name", f"proxies[{index}]")
+            )
     for index, neighbour in enumerate(config.neighbour):
         if not _is_where(neighbour.at):
             problems.append(
@@ -207,6 +250,14 @@ def _impossible(config: Config) -> Sequence[tuple[str, str]]:
         if not re.fullmatch(r"[0-9a-f]+", neighbour.relay):
             problems.append(("must be lower case hexadecimal", f"neighbour[{index}].relay"))
     return problems
+
+
+def _is_number(where: str) -> bool:
+    try:
+        ipaddress.ip_address(where.rpartition(":")[0].strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_where(text: str) -> bool:

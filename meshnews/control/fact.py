@@ -177,6 +177,7 @@ class Topic(enum.StrEnum):
     INBOX = "inbox"
     NEIGHBOURS = "neighbours"
     DESK = "desk"
+    WIRE = "wire"
 
 
 class InvitationState(enum.StrEnum):

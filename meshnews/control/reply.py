@@ -53,6 +53,7 @@ from meshnews.control.request import (
     RootKeyFile,
     Text,
 )
+from meshnews.control.wire_fact import EndpointFact, RouteFact, WireEntry
 from meshnews.errors import Refusal
 from meshnews.limits import (
     ALARMS_MAX,
@@ -62,6 +63,7 @@ from meshnews.limits import (
     INVITATION_CHARS_MAX,
     NEIGHBOURS_MAX_COLLECTOR,
     ROOTS_MAX,
+    WIRE_LOG_MAX,
 )
 
 Sentence = Annotated[str, Meta(max_length=1024)]
@@ -206,6 +208,38 @@ class EditorCardMade(ReplyBase, frozen=True, tag="editor-card-made"):
     card: CardFile
 
 
+class EndpointListing(ReplyBase, frozen=True, tag="endpoint-listing"):
+    """To the requests about endpoints: what the desk publishes now, in the order to be tried."""
+
+    endpoints: Annotated[tuple[EndpointFact, ...], Meta(max_length=CONTROL_ITEMS_MAX)]
+
+
+class WireStatus(ReplyBase, frozen=True, tag="wire-status", kw_only=True):
+    """To `Wire`.
+
+    Attributes:
+        up_since: since when a collector has been answering; None: none does.
+    """
+
+    up_since: Moment | None = None
+    last_at: Moment | None = None
+    """When a collector last answered over an uplink."""
+    expected_at: Moment | None = None
+    told_at: Moment | None = None
+    """Now, by the clock of the machine that answers."""
+    has_network: bool = True
+    routes: Annotated[tuple[RouteFact, ...], Meta(max_length=CONTROL_ITEMS_MAX)] = ()
+    certificate: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
+    """On a collector: SHA-256 of what it shows in TLS."""
+
+
+class WireLogListing(ReplyBase, frozen=True, tag="wire-log-listing"):
+    """To `WireLog`: signed entries, the oldest first, and whose signature it is."""
+
+    key: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    entries: Annotated[tuple[WireEntry, ...], Meta(max_length=WIRE_LOG_MAX)]
+
+
 class Filed(ReplyBase, frozen=True, tag="filed", kw_only=True):
     """To `File`: sealed and on disk."""
 
@@ -228,6 +262,8 @@ class Status(ReplyBase, frozen=True, tag="status", kw_only=True):
     wire_expected_at: Moment | None = None
     recalled: bool = False
     """The desk has recalled this home."""
+    told_at: Moment | None = None
+    """Now, by the clock of the machine that answers."""
 
 
 class InboxListing(ReplyBase, frozen=True, tag="inbox-listing", kw_only=True):
@@ -364,6 +400,9 @@ Reply: TypeAlias = (
     | RecallShown
     | Recalled
     | OwnRecall
+    | EndpointListing
+    | WireStatus
+    | WireLogListing
     | Filed
     | Status
     | InboxListing

@@ -26,6 +26,8 @@ from meshnews.limits import (
     ATTACHMENTS_MAX,
     DISPATCH_TEXT_BYTES_MAX,
     EDITOR_CARD_BYTES_MAX,
+    ENDPOINT_PORTS_MAX,
+    HOST_CHARS_MAX,
     INVITATION_CHARS_MAX,
     INVITATION_HOURS_MAX,
     LOOK_S_MAX,
@@ -36,6 +38,7 @@ from meshnews.limits import (
     RELAYS_NAMED_ON_CARD,
     REQUEST_BYTES_MAX,
     ROOT_KEY_BYTES_MAX,
+    SERVER_NAME_CHARS_MAX,
 )
 
 CARD_FILE_BYTES_MAX: Final = EDITOR_CARD_BYTES_MAX + 1024
@@ -43,6 +46,8 @@ CARD_FILE_BYTES_MAX: Final = EDITOR_CARD_BYTES_MAX + 1024
 
 Passphrase = Annotated[str, Meta(min_length=1, max_length=PASSPHRASE_CHARS_MAX)]
 Text = Annotated[str, Meta(max_length=DISPATCH_TEXT_BYTES_MAX)]
+Host = Annotated[str, Meta(min_length=1, max_length=HOST_CHARS_MAX)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
 RequestFile = Annotated[bytes, Meta(min_length=1, max_length=REQUEST_BYTES_MAX)]
 CardFile = Annotated[bytes, Meta(min_length=1, max_length=CARD_FILE_BYTES_MAX)]
 ManifestFile = Annotated[bytes, Meta(min_length=1, max_length=MANIFEST_BYTES_MAX)]
@@ -228,6 +233,29 @@ class RecallOwn(RequestBase, frozen=True, tag="recall-own"):
     """Make a recall of this home, to be left with somebody.  Answer: `OwnRecall`."""
 
 
+class DeskEndpointAdd(RequestBase, frozen=True, tag="desk-endpoint-add", kw_only=True):
+    """Publish where a collector can be called.  Answer: `EndpointListing`."""
+
+    collector: Name
+    host: Host
+    ports: Annotated[tuple[Port, ...], Meta(min_length=1, max_length=ENDPOINT_PORTS_MAX)]
+    pin: Annotated[bytes, Meta(max_length=32)] = b""
+    """SHA-256 of the certificate that it shows; empty: it is called without TLS."""
+    server_name: Annotated[str, Meta(max_length=SERVER_NAME_CHARS_MAX)] = ""
+
+
+class DeskEndpointRemove(RequestBase, frozen=True, tag="desk-endpoint-remove"):
+    """Take back what this editor publishes of a collector.  Answer: `EndpointListing`."""
+
+    collector: Name
+    host: Host
+    port: Port | None = None
+
+
+class DeskEndpointList(RequestBase, frozen=True, tag="desk-endpoint-list"):
+    """List where the desk's collectors can be called.  Answer: `EndpointListing`."""
+
+
 class File(RequestBase, frozen=True, tag="file", kw_only=True):
     """Seal a dispatch for the desk and queue it.  Answer: `Filed`, after `Progress` events.
 
@@ -327,6 +355,14 @@ class TrustNetwork(RequestBase, frozen=True, tag="trust-network"):
     trusted: bool = True
 
 
+class Wire(RequestBase, frozen=True, tag="wire"):
+    """Tell which ways out there are, and when there was one.  Answer: `WireStatus`."""
+
+
+class WireLog(RequestBase, frozen=True, tag="wire-log"):
+    """Hand out the signed log of when there was a way out.  Answer: `WireLogListing`."""
+
+
 class Doctor(RequestBase, frozen=True, tag="doctor"):
     """Check that this machine is ready.  Answer: `Diagnosis`."""
 
@@ -355,6 +391,11 @@ Request: TypeAlias = (
     | DeskRecall
     | DeskRecallSigned
     | RecallOwn
+    | DeskEndpointAdd
+    | DeskEndpointRemove
+    | DeskEndpointList
+    | Wire
+    | WireLog
     | File
     | StatusRequest
     | Watch

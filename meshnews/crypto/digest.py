@@ -84,7 +84,9 @@ class Label(enum.Enum):
     MESH_DAY = b"mesh-day"
 
     # Node
+    DROP_NAME = b"drop-name"
     NETWORK = b"network"
+    WIRE_1 = b"wire1"
 
     # Store and sync
     AGE_FLOOR = b"age-floor"

@@ -4,6 +4,7 @@
       epochs     [[first day, days (1 | 7), public 32] …]     ascending by both numbers
       relays     [[static 32, notice 32, sign 32, flags] …]   ascending by static
       endpoints  [[static[:8], host, [port …], kind] …]       in the order to be tried
+                 [[static[:8], host, [port …], kind, pin 32, name] …]   inside TLS
     file = pack[body, signature 64],  Ed25519(signer, 'bulletin1' ‖ body)
 
 Versions grow per signer.  Relays and endpoints count only when the signer has
@@ -42,12 +43,14 @@ from meshnews.limits import (
     EPOCHS_MAX,
     HOST_CHARS_MAX,
     RELAYS_MAX,
+    SERVER_NAME_CHARS_MAX,
 )
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, as_text, decode, encode
 
 TAG: Final = "bul1"
 EPOCH_DAYS: Final = (1, 7)
 RELAY_PREFIX_BYTES: Final = 8
+PIN_BYTES: Final = 32
 _BYTE_MAX: Final = 255
 _HOST: Final = re.compile(r"[a-z0-9:][a-z0-9.:-]*")
 
@@ -114,12 +117,22 @@ class Endpoint:
         host: a DNS name or a numeric address, lower case, without brackets.
         ports: in the order to be tried.
         kind: an `EndpointKind`, or a number this version does not know.
+        pin: SHA-256 of the certificate that is shown there; empty for what shows none.
+        name: whom to ask for (SNI); empty: nobody.
     """
 
     relay: bytes
     host: str
     ports: tuple[int, ...]
     kind: int = EndpointKind.TCP
+    pin: bytes = b""
+    name: str = ""
+
+    @property
+    def fields(self) -> list[Value]:
+        """What stands in a bulletin: the last two only where there is a certificate."""
+        plain: list[Value] = [self.relay, self.host, self.ports, int(self.kind)]
+        return [*plain, self.pin, self.name] if self.pin else plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +167,7 @@ class Bulletin:
                 self.scan,
                 encode_epochs(self.epochs),
                 [[one.static, one.notice, one.sign, int(one.flags)] for one in relays],
-                [[one.relay, one.host, one.ports, int(one.kind)] for one in self.endpoints],
+                [one.fields for one in self.endpoints],
             ]
         )
         return ours(body, _decode_body)
@@ -348,17 +361,37 @@ def _decode_body(body: bytes) -> Bulletin:
         as_agree_key(scan),
         read_epochs(epochs),
         entries,
-        tuple(_endpoint(one) for one in as_list(endpoints, at_most=ENDPOINTS_MAX)),
+        tuple(read_endpoint(one) for one in as_list(endpoints, at_most=ENDPOINTS_MAX)),
     )
 
 
-def _endpoint(value: Value) -> Endpoint:
-    relay, host, ports, kind = as_list(value, size=4)
-    name = as_text(host, chars_max=HOST_CHARS_MAX)
-    # What goes to a resolver or a proxy never begins like an option.
-    if _HOST.fullmatch(name) is None:
-        raise Malformed("a host that is neither a DNS name nor a numeric address")
+def read_endpoint(value: Value) -> Endpoint:
+    """Return the endpoint whose `Endpoint.fields` these are.
+
+    Raises:
+        Malformed: one of them is not what it should be.
+    """
+    given = as_list(value, at_most=6)
+    if len(given) not in {4, 6}:
+        raise Malformed("an endpoint of neither form")
+    relay, host, ports, kind = given[:4]
+    where = _host(host)
     numbers = tuple(as_int(one, 1, 65535) for one in as_list(ports, at_most=ENDPOINT_PORTS_MAX))
     if not numbers or len(set(numbers)) != len(numbers):
         raise Malformed("an endpoint without ports, or with one twice")
-    return Endpoint(as_bytes(relay, RELAY_PREFIX_BYTES), name, numbers, as_int(kind, 1, _BYTE_MAX))
+    number = as_int(kind, 1, _BYTE_MAX)
+    pin, name = b"", ""
+    if given[4:]:
+        pin = as_bytes(given[4], PIN_BYTES)
+        name = _host(given[5], chars_max=SERVER_NAME_CHARS_MAX) if given[5] != "" else ""
+    if number == EndpointKind.TCP and pin:
+        raise Malformed("a certificate where none is shown")
+    return Endpoint(as_bytes(relay, RELAY_PREFIX_BYTES), where, numbers, number, pin, name)
+
+
+def _host(value: Value, *, chars_max: int = HOST_CHARS_MAX) -> str:
+    name = as_text(value, chars_max=chars_max)
+    # What goes to a resolver or a proxy never begins like an option.
+    if _HOST.fullmatch(name) is None:
+        raise Malformed("a host that is neither a DNS name nor a numeric address")
+    return name

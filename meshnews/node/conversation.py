@@ -14,9 +14,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from meshnews.ids import LinkId
+from meshnews.crypto.entropy import Entropy, between
+from meshnews.ids import BundleRef, LinkId
 from meshnews.link.session import LinkSession
-from meshnews.node.event import Address, Carrier, Send
+from meshnews.node.carriage import CARRIAGES
+from meshnews.node.event import Address, Carrier, Send, Trouble
 from meshnews.node.speaker import Speaker
 from meshnews.node.target import Target
 from meshnews.store.age import Moment
@@ -28,6 +30,13 @@ ROOM_BYTES_FIRST: Final = 16 * 1024
 ROOM_BYTES_MAX: Final = 1024 * 1024
 ROOM_BYTES_MIN_BLUETOOTH: Final = 4 * 1024
 ROOM_BYTES_FIRST_BLUETOOTH: Final = 8 * 1024
+ROOM_BYTES_UPLINK: Final = 4 * 1024
+"""Least, and first, of a send over an uplink: two seconds at 16 kbit/s."""
+_ROOM_BYTES: Final = {
+    Carrier.LAN: (ROOM_BYTES_MIN, ROOM_BYTES_FIRST),
+    Carrier.BLUETOOTH: (ROOM_BYTES_MIN_BLUETOOTH, ROOM_BYTES_FIRST_BLUETOOTH),
+    Carrier.UPLINK: (ROOM_BYTES_UPLINK, ROOM_BYTES_UPLINK),
+}
 WAITING_BYTES: Final = 64 * 1024
 """What a conversation with more to say is taken to have: enough for large records."""
 ROOM_S: Final = 0.1
@@ -48,6 +57,9 @@ class Conversation:
         speaker: what is spoken, once the session stands.
         instance, own_instance: what the neighbour, and we, are called on this stream.
         sent, received: bytes so far, records and handshake included.
+        trouble: why the handshake was never completed.
+        held: what the neighbour is to be told of, and when.
+        rate: bytes a second that the stream took lately; 0: it has not been filled yet.
     """
 
     link: LinkId
@@ -64,13 +76,16 @@ class Conversation:
     greeting: bytes = b""
     sent: int = 0
     received: int = 0
+    trouble: Trouble | None = None
+    rate: int = 0
+    held: list[tuple[float, BundleRef]] = field(default_factory=list)
     _brought: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
     _waiting: int = 0
     _sent_at_s: float = 0.0
     _room: int = 0
 
     def __post_init__(self) -> None:
-        self._room = ROOM_BYTES_FIRST_BLUETOOTH if self.is_slow else ROOM_BYTES_FIRST
+        _, self._room = _ROOM_BYTES[self.carrier]
 
     @property
     def is_slow(self) -> bool:
@@ -137,16 +152,37 @@ class Conversation:
         """Return how many bytes of new bundles it brought since then."""
         return sum(size for moment_s, size in self._brought if moment_s >= since_s)
 
+    def tell(self, ref: BundleRef, moment: Moment, entropy: Entropy) -> None:
+        """Tell the neighbour of a bundle that entered the set.
+
+        Over an uplink a little later, each at a time of its own: what was made here comes
+        in no order that tells it from what was brought.
+        """
+        hold_s_max = CARRIAGES[self.carrier].hold_s_max
+        if hold_s_max:
+            self.held.append((moment.lived_s + between(entropy, 0.0, hold_s_max), ref))
+        elif self.machine is not None:
+            self.machine.announce(ref, moment)
+
+    def tell_held(self, moment: Moment) -> None:
+        """Tell the neighbour of what was held back, as far as its time has come."""
+        due = sorted(each for each in self.held if each[0] <= moment.lived_s)
+        self.held = [each for each in self.held if each[0] > moment.lived_s]
+        for _, ref in due:
+            if self.machine is not None:
+                self.machine.announce(ref, moment)
+
     def drained(self, now_s: float) -> None:
         """Take note that the transport has taken the last send, and learn its rate."""
         took_s = now_s - self._sent_at_s
         if self.session.established and self._waiting >= self._room // 2:
             rate = self._waiting / max(took_s, 0.001)
+            self.rate = int(rate)
             self.session.pace(rate)
             if self.machine is not None:
                 self.machine.pace(rate)
             room = int(rate * ROOM_S)
-            least = ROOM_BYTES_MIN_BLUETOOTH if self.is_slow else ROOM_BYTES_MIN
+            least, _ = _ROOM_BYTES[self.carrier]
             self._room = min(max(room, least), ROOM_BYTES_MAX)
         self._waiting = 0
 

@@ -73,7 +73,7 @@ class Dialler:
     targets: dict[bytes, Target] = field(default_factory=dict)
     _attempts: dict[int, Target] = field(default_factory=dict)
     _links: dict[LinkId, Target] = field(default_factory=dict)
-    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     # Who there is -----------------------------------------------------------
 
@@ -193,7 +193,7 @@ class Dialler:
         return known is not None and not known.is_radio and known.is_promising
 
     def _call(self, target: Target) -> Dial:
-        target.attempt = next(self._numbers)
+        target.attempt = next(self.numbers)
         self._attempts[target.attempt] = target
         return Dial(target.attempt, target.addresses)
 

@@ -225,6 +225,18 @@ class Dispatches:
             vault.put(shelf.PART, ref.id, encode([dispatch.ref.id, number, 1]))
         self._keep(vault, dispatch)
 
+    def on_wire(self, ref: BundleRef) -> None:
+        """Take note that one of our bundles has left through an uplink that no machine answers on.
+
+        Nobody has said that it is on their disk, so it is not carried.
+        """
+        found = self._part(ref)
+        if found is None:
+            return
+        vault, dispatch, number, _ = found
+        if number == _TEXT and not dispatch.on_wire_at:
+            self._keep(vault, replace(dispatch, on_wire_at=self._now()))
+
     def on_receipt(self, ref: BundleRef) -> None:
         """Take note that the desk's receipt for one of our bundles has come.
 

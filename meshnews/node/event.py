@@ -23,6 +23,31 @@ class Carrier(enum.StrEnum):
     UPLINK = "uplink"
 
 
+class Trouble(enum.StrEnum):
+    """Why a call led to nobody, as far as the caller's side can tell."""
+
+    NO_NETWORK = "no-network"
+    """This machine has no way to there."""
+    NO_NAME = "no-name"
+    """The host's name leads nowhere."""
+    NO_ANSWER = "no-answer"
+    """Nothing came back in time."""
+    REFUSED = "refused"
+    """The machine there, or one on the way, turned the call away at once."""
+    CUT = "cut"
+    """The call was taken and then ended from outside, before the collector had answered."""
+    SILENT = "silent"
+    """The call was taken, and what was sent into it was never answered."""
+    STRANGER = "stranger"
+    """Something answered that is not whom we called."""
+    OTHER_CERTIFICATE = "other-certificate"
+    """Something answered in TLS, with another certificate than the desk published."""
+    PROXY_GONE = "proxy-gone"
+    """The proxy does not take calls."""
+    PROXY_REFUSED = "proxy-refused"
+    """The proxy takes calls and could not, or would not, pass this one on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a stream can be opened: an opaque word for the transport named first.
@@ -58,6 +83,8 @@ class DialFailed:
     """A stream that a `Dial` asked for could not be opened."""
 
     attempt: int
+    trouble: Trouble = Trouble.NO_ANSWER
+    """Of the last address that was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +194,8 @@ class Dial:
 
     attempt: int
     addresses: tuple[Address, ...]
+    within_s: float | None = None
+    """How long all of them together may take; None: as long as suits a neighbour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +249,7 @@ class Topic(enum.StrEnum):
     INBOX = "inbox"
     NEIGHBOURS = "neighbours"
     DESK = "desk"
+    WIRE = "wire"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from meshnews.desk.bulletin import RelayFlags
 from meshnews.desk.pack import RelayKeys
 from meshnews.errors import LocalMisuse
 from meshnews.ids import DeskId
+from meshnews.limits import NEIGHBOURS_MAX, NEIGHBOURS_MAX_COLLECTOR, NEIGHBOURS_MAX_RELAY
 from meshnews.node import shelf
 from meshnews.store.port import Carry
 from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode
@@ -51,6 +52,13 @@ class Identity:
     def is_collector(self) -> bool:
         """Keeps every body for the desk and releases its receipts."""
         return self.endpoint
+
+    @property
+    def links_max(self) -> int:
+        """How many links it has at most."""
+        if self.is_collector:
+            return NEIGHBOURS_MAX_COLLECTOR
+        return NEIGHBOURS_MAX if self.relay is None else NEIGHBOURS_MAX_RELAY
 
     @property
     def is_desk(self) -> bool:

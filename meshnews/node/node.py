@@ -12,17 +12,21 @@ from typing import Final
 from meshnews.crypto.entropy import Entropy
 from meshnews.crypto.keys import Ed25519Public
 from meshnews.desk.recall import revocation_id
-from meshnews.ids import Day, IssuerId, LinkId
+from meshnews.ids import BundleRef, Day, IssuerId, LinkId
 from meshnews.node import identity as who
 from meshnews.node.answer import Answers
 from meshnews.node.book import DeskBook
 from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler
 from meshnews.node.dispatch import Dispatches
+from meshnews.node.drop import Drop
+from meshnews.node.endpoints import Endpoints
 from meshnews.node.enrolment import Enrolment
 from meshnews.node.event import (
     Accepted,
     Advertise,
+    Carrier,
+    Close,
     DialFailed,
     Dialled,
     Drained,
@@ -46,7 +50,9 @@ from meshnews.node.office import Office
 from meshnews.node.presence import Presence
 from meshnews.node.settings import Settings
 from meshnews.node.surroundings import Surroundings
-from meshnews.node.switchboard import Happening, Switchboard, neighbours_max
+from meshnews.node.switchboard import Happening, Switchboard
+from meshnews.node.uplink import UplinkKeeper
+from meshnews.node.wire_log import WireLog
 from meshnews.node.work import Work
 from meshnews.store.age import Clock, Timekeeper
 from meshnews.store.custody import Custody, Terms
@@ -98,11 +104,14 @@ class Node:
         self.home = Home(carry, vault, entropy, settings, identity, book, custody)
         self.time = Timekeeper(carry)
         self.home.raise_floor = self.time.raise_floor
-        self.dialler = Dialler(entropy, neighbours_max(identity))
+        self.dialler = Dialler(entropy, identity.links_max)
         self.surroundings = Surroundings(self.home)
         self.presence = Presence(self.home, self.dialler, self.surroundings)
-        self.switchboard = Switchboard(self.home, self.dialler, self.presence)
+        self.uplinks = UplinkKeeper(self.home, self.dialler.numbers)
+        self.switchboard = Switchboard(self.home, self.dialler, self.uplinks, self.presence)
         self.work = Work(self.home)
+        self.wire_log = WireLog(self.home)
+        self.drop = Drop(self.home)
         self._woken_for_s = float("inf")
         self._shown = Advertise(())
         self._is_shown_stale = True
@@ -118,6 +127,7 @@ class Node:
         """Begin, or go on after a restart; return what is wanted first."""
         self.at(clock)
         self.know_relays()
+        self.wire_log.start()
         self.work.start()
         return self.settle(clock)
 
@@ -143,6 +153,8 @@ class Node:
             self.switchboard.wish_for_refused()
         links = len(self.switchboard.talking())
         self.switchboard.effects += self.dialler.due(moment.lived_s, links=links)
+        self.switchboard.effects += self.uplinks.due(self._elsewhere())
+        self.wire_log.note(is_up=bool(self.uplinks.linked))
         last = self.switchboard.fill()
         if last:
             self._happened(last)
@@ -184,6 +196,7 @@ class Node:
             case Networks(here):
                 if self.surroundings.moved(here):
                     self.dialler.hurry(self.home.moment.lived_s)
+                    self.uplinks.hurry()
             case Accepted() | Dialled() | DialFailed() | Lost():
                 self._stream(event)
             case Heard():
@@ -198,11 +211,14 @@ class Node:
             case Accepted():
                 self.switchboard.accepted(event)
             case Dialled(attempt, link, _, address):
-                target = self.dialler.opened(attempt, link, address)
+                target = self.dialler.opened(attempt, link, address) or self.uplinks.opened(event)
                 if target is not None:
                     self.switchboard.dialled(event, target)
-            case DialFailed(attempt):
+                else:
+                    self.switchboard.effects.append(Close(link, 0.0))
+            case DialFailed(attempt, trouble):
                 self.dialler.failed(attempt, self.home.moment.lived_s)
+                self.uplinks.failed(attempt, trouble)
             case Lost(link):
                 self.switchboard.lost(link)
 
@@ -212,13 +228,17 @@ class Node:
         for talk, event in happenings:
             match event:
                 case Arrived(bundle):
+                    if self.home.identity.is_desk:
+                        self.uplinks.proved(talk.link)
                     self.switchboard.announce(bundle.ref, besides=talk)
                     self.dialler.has_news(self.home.moment.lived_s)
                     self.work.arrived(bundle)
                 case Receipted(ref):
+                    self.uplinks.proved(talk.link)
                     self.switchboard.announce_receipt(ref, besides=talk)
                     self.work.receipted(ref)
                 case Carried(ref):
+                    self.uplinks.took(talk.link)
                     self.work.carried(ref, at_collector=talk.is_at_collector)
                 case HandedOver(ref):
                     self.work.handed_over(ref, _relay_of(talk))
@@ -264,10 +284,25 @@ class Node:
         times = [self._sweep_due_s(), now_s + TICK_S_MAX, now_s + self.presence.due_in_s(clock)]
         times += [
             s
-            for s in (self.switchboard.next_s(), self.dialler.next_s(links=links))
+            for s in (
+                self.switchboard.next_s(),
+                self.dialler.next_s(links=links),
+                self.uplinks.next_s(self._elsewhere()),
+                self.wire_log.due_s,
+            )
             if s is not None
         ]
         return max(0.05, min(times) - now_s)
+
+    def _elsewhere(self) -> set[bytes]:
+        """Return the collectors in contact by other ways than an uplink."""
+        return {
+            talk.target.name
+            for talk in self.switchboard.talking()
+            if talk.target is not None
+            and talk.target.is_collector
+            and talk.carrier is not Carrier.UPLINK
+        }
 
     @property
     def filing(self) -> Filing:
@@ -290,6 +325,11 @@ class Node:
         return Office(self.home, self.work.rotation)
 
     @property
+    def endpoints(self) -> Endpoints:
+        """Where the desk's collectors can be called."""
+        return Endpoints(self.home, self.work.rotation)
+
+    @property
     def enrolment(self) -> Enrolment:
         """Joining a desk."""
         return self.work.enrolment
@@ -307,11 +347,15 @@ class Node:
         Those that were recalled are forgotten, and called no more.
         """
         former = FormerKeys(self.home.carry)
+        relays = []
         for keys in who.load_relays(self.home.carry):
             if self.home.book.is_recalled(revocation_id(keys.static)):
                 self.switchboard.part_from(keys.static)
                 self.dialler.forget(keys.static)
-                continue
+            else:
+                relays.append(keys)
+        self.uplinks.know(relays)
+        for keys in relays:
             fixed = [
                 neighbour.address
                 for neighbour in self.home.settings.neighbours
@@ -319,6 +363,18 @@ class Node:
             ]
             earlier = former.of(beacon_of(keys.static), self.home.moment.lived_s)
             self.dialler.know(keys, fixed, earlier)
+
+    def take_from_drop(self, name: str, data: bytes) -> None:
+        """Take in what lay in a dead drop, as if a neighbour had brought it."""
+        taken = self.drop.take(name, data)
+        if taken.bundle is not None:
+            self.home.announced.append(taken.bundle.ref)
+            self.work.arrived(taken.bundle)
+        self.home.receipted.extend(taken.acked)
+
+    def put_in_drop(self, ref: BundleRef) -> None:
+        """Take note that a bundle lies in a dead drop now: it has left through an uplink."""
+        self.work.dispatches.on_wire(ref)
 
     def neighbours(self) -> list[Neighbour]:
         """Return who is in contact now, the longest first."""

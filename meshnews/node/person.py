@@ -3,12 +3,14 @@
 Shelf `person`, by word.  A value that was never set reads as None.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from meshnews.bundle.statement import FIRST_LINK
 from meshnews.crypto.keys import Ed25519Secret, SymmetricKey, X25519Secret
+from meshnews.desk.bulletin import Endpoint, read_endpoint
 from meshnews.ids import Day
-from meshnews.limits import SEQ_MAX
+from meshnews.limits import BULLETIN_BYTES_MAX, ENDPOINTS_MAX, SEQ_MAX
 from meshnews.node import shelf
 from meshnews.store.port import Vault
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
@@ -85,6 +87,19 @@ class Person:
     def set_member_notice_key(self, key: SymmetricKey) -> None:
         """Set the key under which marks are sealed."""
         self._vault.put(shelf.PERSON, b"member-notice", key.raw)
+
+    def endpoints(self) -> tuple[Endpoint, ...] | None:
+        """Return the addresses of collectors that this editor publishes; None: never changed."""
+        raw = self._vault.get(shelf.PERSON, b"endpoints")
+        if raw is None:
+            return None
+        values = as_list(decode(raw, bytes_max=BULLETIN_BYTES_MAX), at_most=ENDPOINTS_MAX)
+        return tuple(read_endpoint(one) for one in values)
+
+    def set_endpoints(self, endpoints: Sequence[Endpoint]) -> None:
+        """Set the addresses of collectors that this editor publishes."""
+        value = encode([one.fields for one in endpoints])
+        self._vault.put(shelf.PERSON, b"endpoints", value)
 
     # The chain of own statements -------------------------------------------
 

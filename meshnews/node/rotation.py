@@ -8,7 +8,7 @@ from typing import Final
 
 from meshnews.bundle.envelope import even_day
 from meshnews.crypto.keys import Ed25519Secret, SymmetricKey
-from meshnews.desk.bulletin import Bulletin, RelayEntry, RelayFlags, sign_bulletin
+from meshnews.desk.bulletin import Bulletin, Endpoint, RelayEntry, RelayFlags, sign_bulletin
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import revocation_id
 from meshnews.ids import Day
@@ -129,6 +129,7 @@ class Rotation:
             known.version == 0
             or known.scan != keys.scan(self._home.moment.today).public
             or known.relays != self._relays()
+            or known.endpoints != self._endpoints(known)
         )
 
     def _is_old(self, known: Bulletin) -> bool:
@@ -153,6 +154,12 @@ class Rotation:
             entries.append(RelayEntry(own.static.public, own.notice.public, own.sign.public, flags))
         return tuple(sorted(entries, key=lambda entry: entry.static))
 
+    def _endpoints(self, known: Bulletin | None) -> tuple[Endpoint, ...]:
+        wished = Person(self._home.open_vault).endpoints()
+        if wished is None:
+            return () if known is None else known.endpoints
+        return wished
+
     def _bulletin(self, signer: Ed25519Secret, keys: DeskKeys) -> Bulletin:
         home = self._home
         assert home.book.desk is not None, "an editor without a desk"
@@ -165,7 +172,7 @@ class Rotation:
             scan=keys.scan(today).public,
             epochs=keys.epochs(today),
             relays=self._relays(),
-            endpoints=() if known is None else known.endpoints,
+            endpoints=self._endpoints(known),
         )
 
     def _known(self, kind: NoticeKind, signer: Ed25519Secret) -> Notice:

@@ -45,6 +45,14 @@ class Settings:
     """A reporter's receipt for a reply is released after a random time up to this."""
     bluetooth_bulk_after_s: float = 900.0
     """Class 3 crosses Bluetooth once nothing else has joined the two machines for so long."""
+    proxies: tuple[str, ...] = ()
+    """SOCKS5 proxies through which collectors are called too, ``number:port`` each."""
+    is_direct: bool = True
+    """Collectors are called without a proxy too; else no name is ever asked for here."""
+    is_metered: bool = False
+    """What crosses an uplink is paid for: bulk does not cross it."""
+    patience_s: float = 150.0
+    """A route that takes bundles for so long without bringing a receipt is suspect."""
     batch_s: float = 1800.0
     """A collector releases receipts once in this time."""
     flash_batch_s: float = 120.0

@@ -36,6 +36,14 @@ REPLAY: Final = "replay"
 MARK: Final = "mark"
 """presence: static key of a relay -> [epoch, count] of its last beacon that led to a link."""
 
+WIRE: Final = "wire"
+"""uplink: ``p`` ‖ static key ‖ address -> when a receipt came back that way, s of life;
+wire_log: ``l`` ‖ number u32 -> signed entry; ``k`` -> own signing key; ``s`` -> last seen up."""
+
+DROP: Final = "drop"
+"""drop: ``d`` ‖ name -> empty: what lies there was looked at;
+``s`` ‖ name -> day u32: a sheet of our own."""
+
 REFRESHED: Final = "refreshed"
 """refreshing: ``r`` ‖ editor ‖ time -> empty: this refresh was taken in;
 ``k`` ‖ what -> time u64 ‖ editor of the refresh that a single key came with."""

@@ -42,6 +42,11 @@ class Surroundings:
         before, self._here = self._here, here
         return any(before.get(interface) != mark for interface, mark in here.items())
 
+    @property
+    def has_network(self) -> bool:
+        """Whether any network is here."""
+        return bool(self._here)
+
     def trusted(self) -> tuple[str, ...]:
         """Return the interfaces that are on a network of which its keeper said: ours.
 

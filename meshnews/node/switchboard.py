@@ -13,40 +13,38 @@ from meshnews.crypto.entropy import between
 from meshnews.errors import OutOfTurn, PeerError
 from meshnews.ids import BundleRef, LinkId
 from meshnews.limits import (
-    BLOCK_BYTES_BLUETOOTH,
-    BLOCK_BYTES_LAN,
     FRAME_S_MAX,
     HANDSHAKE_S_MAX,
     HANDSHAKES_PENDING_MAX,
     LINK_S_MAX,
-    NEIGHBOURS_MAX,
-    NEIGHBOURS_MAX_COLLECTOR,
-    NEIGHBOURS_MAX_RELAY,
-    RECORD_BYTES,
-    RECORD_BYTES_BLUETOOTH,
     SILENCE_S,
 )
-from meshnews.link.records import Sizes
 from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
+from meshnews.node.carriage import CARRIAGES, pace_on
 from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler
 from meshnews.node.economy import Economy
-from meshnews.node.event import Accepted, Carrier, Close, Dialled, Effect, Received, Topic
+from meshnews.node.event import (
+    Accepted,
+    Carrier,
+    Close,
+    Dialled,
+    Effect,
+    Received,
+    Topic,
+    Trouble,
+)
 from meshnews.node.home import Home
-from meshnews.node.identity import Identity, Role
+from meshnews.node.identity import Role
 from meshnews.node.presence import Presence
 from meshnews.node.replay import ReplayShelf
 from meshnews.node.target import Target
-from meshnews.sync.compare import FAST, SLOW
+from meshnews.node.uplink import UplinkKeeper
 from meshnews.sync.event import Arrived, Greeted, SyncEvent
-from meshnews.sync.machine import Pace, SyncMachine
+from meshnews.sync.machine import SyncMachine
 from meshnews.sync.messages import INSTANCE_BYTES, Reason
 from meshnews.sync.schedule import InFlight
-
-WINDOW_BYTES_LAN: Final = 2 * 1024 * 1024
-WINDOW_BYTES_BLUETOOTH: Final = 32 * 1024
-"""Bytes asked for and not yet here, on one link."""
 
 FRESH_S: Final = 60.0
 """What a neighbour gave in this time decides whether a newcomer takes its place."""
@@ -62,9 +60,12 @@ class Happening(NamedTuple):
 class Switchboard:
     """The conversations of a node, by stream."""
 
-    def __init__(self, home: Home, dialler: Dialler, presence: Presence) -> None:
+    def __init__(
+        self, home: Home, dialler: Dialler, uplinks: UplinkKeeper, presence: Presence
+    ) -> None:
         self._home = home
         self._dialler = dialler
+        self._uplinks = uplinks
         self._presence = presence
         self._replay = ReplayShelf(home.carry)
         self._inflight = InFlight()
@@ -87,6 +88,11 @@ class Switchboard:
         """Return the conversations whose session stands."""
         return [talk for talk in self if talk.is_talking]
 
+    def rate_of(self, link: LinkId) -> int:
+        """Return how many bytes a second a stream took lately; 0: nobody knows."""
+        talk = self._talks.get(link)
+        return 0 if talk is None else talk.rate
+
     # Streams come and go --------------------------------------------------
 
     def accepted(self, event: Accepted) -> None:
@@ -98,7 +104,7 @@ class Switchboard:
             self._presence.keys(),
             replay=self._replay,
             entropy=self._home.entropy,
-            sizes=_record_sizes(event.carrier),
+            sizes=CARRIAGES[event.carrier].records,
         )
         self._talks[event.link] = Conversation(
             event.link, session, event.carrier, self._home.moment.lived_s, event.address
@@ -107,7 +113,7 @@ class Switchboard:
     def dialled(self, event: Dialled, target: Target) -> None:
         """A stream that we asked for is open."""
         session = LinkSession.initiate(
-            target.handshake, entropy=self._home.entropy, sizes=_record_sizes(event.carrier)
+            target.handshake, entropy=self._home.entropy, sizes=CARRIAGES[event.carrier].records
         )
         talk = Conversation(
             event.link, session, event.carrier, self._home.moment.lived_s, target=target
@@ -118,6 +124,8 @@ class Switchboard:
     def lost(self, link: LinkId) -> None:
         """A stream has ended."""
         talk = self._talks.pop(link, None)
+        if talk is not None and not talk.is_open:
+            talk.trouble = Trouble.CUT
         self._dialler_ended(link, talk, cut=True)
         if talk is not None:
             self._ended(talk)
@@ -176,6 +184,7 @@ class Switchboard:
         moment = self._home.moment
         if talk.target is not None:
             self._dialler.completed(talk.link, moment.lived_s)
+            self._uplinks.completed(talk.link)
             self._presence.linked(talk.target, talk.session.peer.rendezvous)
         if talk.session.peer.mode is Mode.ENROLMENT:
             speaker = self._home.enrolment(talk.session, talk.target is not None)
@@ -204,13 +213,6 @@ class Switchboard:
     def _sync(self, talk: Conversation) -> SyncMachine:
         home = self._home
         talk.own_instance = self._name_for(talk)
-        slow = talk.is_slow
-        pace = Pace(
-            block_bytes=BLOCK_BYTES_BLUETOOTH if slow else BLOCK_BYTES_LAN,
-            window_bytes=WINDOW_BYTES_BLUETOOTH if slow else WINDOW_BYTES_LAN,
-            manner=SLOW if slow else FAST,
-            takes_bulk=not slow,
-        )
         return SyncMachine(
             home.custody,
             self._inflight,
@@ -218,13 +220,15 @@ class Switchboard:
             session=talk.session.session_id,
             instance=talk.own_instance,
             entropy=home.entropy,
-            pace=pace,
+            pace=pace_on(talk.carrier, is_metered=home.settings.is_metered),
             desk=home.identity.is_desk or home.identity.is_collector,
         )
 
     def _make_room_for(self, newcomer: Conversation) -> None:
-        allowed = neighbours_max(self._home.identity)
+        allowed = self._home.identity.links_max
+        # Nobody near takes the place of the way out.
         others = [t for t in self.talking() if t is not newcomer and not t.is_leaving]
+        others = [t for t in others if t.target is None or t.carrier is not Carrier.UPLINK]
         if len(others) < allowed:
             return
         since_s = self._home.moment.lived_s - FRESH_S
@@ -279,8 +283,10 @@ class Switchboard:
 
     # Endings --------------------------------------------------------------
 
-    def _fail(self, talk: Conversation) -> None:
+    def _fail(self, talk: Conversation, trouble: Trouble = Trouble.STRANGER) -> None:
         """Leave a peer that broke the protocol in silence."""
+        if not talk.is_open:
+            talk.trouble = trouble
         self._drop(talk)
         after_s = between(self._home.entropy, *SILENCE_S)
         self.effects.append(Close(talk.link, after_s))
@@ -304,6 +310,7 @@ class Switchboard:
     def _dialler_ended(self, link: LinkId, talk: Conversation | None, *, cut: bool) -> None:
         crowded = talk is not None and talk.was_crowded_out
         self._dialler.ended(link, self._home.moment.lived_s, crowded=crowded, cut=cut)
+        self._uplinks.ended(link, None if talk is None else talk.trouble)
 
     def _ended(self, talk: Conversation) -> None:
         self._moved += talk.sent + talk.received
@@ -322,10 +329,11 @@ class Switchboard:
         happenings: list[Happening] = []
         for talk in self:
             if self._deadline(talk) <= moment.lived_s:
-                self._hang_up(talk) if talk.is_open else self._fail(talk)
+                self._hang_up(talk) if talk.is_open else self._fail(talk, Trouble.SILENT)
                 continue
             if self._bulk_from(talk) <= moment.lived_s and talk.machine is not None:
                 talk.machine.take_bulk()
+            talk.tell_held(moment)
             if talk.speaker is not None:
                 try:
                     reported = talk.speaker.tick(moment)
@@ -341,6 +349,7 @@ class Switchboard:
         times = [min(self._deadline(talk), self._bulk_from(talk)) for talk in self]
         speakers = (talk.speaker for talk in self if talk.speaker is not None)
         times += [at_s for one in speakers if (at_s := one.deadline_s) is not None]
+        times += [at_s for talk in self for at_s, _ in talk.held]
         return min(times, default=None)
 
     def _bulk_from(self, talk: Conversation) -> float:
@@ -361,8 +370,8 @@ class Switchboard:
     def announce(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
         """Tell the neighbours in contact of a bundle that entered the set."""
         for talk in self.talking():
-            if talk is not besides and talk.machine is not None:
-                talk.machine.announce(ref, self._home.moment)
+            if talk is not besides:
+                talk.tell(ref, self._home.moment, self._home.entropy)
 
     def announce_receipt(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
         """Tell the neighbours in contact of a bundle that became acked."""
@@ -394,14 +403,3 @@ class Switchboard:
             elif talk.is_finished:
                 self._hang_up(talk)
         return happenings
-
-
-def neighbours_max(identity: Identity) -> int:
-    """Return how many links a machine has at most."""
-    if identity.is_collector:
-        return NEIGHBOURS_MAX_COLLECTOR
-    return NEIGHBOURS_MAX if identity.relay is None else NEIGHBOURS_MAX_RELAY
-
-
-def _record_sizes(carrier: Carrier) -> Sizes:
-    return RECORD_BYTES_BLUETOOTH if carrier is Carrier.BLUETOOTH else RECORD_BYTES

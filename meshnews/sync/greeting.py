@@ -5,7 +5,7 @@ See docs/protocol/sync.md, "Messages".
 
 from typing import Final
 
-from meshnews.ids import Day
+from meshnews.ids import Day, TrafficClass
 from meshnews.limits import FRAME_BYTES_MAX
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
@@ -20,9 +20,17 @@ COLLECTED_DAYS: Final = 48
 
 
 def greeting(
-    custody: Custody, moment: Moment, *, desk: bool, nonce: bytes, instance: bytes
+    custody: Custody,
+    moment: Moment,
+    *,
+    desk: bool,
+    nonce: bytes,
+    instance: bytes,
+    has_bulk: bool = True,
 ) -> Hello:
     """Return the HELLO of a node that holds what `custody` does.
+
+    Without `has_bulk`, it neither gives bulk nor takes it.
 
     Raises:
         Nothing.
@@ -30,12 +38,13 @@ def greeting(
     back = COLLECTED_DAYS if desk else ALIVE_DAYS
     floor = max(0, moment.floor_day - back) & ~1
     free_kib = _roundly(min(custody.free_bytes() // 1024, FREE_KIB_MAX))
-    flags = Flag.SERVES | Flag.WANTS | (Flag.WANTS_ACKED if desk else Flag(0))
+    usual = Flag.SERVES | Flag.WANTS | (Flag.WANTS_ACKED if desk else Flag(0))
     classes: list[ClassTerms] = []
     for traffic in CLASSES:
         # Notices in force have no last day.
         oldest = Day(floor if traffic else 0)
         days = custody.days(traffic)
+        flags = Flag(0) if traffic is TrafficClass.BULK and not has_bulk else usual
         if days:
             classes.append(ClassTerms(flags | Flag.NONEMPTY, days[-1], oldest, free_kib))
         else:

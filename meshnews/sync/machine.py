@@ -18,7 +18,7 @@ from typing import Final
 from meshnews.bundle.receipt import Receipt
 from meshnews.crypto.entropy import Entropy
 from meshnews.errors import OutOfTurn, PeerError
-from meshnews.ids import BundleRef
+from meshnews.ids import BundleRef, TrafficClass
 from meshnews.limits import STALL_S
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
@@ -86,12 +86,14 @@ class Pace:
         window_bytes: how much is asked for and not yet received at a time.
         manner: how to compare.
         takes_bulk: bulk is asked for before `take_bulk` too.
+        has_bulk: bulk is compared at all, both ways.
     """
 
     block_bytes: int
     window_bytes: int
     manner: Manner = FAST
     takes_bulk: bool = True
+    has_bulk: bool = True
 
 
 class SyncMachine:
@@ -135,6 +137,7 @@ class SyncMachine:
         self._early_receipts: deque[BundleRef] = deque(maxlen=_EARLY_MAX)
         self._credit = _CREDIT_BYTES
         self.takes_bulk = pace.takes_bulk
+        self._has_bulk = pace.has_bulk
 
     @property
     def state(self) -> SyncState:
@@ -192,6 +195,7 @@ class SyncMachine:
             desk=self._desk,
             nonce=self._entropy.draw(NONCE_BYTES),
             instance=self._instance,
+            has_bulk=self._has_bulk,
         )
         self._greet_by_s = moment.lived_s + STALL_S
         self._first.append(encode_message(self._hello))
@@ -356,6 +360,8 @@ class SyncMachine:
 
     def announce(self, ref: BundleRef, moment: Moment) -> None:  # noqa: ARG002  news may need it
         """Tell the peer of a bundle that has just entered the set."""
+        if ref.traffic is TrafficClass.BULK and not self._has_bulk:
+            return
         if self._talk is not None:
             self._talk.announce(ref)
         elif self._state is SyncState.GREETING:

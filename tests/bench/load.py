@@ -52,7 +52,7 @@ class Press:
             purse += [key for key in made for _ in range(n)]
         return frank(purse.pop(), bundle_id)
 
-    def text(self, number: int) -> Bundle:
+    def text(self, number: int, traffic: TrafficClass = TrafficClass.ROUTINE) -> Bundle:
         """Return one sealed text of 500 bytes in a bundle of 2,048."""
         prekey = Prekey(KeyRef(os.urandom(8)), self._secret.public, os.urandom(32))
         envelope = draft(self.entropy)
@@ -68,10 +68,10 @@ class Press:
         return seal(
             payload,
             [Reader(self._secret.public, prekey)],
-            traffic=TrafficClass.ROUTINE,
+            traffic=traffic,
             day=Day(self._today - 2 * (number % SPREAD_DAYS)),
             entropy=self.entropy,
-            auth_for=lambda bundle_id: self._frank(bundle_id, TrafficClass.ROUTINE, 1),
+            auth_for=lambda bundle_id: self._frank(bundle_id, traffic, 1),
             envelope=envelope,
         ).bundle
 

@@ -34,6 +34,7 @@ from meshnews.control.reply import (
 
 FILED_AT = dt.datetime(2026, 11, 21, 8, 2, tzinfo=dt.UTC)
 LATER = dt.datetime(2026, 11, 21, 8, 31, tzinfo=dt.UTC)
+TOLD_AT = dt.datetime(2026, 11, 21, 8, 28, tzinfo=dt.UTC)
 EXPIRY = dt.date(2026, 12, 6)
 DESK = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 WORDS = tuple(
@@ -110,6 +111,7 @@ STATUS = Status(
     ),
     more=3,
     wire_last_at=FILED_AT,
+    told_at=TOLD_AT,
     wire_expected_at=LATER,
 )
 

@@ -46,6 +46,14 @@ from meshnews.control.finding import Check, Finding, Level
 from meshnews.control.holder import Holder
 from meshnews.control.reply import Event, Reply
 from meshnews.control.request import Request
+from meshnews.control.wire_fact import (
+    EndpointFact,
+    RouteFact,
+    RouteKind,
+    RouteState,
+    RouteTrouble,
+    WireEntry,
+)
 from meshnews.errors import LocalMisuse, Malformed, Refusal
 from meshnews.limits import (
     ATTACHMENTS_MAX,
@@ -69,6 +77,13 @@ REQUESTS: list[Request] = [
     requests.EnrolRequest(),
     requests.EnrolCard(b"card"),
     requests.DeskCard(request=b"request", byline="aliya", near=("shelf",), confirmed=True),
+    requests.DeskEndpointAdd(
+        collector="far", host="192.0.2.1", ports=(443, 53), pin=bytes(32), server_name="a.net"
+    ),
+    requests.DeskEndpointRemove("far", "192.0.2.1", 443),
+    requests.DeskEndpointList(),
+    requests.Wire(),
+    requests.WireLog(),
     requests.DeskInvite(byline="aliya", near=("shelf",), hours=24),
     requests.DeskInvite(relay="shelf", hours=720),
     requests.DeskPending(),
@@ -168,6 +183,19 @@ ATTACHMENT = AttachmentStatus(
     complete=True,
 )
 
+ENDPOINT = EndpointFact(
+    collector="far", host="192.0.2.1", ports=(443,), tls=True, pin=bytes(32), server_name="a.net"
+)
+ROUTE = RouteFact(
+    collector="far",
+    kind=RouteKind.SOCKS_TLS,
+    where="192.0.2.1:443",
+    proxy="127.0.0.1:9050",
+    state=RouteState.FAILED,
+    trouble=RouteTrouble.SILENT,
+    tried_at=NOON,
+)
+
 ANSWERS: list[Reply | Event] = [
     replies.Welcome(version=codec.VERSION, program="0.1.0", role=Role.REPORTER, locked=True),
     replies.Welcome(version=codec.VERSION, program="0.1.0", role=None, once=True),
@@ -199,6 +227,11 @@ ANSWERS: list[Reply | Event] = [
     recalls.RecallShown(HOLDER),
     recalls.Recalled(holder=HOLDER, relays=3, owed=7),
     recalls.OwnRecall(b"recall"),
+    replies.EndpointListing((ENDPOINT,)),
+    replies.WireStatus(last_at=NOON, expected_at=NOON, routes=(ROUTE,), certificate="ab" * 32),
+    replies.WireLogListing(
+        bytes(32), (WireEntry(number=0, up=True, at=NOON, clock_sure=True, signed=b"entry"),)
+    ),
     replies.Filed(id="7k2m", release_at=NOON, warnings=(FilingWarning.OLD_KEY,)),
     replies.Status(dispatches=(DISPATCH,), more=4, wire_last_at=NOON),
     replies.InboxListing(items=(ITEM,)),

@@ -111,6 +111,14 @@ def test_a_collector_counts_when_there_is_an_address_to_call(reporter: Machine) 
     assert findings(reporter)[Check.COLLECTOR].number == 1
 
 
+def test_a_collector_counts_when_the_desk_publishes_where_it_is() -> None:
+    editor, _ = make_desk()
+    enrolled(editor, "far", Role.RELAY, endpoint=True)
+    assert findings(editor)[Check.COLLECTOR].level is Level.WARNING
+    editor.ask(lambda node: node.endpoints.add("far", "192.0.2.1", (443,)))
+    assert findings(editor)[Check.COLLECTOR].number == 1
+
+
 # Others
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from meshnews.crypto.digest import Label
 from meshnews.crypto.entropy import SeededEntropy
-from meshnews.desk.bulletin import Bulletin, epoch_ref, sign_bulletin
+from meshnews.desk.bulletin import Bulletin, Endpoint, EndpointKind, epoch_ref, sign_bulletin
 from meshnews.desk.cardfile import seal_card
 from meshnews.desk.certificate import sign_certificate
 from meshnews.desk.manifest import sign_manifest, unsigned_manifest
@@ -51,6 +51,18 @@ REPORTER_FILE = sign_request(REPORTER_REQUEST, BYLINE)
 OTHER_DESK = DeskId(bytes(16))
 
 
+PIN = bytes([90]) * 32
+PINNED = replace(
+    BULLETIN,
+    endpoints=(
+        Endpoint(
+            BULLETIN.relays[0].static[:8], "192.0.2.1", (443,), EndpointKind.TLS, PIN, "a.net"
+        ),
+        Endpoint(BULLETIN.relays[0].static[:8], "192.0.2.1", (853,), EndpointKind.TLS, PIN),
+    ),
+)
+
+
 def objects() -> dict[str, bytes]:
     """Return every object that is to be accepted."""
     return {
@@ -63,6 +75,7 @@ def objects() -> dict[str, bytes]:
         "manifest": SIGNED_MANIFEST,
         "bulletin": SIGNED_BULLETIN,
         "bulletin_without_role": SIGNED_SECOND_BULLETIN,
+        "bulletin_with_pin": sign_bulletin(PINNED, EDITOR),
         "certificate": CERTIFICATE,
         "recall_by_roots": _by_two_roots(unsigned_recall(RECALL, DESK_ROOTS)),
         "recall_by_oneself": recall_oneself(DESK, BYLINE),
@@ -229,6 +242,10 @@ def _bulletins() -> list[tuple[str, str, bytes]]:
         ("relays out of order", "Malformed", raw([*fields[:6], relays[::-1], endpoints])),
         ("a host like an option", "Malformed", raw([*head, [endpoint]])),
         ("an endpoint without ports", "Malformed", raw([*head, [[bytes(8), "a", [], 1]]])),
+        ("a certificate in TCP", "Malformed", raw([*head, [[bytes(8), "a", [1], 1, PIN, ""]]])),
+        ("a short pin", "Malformed", raw([*head, [[bytes(8), "a", [1], 2, PIN[:31], ""]]])),
+        ("a name like an option", "Malformed", raw([*head, [[bytes(8), "a", [1], 2, PIN, "-a"]]])),
+        ("an endpoint of five fields", "Malformed", raw([*head, [[bytes(8), "a", [1], 2, PIN]]])),
         ("a signature too short", "Malformed", encode([body, bytes(63)])),
     ]
 

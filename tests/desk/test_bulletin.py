@@ -11,6 +11,7 @@ from meshnews.crypto.keys import Ed25519Secret
 from meshnews.desk.bulletin import (
     Bulletin,
     Endpoint,
+    EndpointKind,
     EpochKey,
     RelayEntry,
     epoch_for,
@@ -24,7 +25,13 @@ from meshnews.desk.bulletin import (
 from meshnews.desk.manifest import Editor, Role
 from meshnews.errors import Forged, LocalMisuse, Malformed
 from meshnews.ids import Day, DeskId
-from meshnews.limits import BULLETIN_BYTES_MAX, ENDPOINTS_MAX, EPOCHS_MAX, RELAYS_MAX
+from meshnews.limits import (
+    BULLETIN_BYTES_MAX,
+    ENDPOINTS_MAX,
+    EPOCHS_MAX,
+    RELAYS_MAX,
+    SERVER_NAME_CHARS_MAX,
+)
 from meshnews.wire.codec import encode
 from tests.desk.sample import (
     ALL_ROLES,
@@ -187,7 +194,14 @@ def test_a_bulletin_at_every_limit_fits_a_notice() -> None:
         )
     )
     epochs = tuple(EpochKey(Day(n), 7, agreer(n).public) for n in range(EPOCHS_MAX))
-    endpoint = Endpoint(bytes(8), "a" * 253, tuple(range(60000, 60008)))
+    endpoint = Endpoint(
+        bytes(8),
+        "a" * 253,
+        tuple(range(60000, 60008)),
+        EndpointKind.TLS,
+        bytes(32),
+        "a" * SERVER_NAME_CHARS_MAX,
+    )
     full = replace(BULLETIN, relays=relays, epochs=epochs, endpoints=(endpoint,) * ENDPOINTS_MAX)
     signed = sign_bulletin(full, EDITOR)
     assert verify_bulletin(signed, MANIFEST) == full
@@ -216,6 +230,9 @@ def test_a_name_or_a_number_is_a_host(host: str) -> None:
         with_endpoint("a", (1, 1)),
         with_endpoint("a", tuple(range(1, 10))),
         with_endpoint("a", kind=0),
+        replace(BULLETIN, endpoints=(Endpoint(bytes(8), "a", (1,), 1, bytes(32)),)),
+        replace(BULLETIN, endpoints=(Endpoint(bytes(8), "a", (1,), 2, bytes(31)),)),
+        replace(BULLETIN, endpoints=(Endpoint(bytes(8), "a", (1,), 2, bytes(32), "a" * 65),)),
         replace(BULLETIN, version=0),
         replace(BULLETIN, relays=(RELAY, RELAY)),
         replace(BULLETIN, epochs=(EpochKey(Day(1), 2, agreer(1).public),)),
@@ -231,6 +248,12 @@ def test_a_name_or_a_number_is_a_host(host: str) -> None:
 def test_nothing_over_a_limit_is_ever_signed(over: Bulletin) -> None:
     with pytest.raises(LocalMisuse):
         sign_bulletin(over, EDITOR)
+
+
+def test_a_certificate_and_the_name_to_ask_for_travel_with_an_endpoint() -> None:
+    endpoint = Endpoint(bytes(8), "a.net", (443,), EndpointKind.TLS, bytes([1]) * 32, "b.net")
+    signed = sign_bulletin(replace(BULLETIN, endpoints=(endpoint,)), EDITOR)
+    assert read_bulletin(signed).endpoints == (endpoint,)
 
 
 def test_an_endpoint_of_a_kind_not_known_is_kept() -> None:

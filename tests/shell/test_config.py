@@ -10,6 +10,7 @@ from meshnews.node.event import Address
 from meshnews.node.settings import StaticNeighbour, Visibility
 from meshnewsd.config import Config, load_config, node_settings, parse_config
 
+DROP = '\n[[drop]]\nkind = "s3"\nurl = "https://files.example/bucket"\nuser = "key"\n'
 NEIGHBOUR = '[[neighbour]]\nat = "192.0.2.7:4711"\nrelay = "a1b2c3d4"\n'
 
 REFUSED = {
@@ -94,10 +95,12 @@ def test_everything_that_may_be_said_is_understood() -> None:
         'addresses = ["127.0.0.1"]\nstreams_max = 64\nservice_type = "_hub._tcp"\n'
         'process_title = "hubd"\nquota_mb = 100\nhold_s = 10\nhold_flash_s = 1.5\n'
         'hold_receipt_s = 3\nbatch_s = 4\nbatch_flash_s = 5\nlog_format = "json"\n'
+        'tls_ports = [8443]\ntls_name = "www.example.org"\ntls_file = "/etc/pem"\n'
+        'proxies = ["127.0.0.1:9050"]\nwire_patience_s = 60\ndirect = false\nmetered = true\n'
         'log_level = "debug"\nbeacon_port = 48000\nbeacon_epoch_s = 60\nbluetooth = false\n'
         'bluetooth_adapter = "hci1"\nbluetooth_alias = "Speaker"\nbluetooth_scan_s = 2\n'
         "bluetooth_pause_s = 3\nbluetooth_battery_min = 5\nbluetooth_bulk_after_s = 6\n"
-        'beacon_shape = "plain"\n' + NEIGHBOUR
+        'beacon_shape = "plain"\n' + NEIGHBOUR + DROP
     )
     changed = {
         name
@@ -115,6 +118,13 @@ def test_everything_that_may_be_said_is_understood() -> None:
     assert (settings.batch_s, settings.flash_batch_s) == (4, 5)
     assert settings.reply_receipt_hold_s_max == 3
     assert settings.bluetooth_bulk_after_s == 6
+    assert (settings.proxies, settings.patience_s) == (("127.0.0.1:9050",), 60)
+
+
+@pytest.mark.parametrize("proxy", ["localhost:9050", "9050", "127.0.0.1", "127.0.0.1:0"])
+def test_a_proxy_is_named_by_its_number_so_that_nobody_is_asked(proxy: str) -> None:
+    with pytest.raises(Refusal, match="proxies"):
+        parse_config(f'proxies = ["{proxy}"]')
 
 
 @pytest.mark.parametrize(
@@ -131,6 +141,12 @@ def test_a_neighbour_may_be_named_in_every_usual_way(at: str) -> None:
 def test_a_neighbour_named_badly_is_refused(at: str) -> None:
     with pytest.raises(Refusal):
         parse_config(f'[[neighbour]]\nat = "{at}"\nrelay = "a1b2c3d4"')
+
+
+@pytest.mark.parametrize("url", ["ftp://a/b", "https://user@a/b", "a", "https://a b/"])
+def test_a_drop_is_on_http_and_its_address_holds_no_secret(url: str) -> None:
+    with pytest.raises(Refusal, match="drop"):
+        parse_config(f'[[drop]]\nkind = "webdav"\nurl = "{url}"')
 
 
 @given(st.text(max_size=200))

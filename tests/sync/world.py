@@ -164,6 +164,8 @@ class Contact:
     left: Node
     right: Node
     pace: Pace = LAN
+    paces: tuple[Pace, Pace] | None = None
+    """Of each side, where the two differ."""
     session: bytes = b"s" * 64
     room_bytes: int = 64 * 1024
     moment: Moment = MOMENT
@@ -173,9 +175,10 @@ class Contact:
     events: tuple[list[SyncEvent], list[SyncEvent]] = field(default_factory=lambda: ([], []))
 
     def __post_init__(self) -> None:
+        left, right = self.paces or (self.pace, self.pace)
         self.machines = (
-            self.left.machine(dialler=True, session=self.session, pace=self.pace),
-            self.right.machine(dialler=False, session=self.session, pace=self.pace),
+            self.left.machine(dialler=True, session=self.session, pace=left),
+            self.right.machine(dialler=False, session=self.session, pace=right),
         )
         self.wires: tuple[deque[bytes], deque[bytes]] = (deque(), deque())
         for machine in self.machines:

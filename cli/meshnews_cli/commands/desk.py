@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from meshnews_cli import complaint
+from meshnews_cli.commands.endpoint import endpoint
 from meshnews_cli.commands.invite import invite, pending
 from meshnews_cli.commands.recall import recall, report_signed_recall
 from meshnews_cli.identify import name_of
@@ -118,6 +119,7 @@ def _require_outside(folder: Path, home: Path) -> None:
 desk.add_command(invite)
 desk.add_command(pending)
 desk.add_command(recall)
+desk.add_command(endpoint)
 
 _REQUEST = click.argument("request", type=FilePath)
 _COMPARED = click.option(

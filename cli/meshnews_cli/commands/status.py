@@ -36,8 +36,9 @@ def status(access: Access, item: str | None, *, watch: bool) -> None:
 def _show(access: Access, answer: Status, *, once: bool) -> None:
     from meshnews_cli.sentences import HOME_RECALLED, NOTHING_MOVES
     from meshnews_cli.shape import shape, to_json
-    from meshnews_cli.terminal import count, moment, note, say
+    from meshnews_cli.terminal import count, note, say
     from meshnews_cli.watching import show_dispatch
+    from meshnews_cli.wire_sentences import last_wire
 
     if access.as_json:
         fields = shape(answer)
@@ -50,10 +51,8 @@ def _show(access: Access, answer: Status, *, once: bool) -> None:
         say("Nothing has been filed here.")
     if answer.more:
         note(f"{count(answer.more, 'older one')} not shown.")
-    if answer.wire_last_at is not None:
-        note(f"This machine last reached the wire at {moment(answer.wire_last_at)}.")
-    if answer.wire_expected_at is not None:
-        note(f"It is expected to reach it again at about {moment(answer.wire_expected_at)}.")
+    if wire := last_wire(answer.wire_last_at, answer.wire_expected_at, now=answer.told_at):
+        note(wire)
     if answer.recalled:
         note(HOME_RECALLED)
     if once:

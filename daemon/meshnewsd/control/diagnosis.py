@@ -60,6 +60,7 @@ def of_node(node: Node) -> list[Finding]:
     targets = node.dialler.targets.values()
     # A machine may be known twice: on networks, and on the air.
     found = {t.relay.static for t in targets if t.is_collector and t.relay and t.addresses}
+    found |= {route.relay.static for route in node.uplinks.routes}
     collectors = len(found)
     if not home.identity.is_collector:
         findings.append(

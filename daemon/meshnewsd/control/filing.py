@@ -166,6 +166,9 @@ def _status(node: Node, item: str | None) -> Status:
         ),
         more=max(0, len(found) - CONTROL_ITEMS_MAX),
         recalled=is_own_recalled(node.home),
+        wire_last_at=moment(node.wire_log.last_at or 0),
+        wire_expected_at=moment(node.wire_log.expected_at() or 0),
+        told_at=moment(node.home.wall.s),
     )
 
 

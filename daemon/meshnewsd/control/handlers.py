@@ -12,6 +12,7 @@ from meshnewsd.control.recalling import RecallDesk
 from meshnewsd.control.server import Handlers
 from meshnewsd.control.table import Asker
 from meshnewsd.control.watching import LookoutDesk
+from meshnewsd.control.wiring import WireDesk
 from meshnewsd.discovery.interface import Outlook
 
 
@@ -20,6 +21,7 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
     filing, reading = FilingDesk(asker), ReadingDesk(asker)
     enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, premises, outlook or Outlook())
     inviting, recalling, following = InvitationDesk(asker), RecallDesk(asker), FollowDesk(asker)
+    wiring = WireDesk(asker, premises.certificate)
     return {
         ask.Hello: asker.welcome,
         ask.DeskCreate: enrolment.create,
@@ -42,6 +44,11 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
         ask.DeskRecall: recalling.prepare,
         ask.DeskRecallSigned: recalling.publish,
         ask.RecallOwn: recalling.own,
+        ask.DeskEndpointAdd: wiring.add,
+        ask.DeskEndpointRemove: wiring.remove,
+        ask.DeskEndpointList: wiring.list,
+        ask.Wire: wiring.wire,
+        ask.WireLog: wiring.log,
         ask.File: filing.file,
         ask.StatusRequest: filing.status,
         ask.Watch: filing.watch,

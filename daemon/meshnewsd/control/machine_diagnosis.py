@@ -28,10 +28,12 @@ class Premises:
     Attributes:
         home: its folder.
         config: its configuration, which may lie elsewhere, or not be there.
+        certificate: what it shows inside TLS; None: it listens nowhere for that.
     """
 
     home: Path
     config: Path
+    certificate: Path | None = None
 
 
 def of_machine(premises: Premises, *, once: bool) -> list[Finding]:

@@ -19,7 +19,7 @@ from meshnews.node.event import Advertise, Listening
 from meshnewsd.peers.peers import Peers
 from meshnewsd.peers.stream import Post
 from meshnewsd.platform.logs import Log
-from meshnewsd.transports.interface import Doorway, Transport
+from meshnewsd.transports.interface import Doorway, Host
 
 GENERATIONS_MAX: Final = 4
 
@@ -30,7 +30,7 @@ _log = Log("doors")
 class _Generation:
     """Ports that were taken together."""
 
-    doorways: list[tuple[Transport, Doorway]] = field(default_factory=list)
+    doorways: list[tuple[Host, Doorway]] = field(default_factory=list)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
     @property
@@ -51,7 +51,7 @@ class Doors:
     def __init__(
         self,
         *,
-        transports: Mapping[str, Transport],
+        transports: Mapping[str, Host],
         ports: Sequence[int],
         peers: Peers,
         post: Post,
@@ -144,7 +144,7 @@ class Doors:
                 self._moving.remove(generation)
             await _close(generation)
 
-    async def _serve(self, doorways: Sequence[tuple[Transport, Doorway]]) -> None:
+    async def _serve(self, doorways: Sequence[tuple[Host, Doorway]]) -> None:
         """Accept where something is shown, until that changes."""
         changed, place = self._changed, _place(self._shown)
         if place is not None:

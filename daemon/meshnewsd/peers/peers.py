@@ -8,12 +8,22 @@ from typing import Final
 import trio
 
 from meshnews.ids import LinkId
-from meshnews.node.event import Accepted, Address, Carrier, Close, Dial, DialFailed, Dialled, Send
+from meshnews.node.event import (
+    Accepted,
+    Address,
+    Carrier,
+    Close,
+    Dial,
+    DialFailed,
+    Dialled,
+    Send,
+    Trouble,
+)
 from meshnewsd.peers.dialler import dial
 from meshnewsd.peers.stream import PeerStream, Post
 from meshnewsd.platform.logs import Log
 from meshnewsd.supervise import contain
-from meshnewsd.transports.interface import Transport
+from meshnewsd.transports.interface import Caller
 
 DIALS_MAX: Final = 16
 """Dials at once; the others wait for their turn within the same deadline as any."""
@@ -36,7 +46,7 @@ class Peers:
         self,
         *,
         nursery: trio.Nursery,
-        transports: Mapping[str, Transport],
+        transports: Mapping[str, Caller],
         post: Post,
         has_room: Callable[[], bool],
         streams_max: int,
@@ -131,17 +141,17 @@ class Peers:
         return False
 
     async def _dial(self, effect: Dial, scope: trio.CancelScope) -> None:
-        found = None
+        found: tuple[Address, trio.abc.HalfCloseableStream] | Trouble = Trouble.NO_ANSWER
         try:
             with scope:
                 async with self._dial_limit:
-                    found = await dial(self._transports, effect.addresses)
+                    found = await dial(self._transports, effect.addresses, within_s=effect.within_s)
         finally:
             self._dials.discard(scope)
-            if found is None and not scope.cancel_called:
-                _log.debug("nobody answers", addresses=len(effect.addresses))
-                self._post(DialFailed(effect.attempt))
-        if found is None:
+            if isinstance(found, Trouble) and not scope.cancel_called:
+                _log.debug("nobody answers", addresses=len(effect.addresses), trouble=found)
+                self._post(DialFailed(effect.attempt, found))
+        if isinstance(found, Trouble):
             return
         address, stream = found
         if scope.cancel_called:

@@ -10,14 +10,22 @@ from typing import Protocol
 
 import trio
 
-from meshnews.node.event import Address, Carrier
+from meshnews.node.event import Address, Carrier, Trouble
 
 Take = Callable[[trio.abc.HalfCloseableStream, Address], None]
 """Called with each accepted stream and where it came from; must not block, owns the stream."""
 
 
 class Unreachable(Exception):
-    """Nobody answers there, or the words name no place."""
+    """Nobody answers there, or the words name no place.
+
+    Attributes:
+        trouble: what the node is told of it.
+    """
+
+    def __init__(self, message: str, trouble: Trouble = Trouble.NO_ANSWER) -> None:
+        super().__init__(message)
+        self.trouble = trouble
 
 
 class Doorway(Protocol):
@@ -46,9 +54,7 @@ class Doorway(Protocol):
         ...
 
 
-class Transport(Protocol):
-    """A way to carry streams."""
-
+class _Way(Protocol):
     @property
     def name(self) -> str:
         """The word that `Address.transport` holds."""
@@ -59,13 +65,9 @@ class Transport(Protocol):
         """What the node is told that its streams run over."""
         ...
 
-    async def bind(self, port: int) -> Doorway:
-        """Take a port, 0 for any, without accepting yet.
 
-        Raises:
-            OSError: the port cannot be had.
-        """
-        ...
+class Caller(_Way, Protocol):
+    """A way to open streams; an uplink driver is nothing else."""
 
     async def open(self, where: str) -> trio.abc.HalfCloseableStream:
         """Open a stream; the caller sets the deadline.
@@ -74,3 +76,19 @@ class Transport(Protocol):
             Unreachable: nobody answers at `where`, or it makes no sense.
         """
         ...
+
+
+class Host(_Way, Protocol):
+    """A way to accept streams."""
+
+    async def bind(self, port: int) -> Doorway:
+        """Take a port, 0 for any, without accepting yet.
+
+        Raises:
+            OSError: the port cannot be had.
+        """
+        ...
+
+
+class Transport(Caller, Host, Protocol):
+    """A way to carry streams."""

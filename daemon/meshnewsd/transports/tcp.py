@@ -13,7 +13,7 @@ from typing import Final
 
 import trio
 
-from meshnews.node.event import Address, Carrier
+from meshnews.node.event import Address, Carrier, Trouble
 from meshnewsd.platform.logs import Log
 from meshnewsd.transports.interface import Take, Unreachable
 
@@ -41,6 +41,7 @@ _NOT_HERE: Final = frozenset(
     {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.ENODEV}
 )
 """This machine has no such family, address or interface."""
+_NO_WAY: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
 _TCP_NOTSENT_LOWAT: Final = 25
 """Linux's number; Python's socket module has no name for it on every version."""
 
@@ -74,18 +75,35 @@ class TcpTransport:
 
     async def open(self, where: str) -> trio.SocketStream:
         """Connect; see the protocol."""
-        host, port = split_where(where)
+        return await connect(*split_where(where))
+
+
+async def connect(host: str, port: int) -> trio.SocketStream:
+    """Return a stream to the first address of `host` that answers; the caller sets the deadline.
+
+    Raises:
+        Unreachable: none does.
+    """
+    try:
+        found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        raise Unreachable("the name leads nowhere", Trouble.NO_NAME) from exc
+    last: OSError | None = None
+    for family, kind, protocol, _, sockaddr in found:
         try:
-            found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as exc:
-            raise Unreachable("the name leads nowhere") from exc
-        last: OSError | None = None
-        for family, kind, protocol, _, sockaddr in found:
-            try:
-                return await _connect(family, kind, protocol, sockaddr)
-            except OSError as exc:
-                last = exc
-        raise Unreachable("nobody answers") from last
+            return await _connect(family, kind, protocol, sockaddr)
+        except OSError as exc:
+            last = exc
+    raise Unreachable("nobody answers", _trouble(last)) from last
+
+
+def _trouble(cause: OSError | None) -> Trouble:
+    number = None if cause is None else cause.errno
+    if number in _NO_WAY:
+        return Trouble.NO_NETWORK
+    if number == errno.ECONNRESET:
+        return Trouble.CUT
+    return Trouble.REFUSED if number == errno.ECONNREFUSED else Trouble.NO_ANSWER
 
 
 class TcpDoorway:
@@ -274,6 +292,7 @@ def _tune(sock: trio.socket.SocketType) -> trio.SocketStream:
 
 def own_host(stream: trio.abc.HalfCloseableStream) -> str | None:
     """Return the address of our end of a TCP stream, without scope; None for other streams."""
+    stream = getattr(stream, "carried_by", stream)
     if not isinstance(stream, trio.SocketStream):
         return None
     try:

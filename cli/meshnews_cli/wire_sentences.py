@@ -1,0 +1,104 @@
+"""What the facts about the wire mean, said to a person.  docs/operating.md lists the same."""
+
+import datetime as dt
+from typing import Final
+
+from meshnews.control.reply import WireStatus
+from meshnews.control.wire_fact import RouteFact, RouteKind, RouteState, RouteTrouble
+from meshnews_cli.terminal import byte_size, count, moment
+
+SLOW_BYTES_PER_S: Final = 4000
+"""A way that carries less is called slow: 32 kbit/s."""
+
+TROUBLES: Final = {
+    RouteTrouble.NO_NETWORK: "This machine has no way to there.",
+    RouteTrouble.NO_NAME: "The name was not found: the resolver does not know it, or says so.",
+    RouteTrouble.NO_ANSWER: "No answer: what is sent there is lost on the way.",
+    RouteTrouble.REFUSED: "Refused: nothing listens there, or a firewall says so.",
+    RouteTrouble.CUT: "Cut: the call was taken, and ended as soon as it was clear what it is.",
+    RouteTrouble.SILENT: "Swallowed: the call was taken, and nothing came back.",
+    RouteTrouble.STRANGER: "Something else answers: a sign-in page, or a wrong address.",
+    RouteTrouble.OTHER_CERTIFICATE: "Another certificate than the desk's: TLS is intercepted, or "
+    "the name leads elsewhere. Nothing was sent.",
+    RouteTrouble.PROXY_GONE: "The proxy does not answer.",
+    RouteTrouble.PROXY_REFUSED: "The proxy answers, and does not reach the collector.",
+}
+
+NEVER_UP: Final = "No wire has been seen from this machine."
+NO_ROUTES: Final = (
+    "Your desk has published no address of a collector, so this machine does not look for a wire. "
+    "What it carries leaves through others."
+)
+NO_NETWORK: Final = "No network is in reach."
+
+
+def wire_sentence(status: WireStatus) -> str:
+    """Say whether the wire is up, or when it was, and when to expect it."""
+    if status.up_since is not None:
+        return f"The wire is up, since {moment(status.up_since)}."
+    parts = [last_wire(status.last_at, status.expected_at, now=status.told_at) or NEVER_UP]
+    if not status.has_network:
+        parts.append(NO_NETWORK)
+    return " ".join(parts)
+
+
+def last_wire(
+    last_at: dt.datetime | None, expected_at: dt.datetime | None, *, now: dt.datetime | None
+) -> str:
+    """Say when there last was a wire and when the next is expected; nothing when none was."""
+    if last_at is None:
+        return ""
+    ago = f"Last wire {moment(last_at) if now is None else _ago(now - last_at)}"
+    if expected_at is None:
+        return f"{ago}."
+    return f"{ago}, expected again about {expected_at.astimezone():%H:%M}."
+
+
+def _ago(since: dt.timedelta) -> str:
+    minutes = max(0, int(since.total_seconds()) // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 120:
+        return f"{minutes} min ago"
+    hours = minutes // 60
+    return f"{hours} h ago" if hours < 48 else f"{count(hours // 24, 'day')} ago"
+
+
+def route_sentence(route: RouteFact) -> str:
+    """Say how one way to a collector fares."""
+    match route.state:
+        case RouteState.UNTRIED:
+            return "Not tried yet."
+        case RouteState.CALLING:
+            return "Being tried now."
+        case RouteState.UP:
+            return f"Up.{_proof(route)}{_speed(route)}"
+        case RouteState.SUSPECT:
+            return (
+                "It takes everything, and no receipt comes back: another way is used as well."
+                f"{_speed(route)}"
+            )
+        case RouteState.ENDED:
+            return f"Was up, and ended.{_proof(route)}"
+        case RouteState.FAILED:
+            return "It led nowhere." if route.trouble is None else TROUBLES[route.trouble]
+
+
+def _proof(route: RouteFact) -> str:
+    if route.proven_at is None:
+        return " No receipt has come back this way yet."
+    return f" A receipt came back this way at {moment(route.proven_at)}."
+
+
+def _speed(route: RouteFact) -> str:
+    if not 0 < route.bytes_per_s < SLOW_BYTES_PER_S:
+        return ""
+    return f" Slow: {byte_size(route.bytes_per_s)} a second."
+
+
+ROUTE_KINDS: Final = {
+    RouteKind.DIRECT: "TCP",
+    RouteKind.TLS: "TLS",
+    RouteKind.SOCKS: "TCP by proxy",
+    RouteKind.SOCKS_TLS: "TLS by proxy",
+}

@@ -1,0 +1,1 @@
+"""Ways to a collector on the internet, each a file, and drops where it is never met."""

@@ -1,0 +1,163 @@
+"""What a dead drop is to the daemon: a service that keeps files, and somebody who visits it.
+
+A service lists, reads, writes and removes files by name; it knows nothing of what is in
+them.  Every service passes tests/contract/test_drop_contract.py.  What to do there is
+decided by `meshnews.node.drop`.
+"""
+
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Final, Protocol, TypeVar
+
+import trio
+
+from meshnews.bundle.seal import FOREIGN_BYTES
+from meshnews.ids import BundleRef
+from meshnews.node.drop import NAMES_MAX, Visit
+from meshnews.node.node import Node
+
+OBJECT_BYTES_MAX: Final = max(FOREIGN_BYTES)
+"""No object of ours is larger: more than that is not read."""
+
+VISIT_S_MAX: Final = 600.0
+"""A visit that lasts longer is broken off; the next goes on where it was."""
+
+AT_ONCE: Final = 4
+"""Objects moved side by side."""
+
+Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+
+
+class DropLost(Exception):
+    """The service cannot be reached, refuses, or does not answer as it should."""
+
+
+class DropService(Protocol):
+    """A place for files.  Names are 32 hexadecimal digits."""
+
+    def names(self) -> AsyncIterator[str]:
+        """Yield the names of all files, page by page where there are pages.
+
+        Raises:
+            DropLost: see the exception.
+        """
+        ...
+
+    async def read(self, name: str) -> bytes | None:
+        """Return a file; None when it is not there, or is larger than any of ours.
+
+        Raises:
+            DropLost: see the exception.
+        """
+        ...
+
+    async def write(self, name: str, data: bytes) -> None:
+        """Write a file, wholly or not at all, over one of that name.
+
+        Raises:
+            DropLost: see the exception.
+        """
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is removed already.
+
+        Raises:
+            DropLost: see the exception.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Asking(Protocol):
+    """The way to the node: see `meshnewsd.control.table.Asker`."""
+
+    async def ask(self, question: Callable[[Node], Answer]) -> Answer:
+        """Return what `question` returns, once what it changed is on disk."""
+        ...
+
+
+class Visitor:
+    """Visits one drop on behalf of a node."""
+
+    def __init__(self, service: DropService, asker: Asking) -> None:
+        self._service = service
+        self._asker = asker
+
+    async def visit(self) -> Visit:
+        """Go there once; return what was planned.
+
+        Raises:
+            DropLost: not all of it was done; what was, stays done.
+        """
+        with trio.move_on_after(VISIT_S_MAX):
+            plan = await self._plan()
+            await _each(self._get, plan.gets)
+            await _each(self._put, plan.puts)
+            await self._take_away(plan)
+            return plan
+        raise DropLost("a visit that took too long")
+
+    async def _plan(self) -> Visit:
+        listed: list[str] = []
+        async for name in self._service.names():
+            listed.append(name)
+            if len(listed) >= NAMES_MAX:
+                break
+        return await self._asker.ask(lambda node: node.drop.plan(listed))
+
+    async def _get(self, name: str) -> None:
+        data = await self._service.read(name)
+        if data is not None:
+            await self._asker.ask(functools.partial(_take, name=name, data=data))
+
+    async def _put(self, item: tuple[str, BundleRef]) -> None:
+        name, ref = item
+        data = await self._asker.ask(lambda node: node.drop.object_of(ref))
+        if data is not None:
+            await self._service.write(name, data)
+            await self._asker.ask(lambda node: node.put_in_drop(ref))
+
+    async def _take_away(self, plan: Visit) -> None:
+        acked = [ref for _, ref in plan.acked]
+        for name, data in await self._asker.ask(lambda node: node.drop.sheets(acked)):
+            await self._service.write(name, data)
+            await self._asker.ask(functools.partial(_placed, name=name))
+        # Only now: whoever finds the bundle gone finds its receipt.
+        gone = [name for name, _ in plan.acked]
+        await _each(self._service.remove, [*gone, *plan.expired])
+
+
+def _take(node: Node, *, name: str, data: bytes) -> None:
+    node.take_from_drop(name, data)
+
+
+def _placed(node: Node, *, name: str) -> None:
+    node.drop.placed(name)
+
+
+async def _each(act: Callable[[Item], Awaitable[None]], items: Sequence[Item]) -> None:
+    """Act on all items in order, a few side by side.
+
+    Raises:
+        DropLost: by `act`; the items after are left.
+    """
+    waiting, lost = list(reversed(items)), list[DropLost]()
+
+    async def work(scope: trio.CancelScope) -> None:
+        while waiting:
+            try:
+                await act(waiting.pop())
+            except DropLost as exc:
+                lost.append(exc)
+                scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(min(AT_ONCE, len(items))):
+            nursery.start_soon(work, nursery.cancel_scope)
+    if lost:
+        raise lost[0]

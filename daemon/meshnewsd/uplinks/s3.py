@@ -1,0 +1,204 @@
+"""A dead drop in a bucket of an S3-compatible service.
+
+ListObjectsV2 by pages, GET, PUT and DELETE, each signed with AWS Signature Version 4 in
+path style.  Sources: the S3 API reference, "Authenticating Requests (AWS Signature
+Version 4)", and OpenStack Swift's s3api, against which it is tested.
+"""
+
+import datetime as dt
+import hashlib
+import hmac
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from meshnewsd.uplinks.drop import OBJECT_BYTES_MAX, DropLost
+from meshnewsd.uplinks.http import HttpService
+
+PAGE: Final = 1000
+PAGE_BYTES_MAX: Final = 2 * 1024 * 1024
+"""A page of 1,000 files, some 400 bytes each, and room beside."""
+
+_NAME: Final = re.compile(r"[0-9a-f]{32}")
+_KEY: Final = re.compile(rb"<Key>([^<]{1,1024})</Key>")
+_MORE: Final = re.compile(rb"<IsTruncated>true</IsTruncated>")
+_NEXT: Final = re.compile(rb"<NextContinuationToken>([^<]{1,2048})</NextContinuationToken>")
+_ANSWER_BYTES_MAX: Final = 64 * 1024
+_SERVICE: Final = "s3"
+_ALGORITHM: Final = "AWS4-HMAC-SHA256"
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class S3Service:
+    """Meets `meshnewsd.uplinks.drop.DropService`.
+
+    Args:
+        url: of the service, with the bucket as its path.
+        access_key, secret: by which the bucket's keeper knows us.
+        region: as the service calls it.
+        now: tells the time for signatures: services refuse those of 15 minutes ago.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        access_key: str,
+        secret: str,
+        region: str = "us-east-1",
+        now: Callable[[], dt.datetime] = _utc_now,
+    ) -> None:
+        parts = urlsplit(url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._host = parts.netloc
+        self._bucket = "/" + parts.path.strip("/")
+        self._access_key = access_key
+        self._secret = secret
+        self._region = region
+        self._now = now
+        self._http = HttpService()
+
+    async def make_bucket(self) -> None:
+        """Make the bucket, if it is not there.
+
+        Raises:
+            DropLost: the service does not let us.
+        """
+        status, _ = await self._ask("PUT", "")
+        if status not in {200, 201, 409}:
+            raise DropLost(f"making the bucket was answered with {status}")
+
+    async def names(self) -> AsyncIterator[str]:
+        """Yield all names, page by page; see the protocol."""
+        token = ""
+        while True:
+            query = {"list-type": "2", "max-keys": str(PAGE)}
+            if token:
+                query["continuation-token"] = token
+            status, body = await self._ask("GET", "", query=query, bytes_max=PAGE_BYTES_MAX)
+            if status != 200 or body is None:
+                raise DropLost(f"a listing was answered with {status}")
+            for match in _KEY.finditer(body):
+                name = match[1].decode("utf-8", "replace")
+                if _NAME.fullmatch(name):
+                    yield name
+            following = _NEXT.search(body)
+            if not _MORE.search(body) or following is None:
+                return
+            token = _unescaped(following[1].decode("utf-8", "replace"))
+
+    async def read(self, name: str) -> bytes | None:
+        """Return a file; see the protocol."""
+        status, body = await self._ask("GET", name, bytes_max=OBJECT_BYTES_MAX)
+        if status == 404:
+            return None
+        if status != 200:
+            raise DropLost(f"reading was answered with {status}")
+        return body
+
+    async def write(self, name: str, data: bytes) -> None:
+        """Write a file; see the protocol."""
+        status, _ = await self._ask("PUT", name, body=data)
+        if status not in {200, 201, 204}:
+            raise DropLost(f"writing was answered with {status}")
+
+    async def remove(self, name: str) -> None:
+        """Remove a file; see the protocol."""
+        status, _ = await self._ask("DELETE", name)
+        if status not in {200, 202, 204, 404}:
+            raise DropLost(f"removing was answered with {status}")
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self._http.aclose()
+
+    async def _ask(
+        self,
+        method: str,
+        name: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        bytes_max: int = _ANSWER_BYTES_MAX,
+    ) -> tuple[int, bytes | None]:
+        path = f"{self._bucket}/{name}" if name else self._bucket
+        asked = canonical_query(query or {})
+        stamp = self._now().strftime("%Y%m%dT%H%M%SZ")
+        headers = {
+            "host": self._host,
+            "x-amz-content-sha256": hashlib.sha256(body).hexdigest(),
+            "x-amz-date": stamp,
+        }
+        signed = sign(
+            method,
+            path,
+            asked,
+            headers,
+            access_key=self._access_key,
+            secret=self._secret,
+            region=self._region,
+        )
+        url = f"{self._origin}{quote(path)}" + (f"?{asked}" if asked else "")
+        sent = {**{k: v for k, v in headers.items() if k != "host"}, "authorization": signed}
+        return await self._http.ask(method, url, body=body, headers=sent, bytes_max=bytes_max)
+
+
+def canonical_query(query: Mapping[str, str]) -> str:
+    """Return a query as it is signed: in order, everything but unreserved characters escaped."""
+    return "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in sorted(query.items()))
+
+
+def sign(
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    *,
+    access_key: str,
+    secret: str,
+    region: str,
+) -> str:
+    """Return the `Authorization` of a request (AWS Signature Version 4).
+
+    Args:
+        method: of the request.
+        path: unescaped.
+        query: as `canonical_query` gives it.
+        headers: all that are signed, by lower case name; with ``x-amz-date`` and
+            ``x-amz-content-sha256``.
+        access_key: of who asks.
+        secret: of who asks.
+        region: as the service calls it.
+    """
+    names = ";".join(sorted(headers))
+    request = "\n".join(
+        [
+            method,
+            quote(path),
+            query,
+            *(f"{name}:{headers[name].strip()}" for name in sorted(headers)),
+            "",
+            names,
+            headers["x-amz-content-sha256"],
+        ]
+    )
+    stamp = headers["x-amz-date"]
+    scope = f"{stamp[:8]}/{region}/{_SERVICE}/aws4_request"
+    digest = hashlib.sha256(request.encode()).hexdigest()
+    text = f"{_ALGORITHM}\n{stamp}\n{scope}\n{digest}"
+    key = f"AWS4{secret}".encode()
+    for word in scope.split("/"):
+        key = hmac.digest(key, word.encode(), "sha256")
+    proof = hmac.digest(key, text.encode(), "sha256").hex()
+    credential = f"{access_key}/{scope}"
+    return f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={proof}"
+
+
+def _unescaped(text: str) -> str:
+    for entity, char in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
+        text = text.replace(entity, char)
+    return text

@@ -1,0 +1,88 @@
+"""Facts about the wire: ways to a collector, how each fares, when there was one."""
+
+import enum
+from typing import Annotated
+
+from msgspec import Meta
+
+from meshnews.control.fact import Count, Fact, MaybeName, Moment
+from meshnews.limits import HOST_CHARS_MAX, SERVER_NAME_CHARS_MAX
+
+
+class RouteKind(enum.StrEnum):
+    """How a collector is called."""
+
+    DIRECT = "direct"
+    TLS = "tls"
+    SOCKS = "socks"
+    SOCKS_TLS = "socks-tls"
+
+
+class RouteState(enum.StrEnum):
+    """How a way to a collector fares."""
+
+    UNTRIED = "untried"
+    CALLING = "calling"
+    UP = "up"
+    SUSPECT = "suspect"
+    """It takes bundles, and no receipt has come back for too long."""
+    FAILED = "failed"
+    """The last call led to nobody; `trouble` says how."""
+    ENDED = "ended"
+    """It was up, and is not now."""
+
+
+class RouteTrouble(enum.StrEnum):
+    """Why a call led to nobody; see `meshnews.node.event.Trouble`."""
+
+    NO_NETWORK = "no-network"
+    NO_NAME = "no-name"
+    NO_ANSWER = "no-answer"
+    REFUSED = "refused"
+    CUT = "cut"
+    SILENT = "silent"
+    STRANGER = "stranger"
+    OTHER_CERTIFICATE = "other-certificate"
+    PROXY_GONE = "proxy-gone"
+    PROXY_REFUSED = "proxy-refused"
+
+
+class RouteFact(Fact, frozen=True, kw_only=True):
+    """One way to one collector."""
+
+    collector: MaybeName
+    kind: RouteKind
+    where: Annotated[str, Meta(max_length=320)]
+    """``host:port``."""
+    proxy: Annotated[str, Meta(max_length=64)] = ""
+    state: RouteState
+    trouble: RouteTrouble | None = None
+    tried_at: Moment | None = None
+    up_since: Moment | None = None
+    proven_at: Moment | None = None
+    """When a receipt last came back this way."""
+    bytes_per_s: Count = 0
+    """What it carries; 0: it has not been filled yet."""
+
+
+class EndpointFact(Fact, frozen=True, kw_only=True):
+    """One address that a desk publishes."""
+
+    collector: MaybeName
+    host: Annotated[str, Meta(max_length=HOST_CHARS_MAX)]
+    ports: tuple[int, ...]
+    tls: bool = False
+    pin: Annotated[bytes, Meta(max_length=32)] = b""
+    server_name: Annotated[str, Meta(max_length=SERVER_NAME_CHARS_MAX)] = ""
+    ours: bool = True
+    """This editor publishes it, and can take it back."""
+
+
+class WireEntry(Fact, frozen=True):
+    """One signed entry of the log."""
+
+    number: Count
+    up: bool
+    at: Moment | None
+    clock_sure: bool
+    signed: Annotated[bytes, Meta(max_length=512)]

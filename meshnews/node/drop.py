@@ -1,0 +1,265 @@
+"""A dead drop: a file service where gateways and the desk's collector leave things for each other.
+
+    object   = nonce24 ‖ XChaCha20-Poly1305(K_carry, content)      a size of bundles + 40
+    content  = the wire form of a bundle
+             | 0 ‖ length u32 ‖ pack[[receipt …]] ‖ zeros          a sheet of receipts
+    name     = b2('drop-name', id, key=K_carry, n=16) in hexadecimal; of a sheet, 16 random bytes
+
+Nobody without the desk's notice key can tell a name, or an object, from noise; two gateways
+that bring one bundle write one object.  A *visit* is: list all names, plan, carry out.
+
+Everybody puts what nobody has acked and the drop has not, and collects what they do not
+know.  The collector alone takes away: what the desk has acked, leaving the receipts on a
+sheet, and what has expired.  What does not open under the desk's key is somebody
+else's, and is left alone.  See docs/protocol/uplinks.md, "Dead drops".
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from meshnews.bundle.format import Bundle, parse
+from meshnews.bundle.receipt import Receipt, decode_receipt
+from meshnews.bundle.seal import unwrap_foreign, wrap_foreign
+from meshnews.crypto.digest import Label, b2
+from meshnews.errors import Malformed, PeerError
+from meshnews.ids import BundleRef, TrafficClass
+from meshnews.limits import WIRE_BYTES
+from meshnews.node import shelf
+from meshnews.node.home import Home
+from meshnews.store.age import DAY_S
+from meshnews.store.port import State
+from meshnews.store.terms import Acknowledged, Judgement
+from meshnews.wire.codec import as_bytes, as_list, decode, encode
+
+NAME_BYTES: Final = 16
+NAMES_MAX: Final = 50_000
+"""Objects looked at in one visit; each name is 32 characters."""
+
+GETS_MAX: Final = 2_000
+PUTS_MAX: Final = 2_000
+"""Objects moved in one visit: the next goes on."""
+
+RECEIPTS_PER_SHEET: Final = 100
+SHEET_DAYS: Final = 18
+"""A sheet is of no use once what it acks has expired everywhere."""
+
+CLASSES: Final = (
+    TrafficClass.NOTICE,
+    TrafficClass.FLASH,
+    TrafficClass.ROUTINE,
+    TrafficClass.BULK,
+)
+_NAME: Final = re.compile(r"[0-9a-f]{32}")
+_RECEIPT_BYTES_MAX: Final = 512
+_SHEET: Final = 0
+_SEEN, _PLACED = b"d", b"s"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What to do at the drop, in this order.
+
+    Attributes:
+        gets: names to be read and handed to `Drop.take`.
+        puts: bundles whose object is to be written under its name.
+        acked: objects to be taken away once the sheet with their receipts is there.
+        expired: objects to be taken away.
+    """
+
+    gets: tuple[str, ...]
+    puts: tuple[tuple[str, BundleRef], ...]
+    acked: tuple[tuple[str, BundleRef], ...] = ()
+    expired: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of an object: a new bundle, and bundles that became acked."""
+
+    bundle: Bundle | None = None
+    acked: tuple[BundleRef, ...] = ()
+
+
+class Drop:
+    """The dead drop as one node sees it; the shell reads and writes it."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    @property
+    def key(self) -> bytes | None:
+        """The desk's notice key; None: this machine has no desk, and no business there."""
+        key = self._home.identity.notice_key
+        return None if key is None else key.raw
+
+    def name_of(self, ref: BundleRef) -> str:
+        """Return under which name a bundle lies."""
+        assert self.key is not None, "a drop without a desk"
+        return b2(Label.DROP_NAME, ref.id, key=self.key, size=NAME_BYTES).hex()
+
+    # A visit ----------------------------------------------------------------
+
+    def plan(self, listed: Iterable[str]) -> Visit:
+        """Return what to do, given the names that lie there; nothing without a desk.
+
+        Urgent and new things come first, both ways as far as that is known.
+        """
+        if self.key is None:
+            return Visit((), ())
+        there = {name for name in listed if _NAME.fullmatch(name)}
+        known = {self.name_of(ref): (ref, state) for ref, state in self._elements()}
+        gets = sorted(n for n in there - known.keys() if not self._has_seen(n))
+        gets += [n for n, (_, state) in known.items() if n in there and state is State.LACKING]
+        puts = [
+            (name, ref)
+            for name, (ref, state) in known.items()
+            if state is State.HELD and name not in there and self._may_put(ref)
+        ]
+        acked, expired = self._leavings(there, known)
+        return Visit(tuple(gets[:GETS_MAX]), tuple(puts[:PUTS_MAX]), acked, expired)
+
+    def _elements(self) -> Iterator[tuple[BundleRef, State]]:
+        custody = self._home.custody
+        for traffic in CLASSES:
+            for day in reversed(custody.days(traffic)):
+                for identifier, state in custody.elements(traffic, day):
+                    yield BundleRef(traffic, day, identifier), state
+
+    def _may_put(self, ref: BundleRef) -> bool:
+        # A collector is where large files go to, never where they come from.
+        is_large = ref.traffic is TrafficClass.BULK
+        return not (is_large and self._home.identity.is_collector)
+
+    def _leavings(
+        self, there: set[str], known: dict[str, tuple[BundleRef, State]]
+    ) -> tuple[tuple[tuple[str, BundleRef], ...], tuple[str, ...]]:
+        if not self._home.identity.is_collector:
+            return (), ()
+        acked, expired = [], []
+        for name in sorted(there & known.keys()):
+            ref, state = known[name]
+            if state in {State.ACKED, State.ACKED_WITH_BODY}:
+                # One without a receipt that can be passed on stays until it expires.
+                if isinstance(self._home.custody.receipt_for(ref), Receipt):
+                    acked.append((name, ref))
+            elif self._is_over(ref):
+                expired.append(name)
+        return tuple(acked), (*expired, *self._old_sheets(there))
+
+    def _is_over(self, ref: BundleRef) -> bool:
+        entry = self._home.custody.entry(ref)
+        if entry is None or entry.pinned:
+            return False
+        return self._home.moment.sweep_day > entry.expiry_day
+
+    def _old_sheets(self, there: set[str]) -> Iterator[str]:
+        for key, value in self._home.carry.scan(shelf.DROP, _PLACED):
+            name, day = key[1:].hex(), int.from_bytes(value, "big")
+            if self._home.moment.today > day + SHEET_DAYS:
+                if name in there:
+                    yield name
+                else:
+                    self._home.carry.delete(shelf.DROP, key)
+
+    # Reading ----------------------------------------------------------------
+
+    def take(self, name: str, data: bytes) -> Taken:
+        """Take in what lay under a name; what is none of ours is remembered and left alone.
+
+        Raises:
+            StoreFull: nothing was done.
+        """
+        key = self.key
+        assert key is not None, "a drop without a desk"
+        try:
+            content = unwrap_foreign(data, key)
+            if content[0] == _SHEET:
+                self._see(name)
+                return Taken(acked=tuple(self._acknowledge(read_sheet(content))))
+            return self._accept(name, content)
+        except PeerError:
+            self._see(name)
+            return Taken()
+
+    def _accept(self, name: str, wire: bytes) -> Taken:
+        home = self._home
+        accepted = home.custody.accept(wire, age_s=self._age_s(wire), moment=home.moment)
+        if accepted.outcome is Judgement.WANTED:
+            return Taken(bundle=accepted.bundle)
+        self._see(name)
+        return Taken()
+
+    def _age_s(self, wire: bytes) -> int:
+        """Return how old a bundle is, as far as this machine's clock is believed."""
+        if not self._home.wall.trusted:
+            return 0
+        return max(0, self._home.moment.today - parse(wire).ref.day) * DAY_S
+
+    def _acknowledge(self, receipts: Sequence[Receipt]) -> Iterator[BundleRef]:
+        for receipt in receipts:
+            if self._home.custody.acknowledge(receipt, self._home.moment) is Acknowledged.NEW:
+                yield receipt.ref
+
+    def _has_seen(self, name: str) -> bool:
+        return self._home.carry.get(shelf.DROP, _SEEN + bytes.fromhex(name)) is not None
+
+    def _see(self, name: str) -> None:
+        self._home.carry.put(shelf.DROP, _SEEN + bytes.fromhex(name), b"")
+
+    # Writing ----------------------------------------------------------------
+
+    def object_of(self, ref: BundleRef) -> bytes | None:
+        """Return the object of a bundle, afresh each time; None: it may not be given out."""
+        assert self.key is not None, "a drop without a desk"
+        entry = self._home.custody.entry(ref)
+        if entry is None or entry.state is not State.HELD:
+            # Acked since the visit was planned, by a sheet that lay there perhaps.
+            return None
+        given = self._home.custody.give(ref, self._home.moment)
+        return None if given is None else wrap_foreign(given.wire, self.key, self._home.entropy)
+
+    def sheets(self, refs: Sequence[BundleRef]) -> list[tuple[str, bytes]]:
+        """Return sheets with the receipts of these bundles, each under a name of its own."""
+        assert self.key is not None, "a drop without a desk"
+        receipts = [self._home.custody.receipt_for(ref) for ref in refs]
+        full = [each.encode() for each in receipts if isinstance(each, Receipt)]
+        made = []
+        for start in range(0, len(full), RECEIPTS_PER_SHEET):
+            name = self._home.entropy.draw(NAME_BYTES)
+            content = write_sheet(full[start : start + RECEIPTS_PER_SHEET])
+            made.append((name.hex(), wrap_foreign(content, self.key, self._home.entropy)))
+        return made
+
+    def placed(self, name: str) -> None:
+        """Take note that a sheet lies there now."""
+        day = int(self._home.moment.today).to_bytes(4, "big")
+        self._home.carry.put(shelf.DROP, _PLACED + bytes.fromhex(name), day)
+        self._see(name)
+
+
+def write_sheet(receipts: Sequence[bytes]) -> bytes:
+    """Return a sheet of encoded receipts, padded to a size of bundles.
+
+    Raises:
+        Nothing: `RECEIPTS_PER_SHEET` of the longest fit the largest.
+    """
+    packed = encode([list(receipts)])
+    head = bytes([_SHEET]) + len(packed).to_bytes(4, "big") + packed
+    size = next(size for size in WIRE_BYTES if size >= len(head))
+    return head + bytes(size - len(head))
+
+
+def read_sheet(content: bytes) -> list[Receipt]:
+    """Return the receipts of a sheet.
+
+    Raises:
+        Malformed, Exceeded: it is none.
+    """
+    length = int.from_bytes(content[1:5], "big")
+    if 5 + length > len(content) or any(content[5 + length :]):
+        raise Malformed("a sheet of another length")
+    fields = as_list(decode(content[5 : 5 + length], bytes_max=WIRE_BYTES[-1]), size=1)
+    packed = as_list(fields[0], at_most=RECEIPTS_PER_SHEET)
+    return [decode_receipt(as_bytes(one, at_most=_RECEIPT_BYTES_MAX)) for one in packed]

@@ -1,0 +1,234 @@
+"""A crowd comes back after a blackout: many gateways, one collector, one minute, on loopback.
+
+    python -m tests.bench.crowd [GATEWAYS]
+
+The collector is a real daemon.  The gateways are whole nodes over real TCP, all in this
+process; each has a backlog of its own and its own moment of coming back.  Prints the
+collector's memory, how long each took, and whether classes arrived in their order.
+"""
+
+import contextlib
+import functools
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+import trio
+
+from meshnews.bundle.format import Bundle
+from meshnews.crypto.keys import Ed25519Secret
+from meshnews.ids import BundleId, Day, TrafficClass
+from meshnews.node import shelf
+from meshnews.node.event import Close, Dial, Effect, Network, Networks, Send
+from meshnews.node.node import Node
+from meshnews.node.settings import Settings
+from meshnews.store.memory import MemoryCarry
+from meshnewsd.compose import open_home
+from meshnewsd.host import Host
+from meshnewsd.peers.peers import Peers
+from meshnewsd.platform.clock import ClockTrust, MachineClock
+from meshnewsd.platform.entropy import OsEntropy
+from meshnewsd.uplinks.registry import make_uplinks
+from tests.bench.__main__ import BenchRoom, rss_mb
+from tests.bench.load import Press, issuer_of
+from tests.demo.stage import LoopbackWorld
+from tests.e2e.world import PASSPHRASE
+
+GATEWAYS: Final = 200
+WITHIN_S: Final = 60.0
+"""They come back at random moments of this time."""
+
+GIVE_UP_S: Final = 600.0
+TEXTS, CHUNKS_BYTES = 8, 200_000
+SHELVES: Final = (shelf.SELF, shelf.RELAY, shelf.DESK)
+
+T = TypeVar("T")
+
+
+class Inline:
+    """Works at once: one process, one thread."""
+
+    async def run(self, work: Callable[[], T]) -> T:
+        await trio.lowlevel.checkpoint()
+        return work()
+
+
+@dataclass
+class MemoryStores:
+    """Stores of a gateway that keeps nothing."""
+
+    carry: MemoryCarry
+
+    def transact(self, work: Callable[[], T]) -> T:
+        with self.carry.transaction():
+            return work()
+
+
+@dataclass
+class Gateway:
+    """One node, what it holds, and when which of it was taken."""
+
+    stores: MemoryStores
+    classes: dict[BundleId, TrafficClass] = field(default_factory=dict)
+    taken: list[TrafficClass] = field(default_factory=list)
+    began_s: float = 0.0
+    took_s: float = 0.0
+    done: trio.Event = field(default_factory=trio.Event)
+
+    def build(self) -> Node:
+        node = Node(carry=self.stores.carry, vault=None, entropy=OsEntropy(), settings=Settings())
+        carried = node.work.carried
+
+        def note(ref: object, *, at_collector: bool) -> None:
+            carried(ref, at_collector=at_collector)  # type: ignore[arg-type]  # what it was given
+            traffic = self.classes.pop(ref.id, None)  # type: ignore[attr-defined]  # a reference
+            if traffic is not None:
+                self.taken.append(traffic)
+                if not self.classes:
+                    self.took_s = time.monotonic() - self.began_s
+                    self.done.set()
+
+        node.work.carried = note  # type: ignore[method-assign]  # only looking on
+        return node
+
+    async def run(self, *, after_s: float) -> None:
+        await trio.sleep(after_s)
+        clock = MachineClock(ClockTrust("trusted"))
+        host = Host(worker=Inline(), stores=self.stores, build=self.build, read_clock=clock)
+        async with trio.open_nursery() as nursery:
+            peers = Peers(
+                nursery=nursery,
+                transports=make_uplinks(),
+                post=host.post,
+                has_room=lambda: True,
+                streams_max=8,
+            )
+
+            def perform(effect: Effect) -> None:
+                match effect:
+                    case Send():
+                        peers.send(effect)
+                    case Close():
+                        peers.close(effect)
+                    case Dial():
+                        peers.dial(effect)
+                    case _:
+                        pass
+
+            host.attach(
+                perform=perform,
+                forget_streams=peers.forget_all,
+                standing=lambda: (Networks((Network("lo", b""),)),),
+            )
+            self.began_s = time.monotonic()
+            nursery.start_soon(host.run)
+            await self.done.wait()
+            nursery.cancel_scope.cancel()
+
+
+def copy_home(home: Path) -> list[tuple[str, bytes, bytes]]:
+    """Return what makes a relay's home that relay."""
+    with contextlib.closing(open_home(home, passphrase=None)) as opened:
+        return [
+            (name, key, value) for name in SHELVES for key, value in opened.store.carry.scan(name)
+        ]
+
+
+def gateway(rows: list[tuple[str, bytes, bytes]], bundles: list[Bundle]) -> Gateway:
+    """Return a gateway that holds these bundles."""
+    carry = MemoryCarry()
+    with carry.transaction():
+        for name, key, value in rows:
+            carry.put(name, key, value)
+        node = Node(carry=carry, vault=None, entropy=OsEntropy(), settings=Settings())
+        node.at(MachineClock(ClockTrust("trusted"))())
+        for bundle in bundles:
+            node.home.custody.keep_own(bundle, node.home.moment, release_after_s=0.0, pinned=False)
+    made = Gateway(MemoryStores(carry))
+    made.classes = {bundle.ref.id: bundle.ref.traffic for bundle in bundles}
+    return made
+
+
+def backlog(press: Press) -> list[Bundle]:
+    """Return flashes, routine texts and pieces of a large file."""
+    flashes = [press.text(number, TrafficClass.FLASH) for number in range(2)]
+    texts = [press.text(number) for number in range(TEXTS)]
+    return [*flashes, *texts, *press.attachment(CHUNKS_BYTES)]
+
+
+async def come_back(gateways: list[Gateway], pid: int) -> float:
+    """Let all come back; return the most memory that the collector had."""
+    most_mb = 0.0
+
+    async def watch() -> None:
+        nonlocal most_mb
+        while True:
+            most_mb = max(most_mb, rss_mb(pid))
+            await trio.sleep(0.5)
+
+    with trio.fail_after(GIVE_UP_S):
+        async with trio.open_nursery() as watching:
+            watching.start_soon(watch)
+            async with trio.open_nursery() as nursery:
+                for each in gateways:
+                    after_s = random.uniform(0, WITHIN_S)
+                    nursery.start_soon(functools.partial(each.run, after_s=after_s))
+            watching.cancel_scope.cancel()
+    return most_mb
+
+
+def is_in_order(taken: list[TrafficClass]) -> bool:
+    return taken == sorted(taken)
+
+
+def set_up(folder: Path) -> tuple[BenchRoom, list[tuple[str, bytes, bytes]], Ed25519Secret]:
+    room = BenchRoom(LoopbackWorld(folder))
+    editor = room.add("editor-1", "editor")
+    room.found(editor)
+    collector = room.add("collector-1", "relay", endpoint=True)
+    room.enrol(editor, collector)
+    port = collector.settings["port"]
+    editor.cli("desk", "endpoint", "add", "collector-1", collector.address, "--port", port)
+    relay = room.add("relay-1", "relay")
+    room.enrol(editor, relay)
+    return room, copy_home(relay.home), issuer_of(editor.home, PASSPHRASE)
+
+
+def main() -> None:
+    number = int(sys.argv[1]) if len(sys.argv) > 1 else GATEWAYS
+    with tempfile.TemporaryDirectory(prefix="crowd") as folder:
+        room, rows, issuer = set_up(Path(folder))
+        try:
+            today = Day(int(time.time() - 18262 * 86400) // 86400)
+            press = Press(issuer, today)
+            gateways = [gateway(rows, backlog(press)) for _ in range(number)]
+            each = sum(1 for _ in gateways[0].classes)
+            collector = room.machines["collector-1"]
+            collector.start()
+            assert collector.process is not None
+            idle_mb = rss_mb(collector.process.pid)
+            began = time.monotonic()
+            most_mb = trio.run(come_back, gateways, collector.process.pid)
+            took = sorted(one.took_s for one in gateways)
+            print(f"{number} gateways, {each} bundles each, {os.cpu_count()} cores")
+            print(f"all taken after {time.monotonic() - began:.1f} s")
+            print(f"collector: {idle_mb:.0f} MB idle, {most_mb:.0f} MB at most")
+            print(
+                f"fastest {took[0]:.2f} s, median {statistics.median(took):.2f} s, "
+                f"slowest {took[-1]:.2f} s: {took[-1] / took[0]:.1f} times"
+            )
+            ordered = sum(is_in_order(one.taken) for one in gateways)
+            print(f"flash, routine, bulk in order: {ordered} of {number}")
+        finally:
+            room.world.close()
+
+
+if __name__ == "__main__":
+    main()

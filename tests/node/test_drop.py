@@ -1,0 +1,299 @@
+"""Dead drops: what gateways and a collector leave for each other on a service of files."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pytest
+import trio
+
+from meshnews.bundle.receipt import Receipt
+from meshnews.bundle.seal import FOREIGN_BYTES
+from meshnews.bundle.statement import Priority
+from meshnews.errors import Malformed
+from meshnews.ids import BundleRef
+from meshnews.node.drop import RECEIPTS_PER_SHEET, SHEET_DAYS, read_sheet, write_sheet
+from meshnews.node.identity import Role
+from meshnews.node.node import Node
+from meshnews.store.port import State
+from meshnewsd.uplinks.drop import DropLost, Visitor
+from tests.contract.memory_drop import MemoryDrop
+from tests.node.newsroom import Machine, enrolled, make_desk
+
+T = TypeVar("T")
+TEXT = "Алаңда атыс естілді."
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The way to a machine's node, as the daemon has it."""
+
+    machine: Machine
+
+    async def ask(self, question: Callable[[Node], T]) -> T:
+        await trio.lowlevel.checkpoint()
+        return self.machine.ask(question)
+
+
+@dataclass
+class Story:
+    """A desk and its drop."""
+
+    editor: Machine
+    collector: Machine
+    reporter: Machine
+    drop: MemoryDrop = field(default_factory=MemoryDrop)
+
+    async def visit(self, *machines: Machine) -> None:
+        for machine in machines:
+            await Visitor(self.drop, Asked(machine)).visit()
+
+    def file(self, machine: Machine | None = None) -> BundleRef:
+        def act(node: Node) -> BundleRef:
+            draft = node.filing.begin(Priority.FLASH)
+            return node.filing.finish(draft, text=TEXT, slug="s", now=True, forget=False).ref
+
+        return (machine or self.reporter).ask(act)
+
+    def state(self, ref: BundleRef) -> str:
+        return self.reporter.ask(lambda node: node.dispatches.find(ref.id.hex())).state.value
+
+    def holds(self, machine: Machine, ref: BundleRef) -> State | None:
+        entry = machine.ask(lambda node: node.home.custody.entry(ref))
+        return None if entry is None else entry.state
+
+    def carry_to_editor(self) -> None:
+        """Let the editor open all that the collector holds, and hand over its receipts."""
+        wires = self.collector.ask(
+            lambda node: [
+                wire for ref, _ in node.drop._elements() if (wire := node.home.custody.body(ref))
+            ]
+        )
+
+        own = self.collector.node.home.identity.relay
+        assert own is not None, "a collector"
+        static = own.static.public
+
+        def read(node: Node) -> list[Receipt]:
+            for wire in wires:
+                taken = node.home.custody.accept(wire, age_s=0, moment=node.home.moment)
+                node.work.arrived(taken.bundle)
+            return list(node.work.due(static))
+
+        for receipt in self.editor.ask(read):
+            self.collector.ask(functools.partial(_acknowledge, receipt=receipt))
+        self.collector.later(days=0.1)
+        self.collector.ask(lambda node: node._sweep())
+
+
+def _acknowledge(node: Node, *, receipt: Receipt) -> None:
+    node.home.custody.acknowledge(receipt, node.home.moment)
+
+
+@pytest.fixture(scope="module")
+def desk() -> Story:
+    editor, _ = make_desk()
+    collector = enrolled(editor, "far", Role.RELAY, endpoint=True)
+    return Story(editor, collector, enrolled(editor, "near", Role.REPORTER))
+
+
+@pytest.fixture
+def story(desk: Story) -> Story:
+    desk.drop = MemoryDrop()
+    return desk
+
+
+async def test_what_a_gateway_leaves_the_collector_finds_and_the_receipt_comes_back(
+    story: Story,
+) -> None:
+    ref = story.file()
+    await story.visit(story.reporter)
+    assert story.state(ref) == "on the wire"
+    await story.visit(story.collector)
+    assert story.holds(story.collector, ref) is State.HELD
+    story.carry_to_editor()
+    assert story.holds(story.collector, ref) is State.ACKED_WITH_BODY
+    await story.visit(story.collector, story.reporter)
+    assert story.state(ref) == "received"
+
+
+async def test_a_service_that_takes_and_forgets_makes_nothing_received(story: Story) -> None:
+    ref = story.file()
+    await story.visit(story.reporter)
+    story.drop.files.clear()
+    await story.visit(story.collector, story.reporter)
+    assert story.state(ref) == "on the wire"
+    assert story.drop.files, "it is put again at the next visit"
+
+
+async def test_what_was_acked_is_taken_away_and_its_receipt_lies_there_instead(
+    story: Story,
+) -> None:
+    ref = story.file()
+    await story.visit(story.reporter, story.collector)
+    name = story.collector.ask(lambda node: node.drop.name_of(ref))
+    assert name in story.drop.files
+    story.carry_to_editor()
+    await story.visit(story.collector)
+    assert name not in story.drop.files
+    assert story.drop.files
+    await story.visit(story.reporter)
+    assert name not in story.drop.files, "nobody brings it back"
+
+
+async def test_two_gateways_bring_one_bundle_and_one_object_lies_there(story: Story) -> None:
+    ref = story.file()
+    second = enrolled(story.editor, "second", Role.RELAY)
+    wire = story.reporter.ask(lambda node: node.home.custody.body(ref))
+    assert wire is not None
+    second.ask(lambda node: node.home.custody.accept(wire, age_s=0, moment=node.home.moment))
+    await story.visit(story.reporter)
+    before = set(story.drop.files)
+    await story.visit(second)
+    assert set(story.drop.files) == before
+    await story.visit(story.collector)
+    held = story.collector.ask(lambda node: [r for r, _ in node.drop._elements() if r == ref])
+    assert held == [ref]
+
+
+async def test_what_the_collector_brings_is_collected_by_gateways(story: Story) -> None:
+    await story.visit(story.collector)
+    fresh = enrolled(story.editor, "third", Role.RELAY)
+    await story.visit(fresh)
+    notices = story.collector.ask(
+        lambda node: [ref for ref, state in node.drop._elements() if state is State.HELD]
+    )
+    for ref in notices:
+        assert story.holds(fresh, ref) is State.HELD
+
+
+async def test_nothing_is_read_twice(story: Story) -> None:
+    story.file()
+    await story.visit(story.reporter, story.collector)
+    calls: list[str] = []
+    real = story.drop.read
+
+    async def note(name: str) -> bytes | None:
+        calls.append(name)
+        return await real(name)
+
+    story.drop.read = note  # type: ignore[method-assign]  # the same, noting who asks
+    await story.visit(story.reporter, story.collector)
+    assert calls == []
+
+
+# Who looks at it from outside ------------------------------------------------
+
+
+async def test_names_and_objects_are_noise_and_of_four_sizes(story: Story) -> None:
+    for _ in range(3):
+        story.file()
+    await story.visit(story.reporter, story.collector)
+    seen = b"".join(story.drop.files.values())
+    assert all(len(data) in FOREIGN_BYTES for data in story.drop.files.values())
+    assert all(len(name) == 32 for name in story.drop.files)
+    for secret in (TEXT.encode(), b"near", story.reporter.node.home.identity.desk or b""):
+        assert secret not in seen
+    ones = sum(byte.bit_count() for byte in seen)
+    assert 0.49 < ones / (8 * len(seen)) < 0.51
+
+
+async def test_the_same_bundle_looks_different_each_time(story: Story) -> None:
+    ref = story.file()
+    made = {story.reporter.ask(lambda node: node.drop.object_of(ref)) for _ in range(4)}
+    assert len(made) == 4
+
+
+async def test_of_another_desk_nothing_is_understood_and_nothing_is_touched(story: Story) -> None:
+    other_editor, _ = make_desk("editor-9")
+    other = enrolled(other_editor, "other", Role.RELAY, endpoint=True)
+    story.file()
+    await story.visit(story.reporter)
+    ours = dict(story.drop.files)
+    known = len(list(other.ask(lambda node: list(node.drop._elements()))))
+    await story.visit(other, other)
+    assert ours.items() <= story.drop.files.items()
+    assert len(other.ask(lambda node: list(node.drop._elements()))) == known
+
+
+@pytest.mark.parametrize("garbage", [b"", b"x", bytes(2088), bytes(2089), bytes(66600)])
+async def test_garbage_is_left_alone_and_read_once(story: Story, garbage: bytes) -> None:
+    story.drop.files["ab" * 16] = garbage
+    await story.visit(story.reporter, story.collector)
+    assert story.drop.files["ab" * 16] == garbage
+    assert "ab" * 16 not in story.reporter.ask(lambda node: node.drop.plan(["ab" * 16]).gets)
+
+
+async def test_a_name_that_is_none_is_not_asked_for(story: Story) -> None:
+    odd = ["../etc/passwd", "AB" * 16, "a" * 31, "", "ab" * 16 + "\n"]
+    assert story.reporter.ask(lambda node: node.drop.plan(odd).gets) == ()
+
+
+async def test_an_object_under_anothers_name_does_no_harm(story: Story) -> None:
+    ref = story.file()
+    data = story.reporter.ask(lambda node: node.drop.object_of(ref))
+    assert data is not None
+    story.drop.files["cd" * 16] = data
+    await story.visit(story.collector)
+    assert story.holds(story.collector, ref) is State.HELD
+    await story.visit(story.collector)
+
+
+# Cuts --------------------------------------------------------------------------
+
+
+async def test_a_visit_cut_anywhere_loses_nothing(story: Story) -> None:
+    refs = [story.file() for _ in range(3)]
+    for calls in range(12):
+        story.drop.breaks_after = calls
+        try:
+            await story.visit(story.reporter, story.collector)
+        except DropLost:
+            continue
+    story.drop.breaks_after = None
+    await story.visit(story.reporter, story.collector)
+    for ref in refs:
+        assert story.holds(story.collector, ref) is State.HELD
+
+
+async def test_receipts_are_there_before_the_bundles_go(story: Story) -> None:
+    ref = story.file()
+    await story.visit(story.reporter, story.collector)
+    story.carry_to_editor()
+    before = len(story.drop.files)
+    story.drop.breaks_after = 2  # the listing and the sheet; removing fails
+    with pytest.raises(DropLost):
+        await story.visit(story.collector)
+    assert len(story.drop.files) > before
+    story.drop.breaks_after = None
+    await story.visit(story.reporter)
+    assert story.state(ref) == "received"
+
+
+async def test_old_sheets_are_taken_away(story: Story) -> None:
+    story.file()
+    await story.visit(story.reporter, story.collector)
+    story.carry_to_editor()
+    await story.visit(story.collector)
+    sheets = set(story.drop.files)
+    assert sheets
+    story.collector.later(days=SHEET_DAYS + 1)
+    await story.visit(story.collector)
+    assert not sheets & set(story.drop.files)
+
+
+# Sheets ------------------------------------------------------------------------
+
+
+def test_a_full_sheet_fits_an_object() -> None:
+    assert len(write_sheet([bytes(400)] * RECEIPTS_PER_SHEET)) + 40 in FOREIGN_BYTES
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x00", b"\x00\xff\xff\xff\xff", b"\x00\x00\x00\x00\x01\xc0\x01", bytes(2048)],
+)
+def test_what_is_no_sheet_is_malformed(content: bytes) -> None:
+    with pytest.raises(Malformed):
+        read_sheet(content)
