@@ -331,8 +331,19 @@ def name_bad(most: int) -> Refusal:
     )
 
 
+def desk_not_confirmed() -> Refusal:
+    """The words of a card's desk were not the same, or nobody said so."""
+    return Refusal(
+        "not-confirmed",
+        what="The words were not confirmed.",
+        meaning="If they differ, the card is of another desk: somebody saw the request and made a "
+        "card in place of yours. Nothing was taken in.",
+        remedy="Speak with your desk over a way you trust, and have its card copied afresh.",
+    )
+
+
 def not_confirmed() -> Refusal:
-    """The words were not the same, or nobody said so."""
+    """The words of a request were not the same, or nobody said so."""
     return Refusal(
         "not-confirmed",
         what="The words were not confirmed.",
