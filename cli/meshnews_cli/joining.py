@@ -2,7 +2,7 @@
 
 import click
 
-from meshnews.control.fact import JoinProgress
+from meshnews.control.fact import JoinProgress, JoinReason
 from meshnews.control.reply import Enrolled, JoinStatus
 from meshnews.control.request import EnrolAgree, EnrolCode, EnrolStop, EnrolWait
 from meshnews.errors import Refusal
@@ -19,6 +19,20 @@ _TOLD = {
     JoinProgress.REACHED: "A machine with this invitation was reached.",
     JoinProgress.AGREED: "Waiting until the desk has compared the words too.",
     JoinProgress.TAKING: "The card is coming in.",
+}
+_ANYBODY = (
+    " Whoever has the code could do that, so this home looks on. Ask the desk; "
+    "`meshnews enrol --stop` gives it up."
+)
+_SAID = {
+    JoinReason.DESK: "A machine with this invitation says that the desk turned this home away, "
+    "or closed the invitation." + _ANYBODY,
+    JoinReason.ROLE: "A machine with this invitation says that it is for a home of another role."
+    + _ANYBODY,
+    JoinReason.CARD: "A machine with this invitation says that the desk could not make the card."
+    + _ANYBODY,
+    JoinReason.UNPROVEN: "A machine with this invitation gave a card that is none of the desk's."
+    + _ANYBODY,
 }
 
 
@@ -101,6 +115,8 @@ def _tell(access: Access, status: JoinStatus, before: JoinStatus | None) -> None
             "That machine ended the link without a word. If this goes on, somebody else has used "
             "the invitation: ask the desk."
         )
+    if status.reason in _SAID and (before is None or before.reason is not status.reason):
+        note(_SAID[status.reason])
     if before is not None and (status.progress, status.meeting) == (
         before.progress,
         before.meeting,

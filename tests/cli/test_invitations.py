@@ -404,6 +404,30 @@ def test_silence_is_told_once(daemon: StartDaemon, cli: RunCommand) -> None:
     assert " ".join(outcome.err.split()).count("without a word") == 1
 
 
+@pytest.mark.parametrize(
+    "reason", [JoinReason.DESK, JoinReason.ROLE, JoinReason.CARD, JoinReason.UNPROVEN]
+)
+def test_what_a_machine_says_against_it_is_told_and_ends_nothing(
+    daemon: StartDaemon, cli: RunCommand, reason: JoinReason
+) -> None:
+    daemon(
+        {
+            EnrolCode: step(JoinProgress.SEEKING),
+            EnrolWait: in_turn(
+                [
+                    step(JoinProgress.REACHED, 1),
+                    step(JoinProgress.SEEKING, 2, reason=reason),
+                    step(JoinProgress.REACHED, 3, reason=reason),
+                    step(JoinProgress.JOINED, 4, enrolled=ENROLLED),
+                ]
+            ),
+        }
+    )
+    outcome = cli("enrol", CODE)
+    assert outcome.status == 0
+    assert " ".join(outcome.err.split()).count("so this home looks on") == 1
+
+
 def test_ctrl_c_leaves_a_joiner_looking_and_says_how_to_stop(
     daemon: StartDaemon, cli: RunCommand, says: list[bool | None]
 ) -> None:
