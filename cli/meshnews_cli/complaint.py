@@ -7,6 +7,7 @@
 Every text is here; those of the daemon are in `meshnews.control.refusal`.
 """
 
+import enum
 from pathlib import Path
 
 import click
@@ -55,12 +56,22 @@ def recall_not_meant() -> Refusal:
     )
 
 
-def no_daemon(home: Path) -> Refusal:
+class Without(enum.StrEnum):
+    """What it means for a command that no daemon is running."""
+
+    LINKS = "Without it this machine has no links, so there is nothing to show."
+    NEWS = "Without it nothing changes here, so there is nothing to watch."
+    VISITORS = "Without it nobody who has an invitation reaches this machine. Nothing was changed."
+    SEARCH = "The invitation is whole, but without it nobody is looked for. Nothing was changed."
+    CALLS = "Without it this machine calls into no network, so nobody could find it."
+
+
+def no_daemon(home: Path, meaning: Without) -> Refusal:
     """The command needs a running daemon."""
     return Refusal(
         "no-daemon",
         what="No daemon is running for this home.",
-        meaning="Without it this machine has no links, so there is nothing to show.",
+        meaning=meaning,
         remedy=f"Start it in another terminal with `meshnewsd --home {home}`, or as a service, "
         "and try again.",
     )

@@ -5,10 +5,13 @@ import click
 from meshnews.control.fact import JoinProgress, JoinReason
 from meshnews.control.reply import Enrolled, JoinStatus
 from meshnews.control.request import EnrolAgree, EnrolCode, EnrolStop, EnrolWait
+from meshnews.desk.invitation import Mistyped, read_code
 from meshnews.errors import Refusal
+from meshnews.node.invitation_refusal import mistyped
 from meshnews_cli import joining_complaint as complaint
 from meshnews_cli import words
 from meshnews_cli.client import Connection
+from meshnews_cli.complaint import Without
 from meshnews_cli.session import Access, Needs, session
 from meshnews_cli.shape import to_json
 from meshnews_cli.terminal import note
@@ -42,7 +45,11 @@ def join(access: Access, code: str, *, words_compared: bool) -> Enrolled:
     Raises:
         Refusal: the code is none, or it came to nothing.
     """
-    with session(access, Needs.DAEMON) as conversation:
+    try:
+        read_code(code)
+    except Mistyped as why:
+        raise mistyped(why) from why
+    with session(access, Needs.DAEMON, without=Without.SEARCH) as conversation:
         connection = conversation.connection
         status = connection.ask(EnrolCode(code), JoinStatus)
         try:
@@ -59,7 +66,7 @@ def join(access: Access, code: str, *, words_compared: bool) -> Enrolled:
 
 def stop(access: Access) -> None:
     """Give up joining."""
-    with session(access, Needs.DAEMON) as conversation:
+    with session(access, Needs.VAULT) as conversation:
         status = conversation.connection.ask(EnrolStop(), JoinStatus)
     if access.as_json:
         click.echo(to_json(_facts(status)))

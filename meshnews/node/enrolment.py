@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from meshnews.crypto.keys import SymmetricKey, X25519Secret
+from meshnews.crypto.keys import Ed25519Secret, SymmetricKey, X25519Secret
 from meshnews.crypto.words import SafetyWord, safety_words
 from meshnews.desk.bulletin import RelayEntry, RelayFlags
 from meshnews.desk.card import (
@@ -113,8 +113,7 @@ class Enrolment:
             entry = RelayEntry(own.static.public, own.notice.public, own.sign.public, flags)
             request = RelayRequest(card_key.public, entry)
             return sign_request(request, own.sign)
-        signer = Person(home.open_vault).sign_key()
-        assert signer is not None, "a person without a key that signs"
+        signer = self._person_key
         today = home.moment.today
         if home.identity.role is Role.REPORTER:
             wallet = Wallet(home.open_vault, home.entropy)
@@ -136,6 +135,12 @@ class Enrolment:
                 keys.epochs(today),
             )
         return sign_request(request, signer)
+
+    @property
+    def _person_key(self) -> Ed25519Secret:
+        signer = Person(self._home.open_vault).sign_key()
+        assert signer is not None, "a person without a key that signs"
+        return signer
 
     def desk_of(self, file: bytes) -> DeskId:
         """Return the desk whose card `file` is, everything in it verified and nothing taken in.
@@ -199,14 +204,12 @@ class Enrolment:
         if self._home.identity.role is Role.RELAY:
             relay_card = decode_relay_card(encoded)
             return relay_card, relay_card.verify()
-        signer = Person(self._home.open_vault).sign_key()
-        assert signer is not None, "a person without a key that signs"
         card: PressCard | EditorCard
         if self._home.identity.role is Role.REPORTER:
             card = decode_press_card(encoded)
         else:
             card = decode_editor_card(encoded)
-        return card, card.verify(signer.public)
+        return card, card.verify(self._person_key.public)
 
     def tidy(self) -> None:
         """Forget the request that a card has answered; to be called in a later transaction.
@@ -261,7 +264,7 @@ class Enrolment:
                 verify_certificate(member.certificate, manifest)
             except PeerError:
                 continue
-            roster.add_member(member, own=signer.public)
+            roster.add_member(member, own=self._person_key.public)
         person.set_desk_name(card.desk_name)
         person.set_mesh_key(card.mesh_key, card.mesh_day)
         person.set_member_notice_key(card.member_notice_key)

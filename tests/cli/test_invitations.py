@@ -470,6 +470,26 @@ def test_one_way_of_enrolling_at_a_time(cli: RunCommand, typed: list[str]) -> No
 def test_without_a_daemon_it_says_how_to_start_one(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for line in (["enrol", CODE], ["desk", "invite", "--byline", "x"], ["desk", "pending"]):
+    meanings = {
+        "nobody is looked for": ["enrol", CODE],
+        "nobody who has an invitation reaches": ["desk", "invite", "--byline", "x"],
+        "Nothing was changed": ["desk", "pending"],
+        "nobody could find it": ["look", "5"],
+        "nothing to watch": ["status", "--watch"],
+        "nothing to show": ["neighbours"],
+    }
+    for meaning, line in meanings.items():
         assert run([*line, "--home", str(home)]) == 1
-        assert "meshnewsd --home" in capsys.readouterr().err
+        said = " ".join(capsys.readouterr().err.split())
+        assert "meshnewsd --home" in said
+        assert meaning in said
+
+
+def test_a_slip_in_a_code_is_told_without_a_daemon(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typo = CODE[:-1] + ("a" if CODE[-1] != "a" else "b")
+    for typed in (typo, CODE[:-1], "hello"):
+        assert run(["enrol", typed, "--home", str(home), "--json"]) == 1
+        refused = json.loads(capsys.readouterr().err)["refused"]
+        assert refused["code"] == "invitation-mistyped"

@@ -1,5 +1,6 @@
 """Who may notice a node, and where."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -129,9 +130,17 @@ def test_what_the_configuration_fixes_stays_fixed(
 
 def test_who_fixed_silence_is_told_so_when_asking_to_be_found(person: Machine) -> None:
     with_settings(person, Visibility.SILENT)
-    with pytest.raises(Refusal) as refusal:
-        person.ask(lambda node: node.surroundings.look(600.0))
-    assert refusal.value.code == "visibility-fixed"
+    here(person, NEWSROOM)
+    asked: list[Callable[[Node], object]] = [
+        lambda node: node.surroundings.look(600.0),
+        lambda node: node.surroundings.trust(),
+    ]
+    for question in asked:
+        with pytest.raises(Refusal) as refusal:
+            person.ask(question)
+        assert refusal.value.code == "visibility-fixed"
+    person.ask(lambda node: node.surroundings.look(0.0))
+    assert person.ask(lambda node: node.surroundings.distrust()) == ()
 
 
 def test_a_network_that_was_here_before_is_not_news(person: Machine) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from meshnews_cli.complaint import Without
 from meshnews_cli.options import Command, with_access
 from meshnews_cli.session import Access, Needs, Session, session
 
@@ -26,7 +27,9 @@ def status(access: Access, item: str | None, *, watch: bool) -> None:
     from meshnews_cli.identify import item_id
 
     wanted = item_id(item) if item is not None else None
-    with session(access, Needs.DAEMON if watch else Needs.VAULT) as conversation:
+    with session(
+        access, Needs.DAEMON if watch else Needs.VAULT, without=Without.NEWS
+    ) as conversation:
         answer = _ask(conversation, wanted)
         if watch:
             _watch(access, conversation, wanted, answer)
@@ -102,7 +105,7 @@ def _watch(access: Access, conversation: Session, wanted: str | None, first: "St
         tell(_ask(conversation, wanted))
 
     tell(first)
-    with session(access, Needs.DAEMON) as listening:
+    with session(access, Needs.DAEMON, without=Without.NEWS) as listening:
         # What changed before the watch began is told now.
         tell(_ask(conversation, wanted))
         listening.connection.ask(Watch((Topic.DISPATCH,)), Done, on_event=hear, patient=True)
