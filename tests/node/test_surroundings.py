@@ -57,6 +57,15 @@ def test_a_relay_is_open_everywhere() -> None:
     assert visibility(relay) is Visibility.OPEN
 
 
+def test_a_relay_trusts_no_networks_and_says_so() -> None:
+    relay = make_home("relay-1", Role.RELAY)
+    here(relay, NEWSROOM)
+    with pytest.raises(Refusal) as refusal:
+        relay.ask(lambda node: node.surroundings.trust())
+    assert refusal.value.code == "wrong-role"
+    assert relay.ask(lambda node: node.surroundings.distrust()) == ()
+
+
 def test_a_person_is_veiled_on_a_network_they_trust_and_on_no_other(person: Machine) -> None:
     here(person, NEWSROOM, CABLE)
     assert person.ask(lambda node: node.surroundings.trust()) == ("wlan0",)
