@@ -8,6 +8,7 @@ Every text is here, but for those of joining and of stopping, which have modules
 this one; those of the daemon are in `meshnews.control.refusal`.
 """
 
+import enum
 from pathlib import Path
 
 import click
@@ -56,12 +57,22 @@ def recall_not_meant() -> Refusal:
     )
 
 
-def no_daemon(home: Path) -> Refusal:
+class Without(enum.StrEnum):
+    """What it means for a command that no daemon is running."""
+
+    LINKS = "Without it this machine has no links, so there is nothing to show."
+    NEWS = "Without it nothing changes here, so there is nothing to watch."
+    VISITORS = "Without it nobody who has an invitation reaches this machine. Nothing was changed."
+    SEARCH = "The invitation is whole, but without it nobody is looked for. Nothing was changed."
+    CALLS = "Without it this machine calls into no network, so nobody could find it."
+
+
+def no_daemon(home: Path, meaning: Without) -> Refusal:
     """The command needs a running daemon."""
     return Refusal(
         "no-daemon",
         what="No daemon is running for this home.",
-        meaning="Without it this machine has no links, so there is nothing to show.",
+        meaning=meaning,
         remedy=f"Start it in another terminal with `meshnewsd --home {home}`, or as a service, "
         "and try again.",
     )
@@ -342,8 +353,19 @@ def name_bad(most: int) -> Refusal:
     )
 
 
+def desk_not_confirmed() -> Refusal:
+    """The words of a card's desk were not the same, or nobody said so."""
+    return Refusal(
+        "not-confirmed",
+        what="The words were not confirmed.",
+        meaning="If they differ, the card is of another desk: somebody saw the request and made a "
+        "card in place of yours. Nothing was taken in.",
+        remedy="Speak with your desk over a way you trust, and have its card copied afresh.",
+    )
+
+
 def not_confirmed() -> Refusal:
-    """The words were not the same, or nobody said so."""
+    """The words of a request were not the same, or nobody said so."""
     return Refusal(
         "not-confirmed",
         what="The words were not confirmed.",

@@ -200,7 +200,7 @@ def confirm(access: Access, connection: Connection, number: int, *, words_compar
     if number in waiting:
         _show(access, waiting[number])
         if not words_compared:
-            words.confirm("Are all eight the same?")
+            words.confirm("Are all eight the same?", complaint.not_confirmed())
     connection.ask(DeskConfirm(max(0, number)), Done)
     if not access.as_json:
         note("Confirmed. The card goes out when the joiner has said so too.")

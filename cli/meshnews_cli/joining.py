@@ -2,13 +2,16 @@
 
 import click
 
-from meshnews.control.fact import JoinProgress
+from meshnews.control.fact import JoinProgress, JoinReason
 from meshnews.control.reply import Enrolled, JoinStatus
 from meshnews.control.request import EnrolAgree, EnrolCode, EnrolStop, EnrolWait
+from meshnews.desk.invitation import Mistyped, read_code
 from meshnews.errors import Refusal
+from meshnews.node.invitation_refusal import mistyped
 from meshnews_cli import joining_complaint as complaint
 from meshnews_cli import words
 from meshnews_cli.client import Connection
+from meshnews_cli.complaint import Without
 from meshnews_cli.session import Access, Needs, session
 from meshnews_cli.shape import to_json
 from meshnews_cli.terminal import note
@@ -20,6 +23,20 @@ _TOLD = {
     JoinProgress.AGREED: "Waiting until the desk has compared the words too.",
     JoinProgress.TAKING: "The card is coming in.",
 }
+_ANYBODY = (
+    " Whoever has the code could do that, so this home looks on. Ask the desk; "
+    "`meshnews enrol --stop` gives it up."
+)
+_SAID = {
+    JoinReason.DESK: "A machine with this invitation says that the desk turned this home away, "
+    "or closed the invitation." + _ANYBODY,
+    JoinReason.ROLE: "A machine with this invitation says that it is for a home of another role."
+    + _ANYBODY,
+    JoinReason.CARD: "A machine with this invitation says that the desk could not make the card."
+    + _ANYBODY,
+    JoinReason.UNPROVEN: "A machine with this invitation gave a card that is none of the desk's."
+    + _ANYBODY,
+}
 
 
 def join(access: Access, code: str, *, words_compared: bool) -> Enrolled:
@@ -28,7 +45,11 @@ def join(access: Access, code: str, *, words_compared: bool) -> Enrolled:
     Raises:
         Refusal: the code is none, or it came to nothing.
     """
-    with session(access, Needs.DAEMON) as conversation:
+    try:
+        read_code(code)
+    except Mistyped as why:
+        raise mistyped(why) from why
+    with session(access, Needs.DAEMON, without=Without.SEARCH) as conversation:
         connection = conversation.connection
         status = connection.ask(EnrolCode(code), JoinStatus)
         try:
@@ -45,7 +66,7 @@ def join(access: Access, code: str, *, words_compared: bool) -> Enrolled:
 
 def stop(access: Access) -> None:
     """Give up joining."""
-    with session(access, Needs.DAEMON) as conversation:
+    with session(access, Needs.VAULT) as conversation:
         status = conversation.connection.ask(EnrolStop(), JoinStatus)
     if access.as_json:
         click.echo(to_json(_facts(status)))
@@ -101,6 +122,8 @@ def _tell(access: Access, status: JoinStatus, before: JoinStatus | None) -> None
             "That machine ended the link without a word. If this goes on, somebody else has used "
             "the invitation: ask the desk."
         )
+    if status.reason in _SAID and (before is None or before.reason is not status.reason):
+        note(_SAID[status.reason])
     if before is not None and (status.progress, status.meeting) == (
         before.progress,
         before.meeting,

@@ -12,6 +12,7 @@ from meshnews.control.reply import Done, Welcome
 from meshnews.control.request import Hello, Unlock
 from meshnews_cli import complaint, secret
 from meshnews_cli.client import Connection, connect
+from meshnews_cli.complaint import Without
 from meshnews_cli.terminal import note
 
 
@@ -54,8 +55,13 @@ def locate_home(given: str | None) -> Path:
 
 
 @contextlib.contextmanager
-def session(access: Access, needs: Needs) -> Iterator[Session]:
+def session(access: Access, needs: Needs, *, without: Without = Without.LINKS) -> Iterator[Session]:
     """Yield a conversation with the daemon of the home, which is started if it must be.
+
+    Args:
+        access: which home, and how its vault opens.
+        needs: what must be there.
+        without: what it means where a running daemon is needed and there is none.
 
     Raises:
         Refusal: what the command needs is not there.
@@ -65,7 +71,7 @@ def session(access: Access, needs: Needs) -> Iterator[Session]:
         if connection is not None:
             closing.callback(connection.close)
         elif needs is Needs.DAEMON:
-            raise complaint.no_daemon(access.home)
+            raise complaint.no_daemon(access.home, without)
         else:
             connection = _started(access.home, closing)
         welcome = connection.ask(Hello(codec.VERSION), Welcome)

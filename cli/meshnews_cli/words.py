@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from meshnews.control.fact import SafetyWord
-from meshnews_cli import complaint
+from meshnews.errors import Refusal
 from meshnews_cli.terminal import row
 
 _COLUMNS = 4
@@ -18,18 +18,18 @@ def show(words: Sequence[SafetyWord]) -> None:
         row("    " + "    ".join(cellsful[start : start + _COLUMNS]), err=True)
 
 
-def confirm(question: str) -> None:
+def confirm(question: str, otherwise: Refusal) -> None:
     """Ask whether the words are the same, and go on only after a typed y.
 
     Raises:
-        Refusal: they are not, or nobody answered.
+        Refusal: `otherwise`, when they are not, or nobody answered.
     """
     try:
         agreed = are_same(question)
     except click.Abort as exc:
-        raise complaint.not_confirmed() from exc
+        raise otherwise from exc
     if not agreed:
-        raise complaint.not_confirmed()
+        raise otherwise
 
 
 def are_same(question: str) -> bool:

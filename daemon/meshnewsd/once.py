@@ -41,7 +41,7 @@ NEED_OTHERS: Final = frozenset(
         ask.Watch,
         ask.Neighbours,
         *(ask.DeskInvite, ask.DeskPending, ask.DeskConfirm, ask.DeskRefuse, ask.DeskClose),
-        *(ask.EnrolCode, ask.EnrolWait, ask.EnrolAgree, ask.EnrolStop),
+        *(ask.EnrolCode, ask.EnrolWait, ask.EnrolAgree),
     }
 )
 """What makes no sense where nobody can be met."""

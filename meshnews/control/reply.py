@@ -125,7 +125,7 @@ class RequestMade(ReplyBase, frozen=True, tag="request-made"):
 
 
 class CardWords(ReplyBase, frozen=True, tag="card-words"):
-    """To an unconfirmed `DeskCard`: what both sides compare."""
+    """To an unconfirmed `DeskCard` or `EnrolCard`: what both sides compare."""
 
     words: SafetyWords
     role: Role
@@ -137,11 +137,13 @@ class CardMade(ReplyBase, frozen=True, tag="card-made", kw_only=True):
     card: CardFile
     role: Role
     name: Name
+    desk_words: SafetyWords
+    """Of the desk identifier: what is compared before the card is taken in."""
     valid_until: dt.date | None = None
 
 
 class Enrolled(ReplyBase, frozen=True, tag="enrolled", kw_only=True):
-    """To `EnrolCard`: which desk, and as whom."""
+    """To a confirmed `EnrolCard`: which desk, and as whom."""
 
     desk: DeskName
     desk_name: MaybeName = ""
@@ -206,6 +208,8 @@ class EditorCardMade(ReplyBase, frozen=True, tag="editor-card-made"):
     """To `DeskEditorSigned`."""
 
     card: CardFile
+    desk_words: SafetyWords
+    """As on `CardMade`."""
 
 
 class EndpointListing(ReplyBase, frozen=True, tag="endpoint-listing"):

@@ -106,9 +106,14 @@ class EnrolRequest(RequestBase, frozen=True, tag="enrol-request"):
 
 
 class EnrolCard(RequestBase, frozen=True, tag="enrol-card"):
-    """Take in the card that a desk made for this home.  Answer: `Enrolled`."""
+    """Take in the card that a desk made for this home.
+
+    Unconfirmed, nothing is taken in and the answer is `CardWords`, with the
+    words of the desk; confirmed, it is `Enrolled`.
+    """
 
     card: CardFile
+    confirmed: bool = False
 
 
 class DeskCard(RequestBase, frozen=True, tag="desk-card", kw_only=True):

@@ -3,6 +3,7 @@
     ASKING ──compare──▶ COMPARING ──a person agrees──▶ AGREED ──card──▶ TAKING ──stored, used──▶ end
        └──card: a relay, or it agreed on a link before───────────────────▶ ┘
     TELLING (the card is on disk from a link before) ──used──▶ end
+    ASKING, COMPARING, AGREED ──refused──▶ REFUSED, end
 
 What it leads to is decided by `meshnews.node.joining`.
 See docs/protocol/enrolment.md, "By invitation".
@@ -38,6 +39,7 @@ class Stage(enum.Enum):
     AGREED = "agreed"
     TAKING = "taking"
     TELLING = "telling"
+    REFUSED = "refused"
 
 
 class Home(Protocol):
@@ -66,7 +68,7 @@ class Home(Protocol):
         ...
 
     def refused(self, reason: Reason) -> None:
-        """The desk goes no further."""
+        """The other side goes no further, or its card was none."""
         ...
 
     def moved(self) -> None:
@@ -142,6 +144,7 @@ class Applicant(EnrolmentLink):
                 Reason.ROLE,
                 Reason.CARD,
             }:
+                self.stage = Stage.REFUSED
                 self.hang_up()
                 self._home.refused(reason)
             case _:

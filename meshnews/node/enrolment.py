@@ -1,22 +1,25 @@
 """Joining a desk: the request of this home, and taking in the card that answers it.
 
 A request is made once and given out again as it was until its card has come.
-A card is taken in wholly or not at all: everything is verified first, and all
-writes are in the caller's transaction.  See docs/protocol/enrolment.md.
+A card is shown before it is taken, so that people can compare whose it is: who
+has seen the request can seal a card of a desk of his own to it.  It is taken in
+wholly or not at all: everything is verified first, and all writes are in the
+caller's transaction.  See docs/protocol/enrolment.md.
 """
 
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
-from meshnews.crypto.keys import SymmetricKey, X25519Secret
+from meshnews.crypto.keys import Ed25519Secret, SymmetricKey, X25519Secret
 from meshnews.crypto.words import SafetyWord, safety_words
 from meshnews.desk.bulletin import RelayEntry, RelayFlags
 from meshnews.desk.card import (
     EditorCard,
     PressCard,
     RelayCard,
+    Verified,
     decode_editor_card,
     decode_press_card,
     decode_relay_card,
@@ -34,9 +37,10 @@ from meshnews.desk.request import (
     sign_request,
     words_digest,
 )
-from meshnews.errors import PeerError, Refusal
+from meshnews.errors import Forged, PeerError
 from meshnews.ids import Day, DeskId
 from meshnews.limits import REPLY_KEYS_IN_REQUEST
+from meshnews.node import enrolment_refusal as refusal
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.event import Topic
 from meshnews.node.home import Home
@@ -68,12 +72,7 @@ class Enrolled:
     expiry_day: Day | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Expected:
-    """Whose a card must be."""
-
-    desk: DeskId | None
-    proven: Callable[[Manifest], None]
+_Card: TypeAlias = PressCard | RelayCard | EditorCard
 
 
 class Enrolment:
@@ -94,9 +93,9 @@ class Enrolment:
         if stored is not None and self._values.get(_TAKEN) is None:
             return stored
         if home.identity.role is Role.EDITOR and home.identity.desk is not None:
-            raise _has_desk()
+            raise refusal.has_desk()
         if home.identity.role is Role.EDITOR and home.identity.endpoint:
-            raise _whole_desk()
+            raise refusal.whole_desk()
         card_key = X25519Secret(home.entropy.draw(32))
         request = self._make(card_key)
         self._values.delete(_TAKEN)
@@ -114,8 +113,7 @@ class Enrolment:
             entry = RelayEntry(own.static.public, own.notice.public, own.sign.public, flags)
             request = RelayRequest(card_key.public, entry)
             return sign_request(request, own.sign)
-        signer = Person(home.open_vault).sign_key()
-        assert signer is not None, "a person without a key that signs"
+        signer = self._person_key
         today = home.moment.today
         if home.identity.role is Role.REPORTER:
             wallet = Wallet(home.open_vault, home.entropy)
@@ -138,6 +136,21 @@ class Enrolment:
             )
         return sign_request(request, signer)
 
+    @property
+    def _person_key(self) -> Ed25519Secret:
+        signer = Person(self._home.open_vault).sign_key()
+        assert signer is not None, "a person without a key that signs"
+        return signer
+
+    def desk_of(self, file: bytes) -> DeskId:
+        """Return the desk whose card `file` is, everything in it verified and nothing taken in.
+
+        Raises:
+            Refusal: as `take_card`.
+        """
+        _, verified = self._read(file)
+        return verified.manifest.desk
+
     def take_card(
         self,
         file: bytes,
@@ -149,35 +162,54 @@ class Enrolment:
 
         Args:
             file: the card file.
-            desk: whose it must be; None: of the home's own, or of any.
+            desk: whose it must be; None: of the home's own, or of one whose words were
+                compared.
             proven: raises PeerError for a manifest by which it is not the desk's.
 
         Raises:
             Refusal: there is no request, the card does not answer it, or it is of
                 another desk than this home's.
         """
-        request, raw_key = self._values.get(_REQUEST), self._values.get(_CARD_KEY)
-        if request is None or raw_key is None or self._values.get(_TAKEN) is not None:
-            raise Refusal(
-                "no-request",
-                what="This home has asked for no card.",
-                meaning="No card can be opened without the request it answers.",
-                remedy="Make a request with `meshnews enrol --request FILE` and give FILE to "
-                "your desk.",
-            )
-        try:
-            card = open_card(file, X25519Secret(raw_key), request=words_digest(request))
-            enrolled = self._take(card, _Expected(desk or self._home.identity.desk, proven))
-        except PeerError as exc:
-            raise Refusal(
-                "card-unproven",
-                what="This card does not answer this home's request, or was changed on its way.",
-                meaning="Nothing was taken in.",
-                remedy="Ask the desk for the card again, and compare the words of the request.",
-            ) from exc
+        card, verified = self._read(file, desk, proven)
+        enrolled = self._take(card, verified.manifest)
         self._values.put(_TAKEN, b"\x01")
         self._home.tell(Topic.DESK)
         return enrolled
+
+    def _read(
+        self,
+        file: bytes,
+        desk: DeskId | None = None,
+        proven: Callable[[Manifest], None] = lambda _: None,
+    ) -> tuple[_Card, Verified]:
+        """Open a card file and verify all of it, and that it is of a desk it may be of."""
+        own = self._home.identity.desk
+        request, raw_key = self._values.get(_REQUEST), self._values.get(_CARD_KEY)
+        if request is None or raw_key is None or self._values.get(_TAKEN) is not None:
+            raise refusal.no_request() if own is None else refusal.card_taken()
+        try:
+            card = open_card(file, X25519Secret(raw_key), request=words_digest(request))
+            opened = self._verify(card)
+            manifest = opened[1].manifest
+            if desk not in {None, manifest.desk}:
+                raise Forged("a card of another desk than the one that was asked")
+            proven(manifest)
+        except PeerError as exc:
+            raise refusal.card_unproven() from exc
+        if own not in {None, manifest.desk}:
+            raise refusal.card_of_other_desk()
+        return opened
+
+    def _verify(self, encoded: bytes) -> tuple[_Card, Verified]:
+        if self._home.identity.role is Role.RELAY:
+            relay_card = decode_relay_card(encoded)
+            return relay_card, relay_card.verify()
+        card: PressCard | EditorCard
+        if self._home.identity.role is Role.REPORTER:
+            card = decode_press_card(encoded)
+        else:
+            card = decode_editor_card(encoded)
+        return card, card.verify(self._person_key.public)
 
     def tidy(self) -> None:
         """Forget the request that a card has answered; to be called in a later transaction.
@@ -193,22 +225,18 @@ class Enrolment:
             self._values.delete(_REQUEST)
             self._values.delete(_CARD_KEY)
 
-    def _take(self, encoded: bytes, expected: _Expected) -> Enrolled:
-        match self._home.identity.role:
-            case Role.REPORTER:
-                return self._take_press(decode_press_card(encoded), expected)
-            case Role.RELAY:
-                return self._take_relay(decode_relay_card(encoded), expected)
-            case Role.EDITOR:
-                return self._take_editor(decode_editor_card(encoded), expected)
+    def _take(self, card: _Card, manifest: Manifest) -> Enrolled:
+        match card:
+            case PressCard():
+                return self._take_press(card, manifest)
+            case RelayCard():
+                return self._take_relay(card, manifest)
+            case EditorCard():
+                return self._take_editor(card, manifest)
 
-    def _take_press(self, card: PressCard, expected: _Expected) -> Enrolled:
+    def _take_press(self, card: PressCard, manifest: Manifest) -> Enrolled:
         home = self._home
         person = Person(home.open_vault)
-        signer = person.sign_key()
-        assert signer is not None, "a reporter without a byline key"
-        manifest = card.verify(signer.public, desk=expected.desk).manifest
-        expected.proven(manifest)
         certificate = read_certificate(card.certificate)
         Wallet(home.open_vault, home.entropy).fill(card)
         person.set_certificate(card.certificate)
@@ -218,21 +246,15 @@ class Enrolment:
         self._join(manifest, card.manifest, card.bulletins, card.desk_notice_key, card.relays)
         return Enrolled(manifest.desk, card.desk_name, certificate.name, certificate.expiry_day)
 
-    def _take_relay(self, card: RelayCard, expected: _Expected) -> Enrolled:
+    def _take_relay(self, card: RelayCard, manifest: Manifest) -> Enrolled:
         home = self._home
-        manifest = card.verify(desk=expected.desk).manifest
-        expected.proven(manifest)
         home.become(with_beacon_key(home.identity, card.beacon_key))
         self._join(manifest, card.manifest, card.bulletins, card.desk_notice_key, card.relays)
         return Enrolled(manifest.desk, "", "", None)
 
-    def _take_editor(self, card: EditorCard, expected: _Expected) -> Enrolled:
+    def _take_editor(self, card: EditorCard, manifest: Manifest) -> Enrolled:
         home = self._home
         person = Person(home.open_vault)
-        signer = person.sign_key()
-        assert signer is not None, "an editor without a key that signs"
-        manifest = card.verify(signer.public, desk=expected.desk).manifest
-        expected.proven(manifest)
         roster = Roster(home.open_vault)
         for record in reversed(card.relays):
             roster.add_relay(record)
@@ -242,7 +264,7 @@ class Enrolment:
                 verify_certificate(member.certificate, manifest)
             except PeerError:
                 continue
-            roster.add_member(member, own=signer.public)
+            roster.add_member(member, own=self._person_key.public)
         person.set_desk_name(card.desk_name)
         person.set_mesh_key(card.mesh_key, card.mesh_day)
         person.set_member_notice_key(card.member_notice_key)
@@ -279,22 +301,3 @@ def request_words(request: bytes) -> list[SafetyWord]:
 def desk_words(desk: DeskId) -> list[SafetyWord]:
     """Return the eight words that stand for a desk, shown to everybody who joins it."""
     return safety_words(desk)
-
-
-def _has_desk() -> Refusal:
-    return Refusal(
-        "has-desk",
-        what="This home belongs to a desk already.",
-        meaning="An editor belongs to one desk; its keys are known there.",
-        remedy="Make another home with --home to join another desk.",
-    )
-
-
-def _whole_desk() -> Refusal:
-    return Refusal(
-        "whole-desk",
-        what="This home is a whole desk on one machine.",
-        meaning="It is called by others, and no card can bring what they would need for that.",
-        remedy="Make a desk here with `meshnews desk create`, or make a home without --endpoint "
-        "to join one.",
-    )

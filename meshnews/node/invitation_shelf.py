@@ -66,6 +66,10 @@ class InvitationRecord:
         """It is answered to."""
         return self.state in {InvitationState.OPEN, InvitationState.GIVEN}
 
+    def is_open(self, lived_s: float) -> bool:
+        """It is answered to and its time is not over, though nobody may have seen that yet."""
+        return self.is_live and lived_s < self.ends_s
+
     @property
     def has_alarm(self) -> bool:
         """More than one machine has called with it: somebody else has it too."""

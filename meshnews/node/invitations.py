@@ -11,15 +11,14 @@ at this moment is in the vault, written in the transaction whose effects tell
 of it.  See docs/protocol/enrolment.md, "By invitation".
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from meshnews.crypto.digest import Label, b2, same
 from meshnews.crypto.keys import Ed25519Public
-from meshnews.crypto.words import SafetyWord, safety_words
 from meshnews.desk.invitation import Invitation
 from meshnews.desk.joining import Ask, Reason, Stored
-from meshnews.desk.request import EnrolmentRequest, Joiner, role_of, verify_request, words_digest
+from meshnews.desk.request import Joiner, role_of, verify_request, words_digest
 from meshnews.errors import Forged, OutOfTurn, Refusal
 from meshnews.limits import CALLERS_REMEMBERED_MAX, ENROLMENT_LINKS_MAX, INVITATIONS_MAX
 from meshnews.link.rendezvous import Rendezvous
@@ -40,35 +39,10 @@ from meshnews.node.reception import Reception
 from meshnews.node.rotation import Rotation
 from meshnews.node.seat import take_seat
 from meshnews.node.settings import Visibility
+from meshnews.node.visitor import Visitor
 
 ENDED_KEPT_S: Final = 7 * 86400
 """How long it is still told what became of an invitation."""
-
-
-@dataclass
-class Visitor:
-    """A joiner who has asked and whom nobody has confirmed.
-
-    Attributes:
-        number: what an editor names it by; never given twice.
-    """
-
-    number: int
-    link: Reception
-    request: bytes
-    asked: EnrolmentRequest
-    joiner_agrees: bool = False
-    desk_agrees: bool = False
-
-    @property
-    def key(self) -> Ed25519Public:
-        """The key that signed its request."""
-        return self.asked.signer
-
-    @property
-    def words(self) -> list[SafetyWord]:
-        """What people compare: the words of the link."""
-        return safety_words(self.link.session)
 
 
 class Invitations:
@@ -81,6 +55,7 @@ class Invitations:
         self._visitors: dict[int, Visitor] = {}
         self._troubles: dict[int, Refusal] = {}
         self._differed: set[int] = set()
+        self._turned_away: set[tuple[int, Ed25519Public]] = set()
         self.version = int.from_bytes(home.entropy.draw(4), "big")
         """Another after every change that a person may be watching."""
 
@@ -192,21 +167,24 @@ class Invitations:
         Its card is made now, or when its own person has said so too.
 
         Raises:
-            Refusal: nobody of this number waits, or its card cannot be made.
+            Refusal: nobody of this number waits, the time of its invitation is over,
+                or its card cannot be made.
         """
         visitor = self._waiting(number)
+        self._open(visitor.link.invitation)
         if visitor.joiner_agrees:
             self._admit(visitor)
         visitor.desk_agrees = True
         self._tell()
 
     def refuse(self, number: int) -> None:
-        """Turn a joiner away; its invitation stays open.
+        """Turn a joiner away, until the node is started again; its invitation stays open.
 
         Raises:
             Refusal: nobody of this number waits.
         """
         visitor = self._waiting(number)
+        self._turned_away.add((visitor.link.invitation, visitor.key))
         visitor.link.refuse(Reason.DESK)
         self._forget_visitor(visitor.link)
         self._tell()
@@ -216,6 +194,12 @@ class Invitations:
         if visitor is None:
             raise refusal.no_such_joiner(number)
         return visitor
+
+    def _open(self, number: int) -> InvitationRecord:
+        record = self._shelf.get(number)
+        if record is None or not record.is_open(self._home.moment.lived_s):
+            raise refusal.no_such_invitation(number)
+        return record
 
     # Who calls --------------------------------------------------------------
 
@@ -247,7 +231,7 @@ class Invitations:
         request, digest = verify_request(ask.request), words_digest(ask.request)
         ask.verify(request.signer, session=caller.session, digest=digest)
         record = self._shelf.get(caller.invitation)
-        if record is None or not record.is_live:
+        if record is None or not record.is_open(self._home.moment.lived_s):
             raise OutOfTurn("an invitation that has ended")
         record = self._note_caller(record, request.signer)
         if record.state is InvitationState.GIVEN:
@@ -256,6 +240,8 @@ class Invitations:
             self._give(caller, self._shelf.card(record.number))
         elif role_of(request) is not record.role:
             caller.refuse(Reason.ROLE)
+        elif (record.number, request.signer) in self._turned_away:
+            caller.refuse(Reason.DESK)
         else:
             self._receive(record, Visitor(0, caller, ask.request, request))
 
@@ -340,8 +326,7 @@ class Invitations:
         Raises:
             Refusal: it cannot be made; nothing was changed.
         """
-        record = self._shelf.get(visitor.link.invitation)
-        assert record is not None, "a visitor without an invitation"
+        record = self._open(visitor.link.invitation)
         office = Office(self._home, self._rotation)
         card = office.card(visitor.request, name=record.name, near=record.near).card
         given = replace(

@@ -1,12 +1,14 @@
 """Joining a desk by invitation: what this home wants, and how far that has come.
 
     SEEKING ──a person agrees──▶ AGREED ──the card is on disk──▶ TAKEN ──the desk knows──▶ joined
-       └─────── refused, given up, a day ───────┴──────▶ nothing is left of it
+       └─────── given up, a day ────────────────┴──────▶ nothing is left of it
 
 Each arrow is one transaction, so a restart goes on where the last one left
 off: the request stays the same until its card has come, and the card is taken
 in wholly or not at all.  A card is believed when an editor of the invited desk,
-and no other, signed that it gives this card on this very link.
+and no other, signed that it gives this card on this very link.  Whatever else is
+said there anybody may say who has the code, so it ends the link and no more; and
+links stand side by side, so that who comes later takes nobody's place.
 See docs/protocol/enrolment.md, "By invitation".
 """
 
@@ -25,6 +27,7 @@ from meshnews.desk.manifest import Role as EditorRole
 from meshnews.desk.request import words_digest
 from meshnews.errors import Forged, Refusal
 from meshnews.ids import DeskId
+from meshnews.limits import ENROLMENT_LINKS_MAX
 from meshnews.link.rendezvous import Rendezvous
 from meshnews.link.session import LinkSession
 from meshnews.node import invitation_refusal as refusal
@@ -73,6 +76,13 @@ class Progress(enum.StrEnum):
     REFUSED = "refused"
 
 
+_SHOWN: Final = {
+    Stage.COMPARING: Progress.COMPARING,
+    Stage.AGREED: Progress.AGREED,
+    Stage.TAKING: Progress.TAKING,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Joined:
     """How far joining has come.
@@ -82,7 +92,8 @@ class Joined:
         words: eight while they are to be compared.
         silences: how often a machine that has the invitation was reached and ended
             the link without a word.
-        reason: why it was refused.
+        reason: why it was refused; while it goes on, what a machine that has the
+            invitation last said against it, or did.
         enrolled: what the card made of this home, once it has joined.
     """
 
@@ -116,8 +127,9 @@ class Joining:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._values = OwnValues(home)
-        self._link: Applicant | None = None
+        self._links: list[Applicant] = []
         self._reason: Reason | None = None
+        self._said: Reason | None = None
         self._silences = 0
         self.version = int.from_bytes(home.entropy.draw(4), "big")
         """Another after every change that a person may be watching."""
@@ -146,7 +158,7 @@ class Joining:
         if record is None and self._has_joined_by(invitation):
             return
         self._let_go(Reason.STOPPED)
-        self._reason, self._silences = None, 0
+        self._reason, self._said, self._silences = None, None, 0
         ends_s = int(home.moment.lived_s) + SOUGHT_S
         self._keep(_Record(invitation.secret, invitation.desk, Step.SEEKING, ends_s))
         home.joining = _rendezvous(invitation)
@@ -158,7 +170,7 @@ class Joining:
         Raises:
             Refusal: that link is gone.
         """
-        record, link = self._record(), self._link
+        record, link = self._record(), self._shown
         if record is None:
             raise refusal.not_joining()
         if link is None or link.stage is not Stage.COMPARING or link.meeting != meeting:
@@ -178,7 +190,7 @@ class Joining:
 
     def progress(self) -> Joined:
         """Return how far it has come."""
-        record, link = self._record(), self._link
+        record, link = self._record(), self._shown
         if self._reason is not None:
             return Joined(Progress.REFUSED, reason=self._reason)
         if record is None and not (self._values.is_open and self._values.get(_MARK)):
@@ -186,15 +198,21 @@ class Joining:
         if record is None or record.step is Step.TAKEN:
             return Joined(Progress.JOINED, enrolled=self._enrolled())
         if link is None:
-            return Joined(Progress.SEEKING, silences=self._silences)
+            return Joined(Progress.SEEKING, silences=self._silences, reason=self._said)
         words = tuple(link.words) if link.stage in {Stage.COMPARING, Stage.AGREED} else ()
-        stages = {
-            Stage.COMPARING: Progress.COMPARING,
-            Stage.AGREED: Progress.AGREED,
-            Stage.TAKING: Progress.TAKING,
-        }
-        shown = stages.get(link.stage, Progress.REACHED)
-        return Joined(shown, meeting=link.meeting, words=words, silences=self._silences)
+        return Joined(
+            _SHOWN.get(link.stage, Progress.REACHED),
+            meeting=link.meeting,
+            words=words,
+            silences=self._silences,
+            reason=self._said,
+        )
+
+    @property
+    def _shown(self) -> Applicant | None:
+        """The link that a person sees: of those where people are asked, the one that came first."""
+        here = [link for link in self._links if not link.is_over]
+        return next((link for link in here if link.stage in _SHOWN), here[-1] if here else None)
 
     # What the node asks for -------------------------------------------------
 
@@ -222,13 +240,17 @@ class Joining:
             self.moved()
 
     def call(self, session: LinkSession) -> Applicant | None:
-        """Return who speaks on a link that answered the invitation; None: nobody."""
+        """Return who speaks on a link that answered the invitation; None: nobody.
+
+        The links of before go on: whoever has the code can make another at any time.
+        """
         if self._home.joining is None or session.peer.rendezvous != self._home.joining:
             return None
-        if self._link is not None:
-            self._link.hang_up()
-        self._link = Applicant(self, session.session_id)
-        return self._link
+        if len(self._links) >= ENROLMENT_LINKS_MAX:
+            return None
+        link = Applicant(self, session.session_id)
+        self._links.append(link)
+        return link
 
     # What a link brings -----------------------------------------------------
 
@@ -272,6 +294,9 @@ class Joining:
         except Refusal:
             self.refused(Reason.UNPROVEN)
             return None
+        for link in self._links:
+            if link.session != session:
+                link.hang_up()
         ends_s = int(self._home.moment.lived_s) + TOLD_S
         self._keep(replace(record, step=Step.TAKEN, ends_s=ends_s, digest=digest))
         self._values.put(_MARK, record.invitation.mark)
@@ -284,9 +309,8 @@ class Joining:
         self.moved()
 
     def refused(self, reason: Reason) -> None:
-        """It goes no further with this invitation."""
-        self._forget()
-        self._reason = reason
+        """A machine that has the invitation goes no further; the desk's own may be another."""
+        self._said = reason
         self.moved()
 
     def moved(self) -> None:
@@ -296,9 +320,9 @@ class Joining:
 
     def left(self, applicant: Applicant) -> None:
         """A link is gone."""
-        if applicant is not self._link:
+        if applicant not in self._links:
             return
-        self._link = None
+        self._links.remove(applicant)
         if applicant.stage is Stage.ASKING and self._record() is not None:
             self._silences += 1
         self.moved()
@@ -312,8 +336,8 @@ class Joining:
 
     def _let_go(self, reason: Reason) -> None:
         """Forget the invitation; the desk is told why, if it knows of us."""
-        if self._link is not None:
-            self._link.decline(reason)
+        for link in self._links:
+            link.decline(reason)
         self._forget()
 
     def _forget(self) -> None:

@@ -66,9 +66,19 @@ class Surroundings:
         """Mark every network that is here now as ours; return the interfaces they are on.
 
         Raises:
-            Refusal: none of them has anything by which it would be known again, or
-                too many are trusted already.
+            Refusal: this is a relay, its keeper fixed that it is silent, none of them
+                has anything by which it would be known again, or too many are trusted
+                already.
         """
+        if self._home.vault is None:
+            raise Refusal(
+                "wrong-role",
+                what="A relay trusts no networks.",
+                meaning="It is open to everybody on each, or as config.toml says. Nothing was "
+                "changed.",
+                remedy="Use this in a person's home, or set visibility in config.toml.",
+            )
+        self._refuse_if_silent()
         vault, home = self._home.open_vault, self._home
         known = {name: mark for name, mark in self._here.items() if mark}
         if not known:
@@ -94,8 +104,9 @@ class Surroundings:
 
     def distrust(self) -> tuple[str, ...]:
         """Take back the trust in every network that is here; return the interfaces concerned."""
-        vault, trusted = self._home.open_vault, self.trusted()
+        trusted = self.trusted()
         for name in trusted:
+            vault = self._home.open_vault
             vault.delete(shelf.NETWORK, _kept(vault, self._here[name]))
         return trusted
 
@@ -105,8 +116,13 @@ class Surroundings:
         """Be veiled everywhere for so many seconds; 0: no longer.
 
         Raises:
-            Refusal: its keeper fixed that it is silent.
+            Refusal: its keeper fixed that it is silent, and it shall be found.
         """
+        if for_s > 0:
+            self._refuse_if_silent()
+        self._look_until_s = self._home.moment.lived_s + for_s
+
+    def _refuse_if_silent(self) -> None:
         if self._home.settings.visibility is Visibility.SILENT:
             raise Refusal(
                 "visibility-fixed",
@@ -114,7 +130,6 @@ class Surroundings:
                 meaning="Nothing is shown on any network, whatever is asked for.",
                 remedy="Change or remove that line of config.toml and start again.",
             )
-        self._look_until_s = self._home.moment.lived_s + for_s
 
     @property
     def look_left_s(self) -> float:

@@ -74,6 +74,11 @@ class Moment:
     settled_day: Day | None = None
 
     @property
+    def has_floor(self) -> bool:
+        """A root-signed object has said that it is not before `floor_day`."""
+        return self.floor_day > 0
+
+    @property
     def sweep_day(self) -> Day:
         """Bodies that expired before this day are dropped though there is room."""
         return self.floor_day if self.settled_day is None else self.settled_day

@@ -45,7 +45,7 @@ def make_homes(folder: Path, settings: Mapping[str, Mapping[str, str]]) -> None:
     _cli(folder, REPORTER, "enrol", "--request", str(request))
     _cli(folder, DESK, "desk", "card", str(request), "--byline", "a reporter",
          "-o", str(card), "--words-compared")  # fmt: skip
-    _cli(folder, REPORTER, "enrol", "--card", str(card))
+    _cli(folder, REPORTER, "enrol", "--card", str(card), "--words-compared")
 
 
 def _cli(folder: Path, name: str, *words: str) -> None:

@@ -30,6 +30,7 @@ from meshnews.control.reply import (
     Diagnosis,
     Done,
     EditorPrepared,
+    Enrolled,
     Filed,
     HomeMade,
     Opened,
@@ -42,6 +43,7 @@ from meshnews.control.request import (
     DeskCreate,
     DeskEditor,
     Doctor,
+    EnrolCard,
     EnrolRequest,
     File,
     Inbox,
@@ -426,7 +428,7 @@ def test_a_card_is_made_only_once_the_words_are_confirmed(
     ) -> CardWords | CardMade:
         if not request.confirmed:
             return CardWords(examples.WORDS, Role.REPORTER)
-        return CardMade(card=b"card", role=Role.REPORTER, name="aliya")
+        return CardMade(card=b"card", role=Role.REPORTER, name="aliya", desk_words=examples.WORDS)
 
     fake = daemon({DeskCard: handle})
     (tmp_path / "req").write_bytes(b"request")
@@ -451,6 +453,35 @@ def test_a_card_is_made_only_once_the_words_are_confirmed(
     assert fake.asked[-1] == DeskCard(
         request=b"request", byline="aliya", near=("shop",), confirmed=True
     )
+
+
+def test_a_card_is_taken_only_once_the_desks_words_are_confirmed(
+    daemon: StartDaemon, cli: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def handle(
+        request: EnrolCard, descriptors: Sequence[int], emit: Emit
+    ) -> CardWords | Enrolled:
+        if not request.confirmed:
+            return CardWords(examples.WORDS, Role.REPORTER)
+        return Enrolled(desk=examples.DESK, words=examples.WORDS, role=Role.REPORTER, name="aliya")
+
+    fake = daemon({EnrolCard: handle})
+    (tmp_path / "card").write_bytes(b"card")
+    for answer in ("n\n", "\n", "", "yes please\n"):
+        (tmp_path / "stdin").write_text(answer)
+        with (tmp_path / "stdin").open() as stdin:
+            monkeypatch.setattr("sys.stdin", stdin)
+            outcome = cli("enrol", "--card", tmp_path / "card")
+        assert outcome.status == 1
+        assert "nephew    1204" in outcome.err
+        assert "Nothing was taken in." in outcome.err
+    assert not any(each.confirmed for each in fake.asked_for(EnrolCard))
+    (tmp_path / "stdin").write_text("y\n")
+    with (tmp_path / "stdin").open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert cli("enrol", "--card", tmp_path / "card").status == 0
+    assert fake.asked[-1] == EnrolCard(b"card", confirmed=True)
+    assert cli("enrol", "--card", tmp_path / "card", "--words-compared").status == 0
 
 
 def test_an_unsigned_manifest_is_not_written_without_the_words(

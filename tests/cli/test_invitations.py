@@ -404,6 +404,30 @@ def test_silence_is_told_once(daemon: StartDaemon, cli: RunCommand) -> None:
     assert " ".join(outcome.err.split()).count("without a word") == 1
 
 
+@pytest.mark.parametrize(
+    "reason", [JoinReason.DESK, JoinReason.ROLE, JoinReason.CARD, JoinReason.UNPROVEN]
+)
+def test_what_a_machine_says_against_it_is_told_and_ends_nothing(
+    daemon: StartDaemon, cli: RunCommand, reason: JoinReason
+) -> None:
+    daemon(
+        {
+            EnrolCode: step(JoinProgress.SEEKING),
+            EnrolWait: in_turn(
+                [
+                    step(JoinProgress.REACHED, 1),
+                    step(JoinProgress.SEEKING, 2, reason=reason),
+                    step(JoinProgress.REACHED, 3, reason=reason),
+                    step(JoinProgress.JOINED, 4, enrolled=ENROLLED),
+                ]
+            ),
+        }
+    )
+    outcome = cli("enrol", CODE)
+    assert outcome.status == 0
+    assert " ".join(outcome.err.split()).count("so this home looks on") == 1
+
+
 def test_ctrl_c_leaves_a_joiner_looking_and_says_how_to_stop(
     daemon: StartDaemon, cli: RunCommand, says: list[bool | None]
 ) -> None:
@@ -446,6 +470,26 @@ def test_one_way_of_enrolling_at_a_time(cli: RunCommand, typed: list[str]) -> No
 def test_without_a_daemon_it_says_how_to_start_one(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for line in (["enrol", CODE], ["desk", "invite", "--byline", "x"], ["desk", "pending"]):
+    meanings = {
+        "nobody is looked for": ["enrol", CODE],
+        "nobody who has an invitation reaches": ["desk", "invite", "--byline", "x"],
+        "Nothing was changed": ["desk", "pending"],
+        "nobody could find it": ["look", "5"],
+        "nothing to watch": ["status", "--watch"],
+        "nothing to show": ["neighbours"],
+    }
+    for meaning, line in meanings.items():
         assert run([*line, "--home", str(home)]) == 1
-        assert "meshnewsd --home" in capsys.readouterr().err
+        said = " ".join(capsys.readouterr().err.split())
+        assert "meshnewsd --home" in said
+        assert meaning in said
+
+
+def test_a_slip_in_a_code_is_told_without_a_daemon(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typo = CODE[:-1] + ("a" if CODE[-1] != "a" else "b")
+    for typed in (typo, CODE[:-1], "hello"):
+        assert run(["enrol", typed, "--home", str(home), "--json"]) == 1
+        refused = json.loads(capsys.readouterr().err)["refused"]
+        assert refused["code"] == "invitation-mistyped"

@@ -89,6 +89,16 @@ def test_commands_work_without_a_daemon(tmp_path: Path) -> None:
     assert json.loads(status.stdout)["daemon_running"] is False
 
 
+def test_what_makes_this_machine_less_findable_needs_no_daemon(tmp_path: Path) -> None:
+    home, secret = tmp_path / "home", tmp_path / "secret"
+    secret.write_text("four words for me\n")
+    access = ("--home", home, "--passphrase-file", secret)
+    assert meshnews("init", "--role", "reporter", *access).returncode == 0
+    for words in (("enrol", "--stop"), ("look", "0"), ("neighbours", "--distrust-network")):
+        outcome = meshnews(*words, *access)
+        assert (outcome.returncode, outcome.stderr.startswith("Meaning:")) == (0, False), words
+
+
 def test_a_passphrase_is_typed_twice_at_init_and_once_afterwards(tmp_path: Path) -> None:
     home = tmp_path / "home"
     init = ("init", "--role", "editor", "--home", home)

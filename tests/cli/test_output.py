@@ -7,6 +7,8 @@ tests, then read what appeared.
 import datetime as dt
 import json
 import re
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,19 +80,11 @@ ANSWERS: dict[type[Request], Answer] = {
     ),
     SendReply: ReplyFiled(id="0a1b2c3d", to="aliya", release_at=examples.LATER),
     EnrolRequest: RequestMade(b"request", examples.WORDS, Role.REPORTER),
-    EnrolCard: Enrolled(
-        desk=examples.DESK,
-        desk_name="Bureau",
-        words=examples.WORDS,
-        role=Role.REPORTER,
-        name="aliya",
-        valid_until=examples.EXPIRY,
-    ),
     DeskHolders: examples.HOLDERS,
     DeskRecall: RecallPrepared(recall=b"recall", holder=examples.HOLDER),
     RecallOwn: OwnRecall(b"recall"),
     DeskEditor: EditorPrepared(manifest=b"m", words=examples.WORDS, version=2, editors=2),
-    DeskEditorSigned: EditorCardMade(b"card"),
+    DeskEditorSigned: EditorCardMade(b"card", examples.WORDS),
     DeskCreate: DeskMade(
         desk=examples.DESK, name="Bureau", words=examples.WORDS, root_keys=(b"key",)
     ),
@@ -111,9 +105,34 @@ async def card_handler(
     if not request.confirmed:
         return CardWords(examples.WORDS, Role.REPORTER)
     return CardMade(
-        card=b"card", role=Role.REPORTER, name=request.byline or "", valid_until=examples.EXPIRY
+        card=b"card",
+        role=Role.REPORTER,
+        name=request.byline or "",
+        desk_words=examples.WORDS,
+        valid_until=examples.EXPIRY,
     )
 
+
+async def taking_handler(
+    request: EnrolCard, descriptors: object, emit: object
+) -> CardWords | Enrolled:
+    if not request.confirmed:
+        return CardWords(examples.WORDS, Role.REPORTER)
+    return Enrolled(
+        desk=examples.DESK,
+        desk_name="Bureau",
+        words=examples.WORDS,
+        role=Role.REPORTER,
+        name="aliya",
+        valid_until=examples.EXPIRY,
+    )
+
+
+TWO_STEPS: dict[type[Request], Answer] = {
+    DeskCard: card_handler,
+    EnrolCard: taking_handler,
+    DeskRecallSigned: recall_handler,
+}
 
 COMMANDS: dict[str, list[str]] = {
     "status": ["status"],
@@ -126,7 +145,7 @@ COMMANDS: dict[str, list[str]] = {
     "file": ["file", "story.txt", "--slug", "market-fire"],
     "reply": ["reply", "7k2m", "Where was this?"],
     "enrol-request": ["enrol", "--request", "me.bin"],
-    "enrol-card": ["enrol", "--card", "card.bin"],
+    "enrol-card": ["enrol", "--card", "card.bin", "--words-compared"],
     "desk-create": [
         "desk",
         "create",
@@ -156,6 +175,13 @@ COMMANDS: dict[str, list[str]] = {
 
 
 @pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    # Of one length wherever tests run: a longer one would have lines broken elsewhere.
+    with tempfile.TemporaryDirectory(prefix="mn", dir="/tmp") as made:
+        yield Path(made)
+
+
+@pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "story.txt").write_text(examples.TEXT)
@@ -178,7 +204,7 @@ def compare(name: str, text: str) -> None:
 def test_output_is_as_kept(
     daemon: StartDaemon, cli: RunCommand, folder: Path, name: str, form: str
 ) -> None:
-    daemon({**ANSWERS, DeskCard: card_handler, DeskRecallSigned: recall_handler})
+    daemon({**ANSWERS, **TWO_STEPS})
     outcome = cli(*COMMANDS[name], *(["--json"] if form == "json" else []))
     assert outcome.status == (1 if name == "doctor" else 0)
     if form == "json":
@@ -194,7 +220,7 @@ def test_output_is_as_kept(
 def test_no_line_is_wider_than_the_terminal(
     daemon: StartDaemon, cli: RunCommand, folder: Path, name: str
 ) -> None:
-    daemon({**ANSWERS, DeskCard: card_handler, DeskRecallSigned: recall_handler})
+    daemon({**ANSWERS, **TWO_STEPS})
     outcome = cli(*COMMANDS[name])
     for line in (outcome.out + outcome.err).replace(str(folder), "").splitlines():
         assert len(line) <= 80
@@ -204,7 +230,7 @@ def test_no_line_is_wider_than_the_terminal(
 def test_json_is_one_line_of_ascii_with_times_in_utc(
     daemon: StartDaemon, cli: RunCommand, folder: Path, name: str
 ) -> None:
-    daemon({**ANSWERS, DeskCard: card_handler, DeskRecallSigned: recall_handler})
+    daemon({**ANSWERS, **TWO_STEPS})
     out = cli(*COMMANDS[name], "--json").out
     assert out.isascii()
     assert out.count("\n") == 1

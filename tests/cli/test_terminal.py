@@ -26,6 +26,7 @@ from meshnews.control.fact import (
 )
 from meshnews.control.finding import Check, Finding, Level
 from meshnews.control.reply import (
+    CardWords,
     Diagnosis,
     Enrolled,
     InboxListing,
@@ -108,14 +109,23 @@ ANSWERS: dict[type[Request], Answer] = {
     ),
     Doctor: Diagnosis((Finding(check=Check.DESK, level=Level.GOOD, name=HOSTILE),)),
     SendReply: ReplyFiled(id="0a1b", to=HOSTILE),
-    EnrolCard: Enrolled(
-        desk=examples.DESK,
-        desk_name=HOSTILE,
-        name=HOSTILE,
-        role=Role.REPORTER,
-        words=(SafetyWord(1, "\x1b[31m\u202e"),) * 8,
-    ),
 }
+SHOWN = CardWords((SafetyWord(1, "\x1b[31m\u202e"),) * 8, Role.REPORTER)
+TAKEN = Enrolled(
+    desk=examples.DESK,
+    desk_name=HOSTILE,
+    name=HOSTILE,
+    role=Role.REPORTER,
+    words=SHOWN.words,
+)
+
+
+async def taking_handler(
+    request: EnrolCard, descriptors: object, emit: object
+) -> CardWords | Enrolled:
+    return TAKEN if request.confirmed else SHOWN
+
+
 COMMANDS = {
     StatusRequest: ["status"],
     Inbox: ["inbox"],
@@ -123,7 +133,7 @@ COMMANDS = {
     Neighbours: ["neighbours"],
     Doctor: ["doctor"],
     SendReply: ["reply", "7k2m", "text"],
-    EnrolCard: ["enrol", "--card", "card.bin"],
+    EnrolCard: ["enrol", "--card", "card.bin", "--words-compared"],
 }
 
 
@@ -147,7 +157,7 @@ def test_hostile_text_is_made_visible(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("card.bin").write_bytes(b"card")
-    daemon(ANSWERS)
+    daemon({**ANSWERS, EnrolCard: taking_handler})
     outcome = cli(*COMMANDS[kind], *form)
     assert outcome.status == 0
     assert is_harmless(outcome.out + outcome.err)

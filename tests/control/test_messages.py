@@ -76,6 +76,7 @@ REQUESTS: list[Request] = [
     requests.DeskCreate("Bureau", "a passphrase"),
     requests.EnrolRequest(),
     requests.EnrolCard(b"card"),
+    requests.EnrolCard(b"card", confirmed=True),
     requests.DeskCard(request=b"request", byline="aliya", near=("shelf",), confirmed=True),
     requests.DeskEndpointAdd(
         collector="far", host="192.0.2.1", ports=(443, 53), pin=bytes(32), server_name="a.net"
@@ -204,7 +205,9 @@ ANSWERS: list[Reply | Event] = [
     replies.DeskMade(desk=DESK, name="Bureau", words=WORDS, root_keys=(b"key",)),
     replies.RequestMade(b"request", WORDS, Role.REPORTER),
     replies.CardWords(WORDS, Role.REPORTER),
-    replies.CardMade(card=b"card", role=Role.REPORTER, name="aliya", valid_until=DAY),
+    replies.CardMade(
+        card=b"card", role=Role.REPORTER, name="aliya", desk_words=WORDS, valid_until=DAY
+    ),
     replies.Enrolled(desk=DESK, words=WORDS, role=Role.RELAY, name="shelf"),
     replies.Invited(invitation=INVITATION, code="m1-abcd"),
     replies.PendingListing(version=7, invitations=(INVITATION,), joiners=(JOINER,)),
@@ -220,7 +223,7 @@ ANSWERS: list[Reply | Event] = [
     ),
     replies.EditorPrepared(manifest=b"manifest", words=WORDS, version=2, editors=2),
     replies.ManifestSigned(signed=b"signed", desk=DESK, version=2, editors=2, valid_until=DAY),
-    replies.EditorCardMade(b"card"),
+    replies.EditorCardMade(b"card", WORDS),
     recalls.RecallSigned(signed=b"signed", desk=DESK, words=WORDS, since=NOON),
     recalls.HolderListing(holders=(HOLDER,)),
     recalls.RecallPrepared(recall=b"recall", holder=HOLDER),
@@ -384,7 +387,7 @@ def test_a_length_out_of_bounds_is_malformed(length: int) -> None:
 
 def test_an_editors_card_of_full_size_fits_one_frame() -> None:
     card = bytes(requests.CARD_FILE_BYTES_MAX)
-    assert body_of(codec.encode(replies.EditorCardMade(card)))
+    assert body_of(codec.encode(replies.EditorCardMade(card, WORDS)))
     assert body_of(codec.encode(requests.EnrolCard(card)))
 
 

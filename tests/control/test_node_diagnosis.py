@@ -83,6 +83,15 @@ def test_a_clock_that_shows_what_cannot_be_is_told_with_what_it_shows(
     assert found[Check.CLOCK_WRONG].time is not None
 
 
+def test_in_a_home_without_a_card_a_clock_is_not_compared_with_what_is_not_known() -> None:
+    stranger = make_home("reporter-1", Role.REPORTER, trusted=False)
+    found = findings(stranger)
+    assert found[Check.CLOCK].level is Level.WARNING
+    assert Check.CLOCK_WRONG not in found
+    stranger.clock = replace(stranger.clock, wall_s=0.0)
+    assert Check.CLOCK_WRONG in findings(stranger)
+
+
 # The desk
 
 

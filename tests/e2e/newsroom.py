@@ -55,7 +55,7 @@ class Newsroom:
         nearby = [word for name in near for word in ("--near", name)]
         editor.cli("desk", "card", str(request), kind, joiner.name, *nearby,
                    "-o", str(card), "--words-compared")  # fmt: skip
-        joiner.cli("enrol", "--card", str(card))
+        joiner.cli("enrol", "--card", str(card), "--words-compared")
 
     def add_editor(self, editor: Machine, joiner: Machine) -> None:
         """Let another editor join, with the manifest signed by the root on its stick."""
@@ -68,7 +68,7 @@ class Newsroom:
                    "--root-passphrase-file", str(editor.passphrase_file),
                    "-o", str(signed))  # fmt: skip
         editor.cli("desk", "editor", str(request), "--signed", str(signed), "-o", str(card))
-        joiner.cli("enrol", "--card", str(card))
+        joiner.cli("enrol", "--card", str(card), "--words-compared")
 
     def introduce(self, *machines: Machine) -> None:
         """Write relays' and collectors' addresses into configurations."""

@@ -54,7 +54,7 @@ def cards(newsroom: Newsroom, editor: Machine, reporter: Machine) -> None:
     request, card = newsroom.request(reporter), newsroom.folder / "reporter.card"
     editor.cli("desk", "card", str(request), "--byline", BYLINE, "-o", str(card),
                "--words-compared")  # fmt: skip
-    reporter.cli("enrol", "--card", str(card))
+    reporter.cli("enrol", "--card", str(card), "--words-compared")
 
 
 def test_a_relay_a_collector_and_the_wire_tell_nothing(tmp_path: Path) -> None:

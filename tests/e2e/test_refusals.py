@@ -42,14 +42,14 @@ def test_changed_files_and_files_of_others_are_refused(tmp_path: Path) -> None:
         editor.cli("desk", "card", str(request), "--byline", "reporter-1", "-o", str(card),
                    "--words-compared")  # fmt: skip
         for file in (flipped(card, 40), flipped(card, card.stat().st_size - 1)):
-            answer = first.cli("enrol", "--card", str(file), check=False)
+            answer = first.cli("enrol", "--card", str(file), "--words-compared", check=False)
             assert answer.returncode != 0
             assert "does not answer" in answer.stderr
             assert "Nothing was taken in." in answer.stderr
-        answer = other.cli("enrol", "--card", str(card), check=False)
+        answer = other.cli("enrol", "--card", str(card), "--words-compared", check=False)
         assert answer.returncode != 0
         assert "does not answer" in answer.stderr
-        first.cli("enrol", "--card", str(card))
+        first.cli("enrol", "--card", str(card), "--words-compared")
 
         second = newsroom.add("editor-2", "editor")
         joining = newsroom.request(second)

@@ -41,6 +41,10 @@ def refused(joiner: Machine, card: bytes) -> str:
     return caught.value.code
 
 
+def desk_of(joiner: Machine, card: bytes) -> DeskId:
+    return joiner.ask(lambda node: node.enrolment.desk_of(card))
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_a_request_stays_the_same_until_its_card_has_come(role: Role) -> None:
     joiner = make_home("joiner", role)
@@ -99,8 +103,30 @@ def test_the_card_key_is_gone_with_the_card() -> None:
     editor, _ = make_desk()
     reporter = make_home("reporter-1", Role.REPORTER)
     card = card_for(editor, request_of(reporter), name="r")
+    assert refused(make_home("stranger", Role.REPORTER), card) == "no-request"
     take(reporter, card)
-    assert refused(reporter, card) == "no-request"
+    assert refused(reporter, card) == "card-taken"
+    reporter.later(1)
+    assert refused(reporter, card) == "card-taken"
+    assert refused(editor, card) == "card-taken"
+
+
+@pytest.mark.parametrize("role", [Role.REPORTER, Role.RELAY])
+def test_whose_a_card_is_can_be_seen_without_taking_it(role: Role) -> None:
+    editor, _ = make_desk()
+    thief, _ = make_desk("thief")
+    joiner = make_home("joiner-1", role)
+    # Who has seen the request file puts a card of his own in place of the true one.
+    request = request_of(joiner)
+    false = card_for(thief, request, name="joiner-1")
+    true = card_for(editor, request, name="joiner-1")
+    before = joiner.contents
+    shown = [desk_of(joiner, card) for card in (false, true)]
+    assert shown == [thief.node.home.identity.desk, editor.node.home.identity.desk]
+    assert joiner.contents == before
+    assert joiner.node.home.identity.desk is None
+    take(joiner, true)
+    assert joiner.node.home.identity.desk == shown[1]
 
 
 def test_a_card_that_was_changed_is_another_homes_or_no_card_is_refused() -> None:
@@ -148,7 +174,10 @@ def test_a_home_stays_with_its_desk() -> None:
     for role in (Role.REPORTER, Role.RELAY):
         joiner = enrolled(editor, f"{role}-1", role)
         card = card_for(other, request_of(joiner), name=f"{role}-1")
-        assert refused(joiner, card) == "card-unproven"
+        assert refused(joiner, card) == "other-desk"
+        with pytest.raises(Refusal) as caught:
+            desk_of(joiner, card)
+        assert caught.value.code == "other-desk"
         enrol(editor, joiner)
         assert load_identity(joiner.carry).desk == editor.node.home.identity.desk
 

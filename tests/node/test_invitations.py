@@ -6,9 +6,19 @@ from dataclasses import replace
 import pytest
 
 from meshnews.crypto.entropy import SeededEntropy
+from meshnews.crypto.keys import Ed25519Public
 from meshnews.desk.invitation import read_code
-from meshnews.desk.joining import Reason
+from meshnews.desk.joining import (
+    Card,
+    Compare,
+    JoinMessage,
+    Piece,
+    Reason,
+    Refused,
+    encode_join_message,
+)
 from meshnews.errors import PeerError
+from meshnews.node.applicant import Applicant
 from meshnews.node.identity import Role
 from meshnews.node.invitation_shelf import InvitationShelf, InvitationState
 from meshnews.node.joining import Progress
@@ -27,7 +37,7 @@ from tests.node.door import (
     pair,
     progress,
 )
-from tests.node.newsroom import enrolled, make_desk, make_home
+from tests.node.newsroom import Machine, enrolled, make_desk, make_home
 
 # Somebody else ------------------------------------------------------------
 
@@ -160,7 +170,96 @@ def test_a_card_that_was_given_on_another_link_is_refused() -> None:
     assert not has_joined(joiner, desk)
 
 
+def rival(joiner: Machine, name: str) -> Applicant:
+    """Let somebody who has the code be called by a joiner, beside whoever else is."""
+    wanted = joiner.node.home.joining
+    assert wanted is not None
+    met = handshake(SeededEntropy(name.encode()), wanted, [wanted], joiner)
+    assert met is not None
+    speaker = joiner.ask(lambda node: node.work.joining.call(met[0]))
+    assert speaker is not None
+    joiner.ask(lambda node: speaker.start(node.home.moment))
+    return speaker
+
+
+def says(joiner: Machine, link: Applicant, message: JoinMessage) -> None:
+    """Let the other side of a link say something."""
+    said = encode_join_message(message)
+    joiner.ask(lambda node: link.receive(said, node.home.moment))
+
+
+@pytest.mark.parametrize("reason", [Reason.DESK, Reason.ROLE, Reason.CARD])
+def test_a_refusal_that_nobody_signed_ends_a_link_and_not_the_joining(reason: Reason) -> None:
+    joiner, desk, _ = pair()
+    thief = rival(joiner, "thief")
+    says(joiner, thief, Refused(reason))
+    joiner.ask(lambda _: thief.ended())
+    assert progress(joiner).progress is Progress.SEEKING
+    assert progress(joiner).reason is reason
+    assert progress(joiner).silences == 0
+    Door(joiner, desk).meet()
+    assert has_joined(joiner, desk)
+
+
+def test_who_comes_later_does_not_end_the_link_whose_words_are_compared() -> None:
+    joiner, desk, _ = pair()
+    door = Door(joiner, desk, trusting=False)
+    assert door.connect()
+    door.talk()
+    shown = progress(joiner)
+    thief = rival(joiner, "thief")
+    says(joiner, thief, Compare())
+    assert progress(joiner) == shown
+    says(joiner, thief, Refused(Reason.DESK))
+    assert progress(joiner).meeting == shown.meeting
+    door.trusting = True
+    door.talk()
+    assert has_joined(joiner, desk)
+
+
+def test_when_the_first_link_is_gone_the_words_of_the_next_are_shown() -> None:
+    joiner, desk, _ = pair()
+    thief = rival(joiner, "thief")
+    says(joiner, thief, Compare())
+    door = Door(joiner, desk, trusting=False)
+    assert door.connect()
+    door.talk()
+    assert progress(joiner).meeting == thief.meeting
+    joiner.ask(lambda _: thief.ended())
+    assert progress(joiner).meeting != thief.meeting
+    door.trusting = True
+    door.talk()
+    assert has_joined(joiner, desk)
+
+
+def test_a_false_card_ends_a_link_and_not_the_joining() -> None:
+    joiner, desk, _ = pair(Role.RELAY)
+    thief = rival(joiner, "thief")
+    says(joiner, thief, Card(49, Ed25519Public(bytes(32)), bytes(64)))
+    says(joiner, thief, Piece(bytes(49)))
+    assert thief.is_over
+    assert progress(joiner).reason is Reason.UNPROVEN
+    Door(joiner, desk).meet()
+    assert has_joined(joiner, desk)
+
+
+def test_no_more_than_four_links_are_kept_beside_each_other() -> None:
+    joiner, _, _ = pair()
+    links = [rival(joiner, f"thief-{number}") for number in range(4)]
+    wanted = joiner.node.home.joining
+    assert wanted is not None
+    met = handshake(SeededEntropy(b"fifth"), wanted, [wanted], joiner)
+    assert met is not None
+    assert joiner.ask(lambda node: node.work.joining.call(met[0])) is None
+    joiner.ask(lambda _: links[0].ended())
+    rival(joiner, "sixth")
+
+
 # What has ended -----------------------------------------------------------
+
+
+def confirm(desk: Machine, number: int) -> None:
+    desk.ask(lambda node: node.work.invitations.confirm(number))
 
 
 def test_an_invitation_expires_by_the_life_of_the_machine_and_then_answers_nothing() -> None:
@@ -230,6 +329,39 @@ def test_a_joiner_gives_up_after_a_day_and_after_an_hour_of_telling() -> None:
     joiner.later(1.1 / 24)
     assert joiner.node.home.joining is None
     assert progress(joiner).progress is Progress.JOINED
+
+
+@pytest.mark.parametrize("seconds", [3600, 3630])
+def test_nobody_is_confirmed_under_an_invitation_whose_time_is_over(seconds: int) -> None:
+    desk, _ = make_desk()
+    joiner = make_home("joiner-1", Role.REPORTER)
+    begin(joiner, invite(desk, "joiner-1", hours=1))
+    door = Door(joiner, desk, trusting=False)
+    assert door.connect()
+    door.talk()
+    assert door.joiner_agrees()
+    door.talk()
+    (visitor,) = desk.node.work.invitations.visitors()
+    # It comes to an end within a minute, when it is swept; until then it is over all the same.
+    desk.clock = replace(desk.clock, boot_s=desk.clock.boot_s + seconds)
+    assert code_of(desk, lambda: confirm(desk, visitor.number)) == "no-such-invitation"
+    door.talk()
+    assert cards_sent(door.sent[desk.name]) == 0
+
+
+def test_a_joiner_who_agrees_when_the_time_is_over_gets_no_card() -> None:
+    desk, _ = make_desk()
+    joiner = make_home("joiner-1", Role.REPORTER)
+    begin(joiner, invite(desk, "joiner-1", hours=1))
+    door = Door(joiner, desk, trusting=False)
+    assert door.connect()
+    door.talk()
+    assert door.desk_agrees()
+    desk.clock = replace(desk.clock, boot_s=desk.clock.boot_s + 3600)
+    assert door.joiner_agrees()
+    door.talk()
+    assert cards_sent(door.sent[desk.name]) == 0
+    assert last(desk).state is InvitationState.EXPIRED
 
 
 # What is refused before anybody is asked ----------------------------------

@@ -224,6 +224,13 @@ def test_an_editor_may_turn_a_joiner_away() -> None:
     door.talk()
     assert progress(joiner).reason is Reason.DESK
     assert last(desk).state is InvitationState.OPEN
+    # It cannot know that this was the desk's word, and calls again: nobody is asked again.
+    door.part(joiner)
+    door.part(desk)
+    door.meet()
+    assert desk.node.work.invitations.visitors() == []
+    assert progress(joiner).reason is Reason.DESK
+    assert progress(joiner).silences == 0
 
 
 def test_an_invitation_for_a_relay_is_not_for_a_reporter_nor_the_other_way() -> None:

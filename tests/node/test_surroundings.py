@@ -1,5 +1,6 @@
 """Who may notice a node, and where."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -54,6 +55,15 @@ def test_a_relay_is_open_everywhere() -> None:
     here(relay, SQUARE)
     assert places(relay) is None
     assert visibility(relay) is Visibility.OPEN
+
+
+def test_a_relay_trusts_no_networks_and_says_so() -> None:
+    relay = make_home("relay-1", Role.RELAY)
+    here(relay, NEWSROOM)
+    with pytest.raises(Refusal) as refusal:
+        relay.ask(lambda node: node.surroundings.trust())
+    assert refusal.value.code == "wrong-role"
+    assert relay.ask(lambda node: node.surroundings.distrust()) == ()
 
 
 def test_a_person_is_veiled_on_a_network_they_trust_and_on_no_other(person: Machine) -> None:
@@ -129,9 +139,17 @@ def test_what_the_configuration_fixes_stays_fixed(
 
 def test_who_fixed_silence_is_told_so_when_asking_to_be_found(person: Machine) -> None:
     with_settings(person, Visibility.SILENT)
-    with pytest.raises(Refusal) as refusal:
-        person.ask(lambda node: node.surroundings.look(600.0))
-    assert refusal.value.code == "visibility-fixed"
+    here(person, NEWSROOM)
+    asked: list[Callable[[Node], object]] = [
+        lambda node: node.surroundings.look(600.0),
+        lambda node: node.surroundings.trust(),
+    ]
+    for question in asked:
+        with pytest.raises(Refusal) as refusal:
+            person.ask(question)
+        assert refusal.value.code == "visibility-fixed"
+    person.ask(lambda node: node.surroundings.look(0.0))
+    assert person.ask(lambda node: node.surroundings.distrust()) == ()
 
 
 def test_a_network_that_was_here_before_is_not_news(person: Machine) -> None:

@@ -158,7 +158,7 @@ def card(  # noqa: PLR0917  click passes all by name
     from meshnews.limits import RELAYS_NAMED_ON_CARD
     from meshnews_cli.folder import new_file
     from meshnews_cli.shape import to_json
-    from meshnews_cli.terminal import note, row, say
+    from meshnews_cli.terminal import row, say
 
     if (byline is None) == (relay is None):
         raise click.UsageError("Give either --byline NAME or --relay NAME")
@@ -184,12 +184,13 @@ def card(  # noqa: PLR0917  click passes all by name
         fill(made.card)
     if access.as_json:
         fields = {"role": made.role, "name": made.name, "valid_until": made.valid_until}
-        click.echo(to_json({"file": str(output), **fields, "words": shown.words}))
+        said = {"words": shown.words, "desk_words": made.desk_words}
+        click.echo(to_json({"file": str(output), **fields, **said}))
         return
     until = f" It is good until {made.valid_until}." if made.valid_until is not None else ""
     say(f"Made for {made.name} ({made.role}).{until}")
     row(f"The card: {output}")
-    note("It opens only in the home that made the request: `meshnews enrol --card FILE` there.")
+    _tell_what_is_next(made.desk_words)
 
 
 @desk.command(cls=Command)
@@ -252,17 +253,17 @@ def _finish_editor(access: Access, request: Path, signed: Path, output: Path) ->
     from meshnews.limits import MANIFEST_BYTES_MAX
     from meshnews_cli.folder import new_file, read_small
     from meshnews_cli.shape import to_json
-    from meshnews_cli.terminal import note, row
+    from meshnews_cli.terminal import row
 
     body, manifest = _read_request(request), read_small(signed, MANIFEST_BYTES_MAX)
     with new_file(output) as fill, session(access, Needs.VAULT) as conversation:
         made = conversation.connection.ask(DeskEditorSigned(manifest, body), EditorCardMade)
         fill(made.card)
     if access.as_json:
-        click.echo(to_json({"file": str(output)}))
+        click.echo(to_json({"file": str(output), "desk_words": made.desk_words}))
         return
     row(f"The editor's card: {output}")
-    note("It opens only in the home that made the request: `meshnews enrol --card FILE` there.")
+    _tell_what_is_next(made.desk_words)
 
 
 @desk.command(cls=Command)
@@ -343,6 +344,16 @@ def _read_request(path: Path) -> bytes:
     return read_small(path, REQUEST_BYTES_MAX)
 
 
+def _tell_what_is_next(desk_words: "SafetyWords") -> None:
+    from meshnews_cli import words
+    from meshnews_cli.terminal import note
+
+    note("It opens only in the home that made the request: `meshnews enrol --card FILE` there.")
+    note()
+    note("That home will show these words, which stand for the desk. Compare them again then:")
+    words.show(desk_words)
+
+
 def _compare(shown: "SafetyWords", *, is_done: bool) -> None:
     from meshnews_cli import words
     from meshnews_cli.terminal import note
@@ -351,4 +362,4 @@ def _compare(shown: "SafetyWords", *, is_done: bool) -> None:
     words.show(shown)
     note()
     if not is_done:
-        words.confirm("Are all eight the same?")
+        words.confirm("Are all eight the same?", complaint.not_confirmed())

@@ -9,6 +9,7 @@ from meshnews_cli.options import Command, FilePath, with_access
 from meshnews_cli.session import Access, Needs, session
 
 if TYPE_CHECKING:
+    from meshnews.control.fact import SafetyWords
     from meshnews.control.reply import Enrolled
 
 
@@ -44,7 +45,8 @@ def enrol(
 
     Without any network it goes by files. First --request: it writes a file for
     the desk and shows eight words. Then --card, with the file that the desk
-    made from the request.
+    made from the request: it shows the eight words of the desk, and takes the
+    card when you say that they are the same there.
     """
     ways = [bool(code), qr is not None, stop, request is not None, card is not None]
     if ways.count(True) != 1:
@@ -52,7 +54,7 @@ def enrol(
     if request is not None:
         _make_request(access, request)
     elif card is not None:
-        _take_card(access, card)
+        _take_card(access, card, words_compared=words_compared)
     else:
         from meshnews_cli import joining
 
@@ -65,7 +67,10 @@ def enrol(
             typed = read_invitation(qr)
         else:
             typed = " ".join(code)
-        show_enrolled(access, joining.join(access, typed, words_compared=words_compared))
+        taken = joining.join(access, typed, words_compared=words_compared)
+        _show_enrolled(access, taken)
+        if not access.as_json:
+            _show_desk_words(taken.words)
 
 
 def _make_request(access: Access, path: Path) -> None:
@@ -94,26 +99,34 @@ def _make_request(access: Access, path: Path) -> None:
     note("What comes back goes in with `meshnews enrol --card FILE`.")
 
 
-def _take_card(access: Access, path: Path) -> None:
-    from meshnews.control.reply import Enrolled
+def _take_card(access: Access, path: Path, *, words_compared: bool) -> None:
+    from meshnews.control.reply import CardWords, Enrolled
     from meshnews.control.request import CARD_FILE_BYTES_MAX, EnrolCard
+    from meshnews_cli import complaint, words
     from meshnews_cli.folder import read_small
     from meshnews_cli.terminal import note
 
     card = read_small(path, CARD_FILE_BYTES_MAX)
     with session(access, Needs.VAULT) as conversation:
-        taken = conversation.connection.ask(EnrolCard(card), Enrolled)
-    show_enrolled(access, taken)
+        shown = conversation.connection.ask(EnrolCard(card), CardWords)
+        note(
+            "These words stand for the desk whose card this is. Compare them with your desk over "
+            "a call or in person:"
+        )
+        words.show(shown.words)
+        note()
+        if not words_compared:
+            words.confirm("Are all eight the same?", complaint.desk_not_confirmed())
+        taken = conversation.connection.ask(EnrolCard(card, confirmed=True), Enrolled)
+    _show_enrolled(access, taken)
     if not access.as_json:
         note()
         note("The card file is of no more use now; delete it.")
 
 
-def show_enrolled(access: Access, taken: "Enrolled") -> None:
-    """Print which desk this home belongs to now, and the desk's words."""
-    from meshnews_cli import words
+def _show_enrolled(access: Access, taken: "Enrolled") -> None:
     from meshnews_cli.shape import to_json
-    from meshnews_cli.terminal import note, say
+    from meshnews_cli.terminal import say
 
     if access.as_json:
         click.echo(to_json(taken))
@@ -122,6 +135,12 @@ def show_enrolled(access: Access, taken: "Enrolled") -> None:
     name = f" as {taken.name}" if taken.name else ""
     until = f", until {taken.valid_until}" if taken.valid_until is not None else ""
     say(f"Enrolled with the desk {desk}{name} ({taken.role}{until}).")
+
+
+def _show_desk_words(desk_words: "SafetyWords") -> None:
+    from meshnews_cli import words
+    from meshnews_cli.terminal import note
+
     note()
     note("These words stand for the desk. Everybody who belongs to it sees the same:")
-    words.show(taken.words)
+    words.show(desk_words)

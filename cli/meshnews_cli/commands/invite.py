@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from meshnews.limits import INVITATION_HOURS_MAX
+from meshnews_cli.complaint import Without
 from meshnews_cli.identify import name_of
 from meshnews_cli.options import Command, FilePath, with_access
 from meshnews_cli.session import Access, Needs, session
@@ -64,7 +65,7 @@ def invite(  # noqa: PLR0917  click passes all by name
         near=tuple(name_of(each) for each in near),
         hours=hours,
     )
-    with session(access, Needs.DAEMON) as conversation:
+    with session(access, Needs.DAEMON, without=Without.VISITORS) as conversation:
         invited = inviting.give_out(access, conversation.connection, asked, qr)
         if no_wait:
             inviting.say_how_to_go_on(access, invited.invitation)
@@ -100,7 +101,7 @@ def pending(
 
     if sum(number is not None for number in (confirm, refuse, close)) > 1:
         raise click.UsageError("Give at most one of --confirm, --refuse and --close")
-    with session(access, Needs.DAEMON) as conversation:
+    with session(access, Needs.DAEMON, without=Without.VISITORS) as conversation:
         connection = conversation.connection
         if confirm is not None:
             inviting.confirm(access, connection, confirm, words_compared=words_compared)

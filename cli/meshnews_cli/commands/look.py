@@ -2,6 +2,7 @@
 
 import click
 
+from meshnews_cli.complaint import Without
 from meshnews_cli.options import Command, with_access
 from meshnews_cli.session import Access, Needs, session
 
@@ -23,7 +24,8 @@ def look(access: Access, minutes: int) -> None:
     from meshnews_cli.shape import to_json
     from meshnews_cli.visibility import explain
 
-    with session(access, Needs.DAEMON) as conversation:
+    needs = Needs.DAEMON if minutes else Needs.VAULT
+    with session(access, needs, without=Without.CALLS) as conversation:
         visible = conversation.connection.ask(Look(minutes * 60), Visible)
     if access.as_json:
         click.echo(to_json(visible))

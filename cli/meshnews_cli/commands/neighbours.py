@@ -69,7 +69,7 @@ def _trust(access: Access, *, trusted: bool) -> None:
     from meshnews_cli.shape import to_json
     from meshnews_cli.visibility import explain
 
-    with session(access, Needs.DAEMON) as conversation:
+    with session(access, Needs.VAULT) as conversation:
         visible = conversation.connection.ask(TrustNetwork(trusted), Visible)
     if access.as_json:
         click.echo(to_json(visible))

@@ -7,6 +7,7 @@ import click
 from meshnews.control.reply import Done, Status
 from meshnews.control.request import StatusRequest
 from meshnews.errors import Refusal
+from meshnews_cli.complaint import Without
 from meshnews_cli.options import Command, with_access
 from meshnews_cli.session import Access, Needs, session
 
@@ -65,7 +66,7 @@ def _watch(access: Access, wanted: str | None) -> None:
     from meshnews_cli.watching import onlooker
 
     with (
-        session(access, Needs.DAEMON) as conversation,
+        session(access, Needs.DAEMON, without=Without.NEWS) as conversation,
         contextlib.closing(onlooker(as_json=access.as_json)) as shown,
     ):
         try:

@@ -123,7 +123,9 @@ def _clock_finding(home: Home) -> Finding:
     if wall.trusted:
         return Finding(check=Check.CLOCK, level=Level.GOOD, day=today)
     floor, day = home.moment.floor_day, day_at(wall.s)
-    if wall.s >= PLAUSIBLE_WALL_S and floor <= day <= floor + CLOCK_AHEAD_DAYS_MAX:
+    # Before the first floor there is nothing that a clock could be too far ahead of.
+    is_ahead = home.moment.has_floor and day > floor + CLOCK_AHEAD_DAYS_MAX
+    if wall.s >= PLAUSIBLE_WALL_S and floor <= day and not is_ahead:
         return Finding(check=Check.CLOCK, level=Level.WARNING, day=today)
     return Finding(
         check=Check.CLOCK_WRONG, level=Level.WARNING, day=today, time=moment(max(1, wall.s))

@@ -28,6 +28,7 @@ from meshnews.crypto import words as library
 from meshnews.desk.recall import Recall
 from meshnews.desk.request import Joiner, role_of
 from meshnews.errors import Refusal
+from meshnews.ids import DeskId
 from meshnews.node import enrolment as library_enrolment
 from meshnews.node.enrolment import desk_words, request_words
 from meshnews.node.node import Node
@@ -81,10 +82,13 @@ class EnrolmentDesk:
 
         return await self._asker.ask(act)
 
-    async def card(self, request: EnrolCard, _: Sequence[int], __: "Emit") -> Enrolled:
-        """Take in a card."""
+    async def card(self, request: EnrolCard, _: Sequence[int], __: "Emit") -> CardWords | Enrolled:
+        """Show the words of a card's desk, or take it in."""
 
-        def act(node: Node) -> Enrolled:
+        def act(node: Node) -> CardWords | Enrolled:
+            if not request.confirmed:
+                desk = node.enrolment.desk_of(request.card)
+                return CardWords(words_fact(desk_words(desk)), Role(node.home.identity.role.value))
             taken = node.enrolment.take_card(request.card)
             # The request is answered: an invitation has nothing left to ask for.
             node.work.joining.stop()
@@ -100,12 +104,10 @@ class EnrolmentDesk:
 
         def act(node: Node) -> DeskMade:
             root = node.office.create_desk(request.name, request.root_passphrase)
-            desk = node.home.identity.desk
-            assert desk is not None, "a desk was just made"
             return DeskMade(
-                desk=desk.hex(),
+                desk=_own_desk(node).hex(),
                 name=request.name,
-                words=words_fact(desk_words(desk)),
+                words=_own_desk_words(node),
                 root_keys=(root,),
             )
 
@@ -128,7 +130,13 @@ class EnrolmentDesk:
             made = node.office.card(request.request, name=name, near=request.near)
             node.know_relays()
             until = None if made.expiry_day is None else date_of(made.expiry_day)
-            return CardMade(card=made.card, role=role, name=name, valid_until=until)
+            return CardMade(
+                card=made.card,
+                role=role,
+                name=name,
+                desk_words=_own_desk_words(node),
+                valid_until=until,
+            )
 
         return await self._asker.ask(act)
 
@@ -152,11 +160,12 @@ class EnrolmentDesk:
         self, request: DeskEditorSigned, _: Sequence[int], __: "Emit"
     ) -> EditorCardMade:
         """Take in a signed manifest, and make the new editor's card."""
-        return EditorCardMade(
-            await self._asker.ask(
-                lambda node: node.office.admit_editor(request.signed, request.request)
-            )
-        )
+
+        def act(node: Node) -> EditorCardMade:
+            card = node.office.admit_editor(request.signed, request.request)
+            return EditorCardMade(card, _own_desk_words(node))
+
+        return await self._asker.ask(act)
 
 
 async def sign(request: DeskSign, _: Sequence[int], __: "Emit") -> ManifestSigned | RecallSigned:
@@ -173,6 +182,16 @@ async def sign(request: DeskSign, _: Sequence[int], __: "Emit") -> ManifestSigne
         editors=len(says.editors),
         valid_until=date_of(says.not_after),
     )
+
+
+def _own_desk(node: Node) -> DeskId:
+    desk = node.home.identity.desk
+    assert desk is not None, "an editor of a desk"
+    return desk
+
+
+def _own_desk_words(node: Node) -> tuple[SafetyWord, ...]:
+    return words_fact(desk_words(_own_desk(node)))
 
 
 def _other_role(role: Role) -> Refusal:

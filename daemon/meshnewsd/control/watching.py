@@ -17,6 +17,7 @@ from meshnewsd.control.table import Asker
 from meshnewsd.control.times import moment
 from meshnewsd.discovery.interface import Outlook
 from meshnewsd.platform.interfaces import list_connected
+from meshnewsd.platform.networks import find_networks
 
 if TYPE_CHECKING:
     from meshnewsd.control.server import Emit
@@ -45,8 +46,12 @@ class LookoutDesk:
 
     async def trust(self, request: TrustNetwork, _: Sequence[int], __: "Emit") -> Visible:
         """Trust the networks that are here, or no longer."""
+        # With nobody to show itself to, nobody has told the node which these are.
+        here = find_networks(list_connected()) if self._asker.once else None
 
         def act(node: Node) -> Visible:
+            if here is not None:
+                node.surroundings.moved(here)
             if request.trusted:
                 node.surroundings.trust()
             else:
