@@ -472,3 +472,25 @@ def test_daemon_and_command_line_agree_on_names() -> None:
     assert paths.SOCKET_NAME == codec.SOCKET_NAME
     assert paths.HOME_VARIABLE == codec.HOME_VARIABLE
     assert paths.DEFAULT_NAME == codec.HOME_FOLDER
+
+
+# An asker that is suspended
+
+
+async def test_work_goes_on_while_its_asker_is_suspended_and_the_answer_waits_for_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def work(request: Inbox, descriptors: Sequence[int], emit: Emit) -> Reply:
+        for done in range(20_000):
+            await emit(Progress(Phase.SEALING, 0, done, 20_000))
+        return Done()
+
+    async with conversation(table(inbox=work)) as asker:
+        await asker.send(Inbox())
+        await trio.sleep(100 * CONTROL_FRAME_S_MAX)
+        told = []
+        while isinstance(answer := await asker.hear(), Progress):
+            told.append(answer.done)
+        assert answer == Done()
+        assert told == list(range(len(told))), "what there was room for"
+        assert len(told) < 20_000

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 import trio
 
 from meshnews.control import codec, refusal
-from meshnews.control.reply import Event, Refused, Reply
+from meshnews.control.reply import Event, Progress, Refused, Reply
 from meshnews.control.request import Hello, Request
 from meshnews.errors import Malformed, PeerError, Refusal, StoreFull
 from meshnews.limits import CONTROL_CONNECTIONS_MAX, CONTROL_HELLO_S_MAX
@@ -130,6 +130,10 @@ class _Conversation:
         scope.cancel()
 
     async def _emit(self, event: Event) -> None:
+        # A command that is suspended (Ctrl-Z) reads nothing for as long as that lasts.
+        # How far its work was in the meantime is of no use to it later.
+        if isinstance(event, Progress) and not self._wire.has_room:
+            return
         await self._wire.send(codec.encode(event))
 
 

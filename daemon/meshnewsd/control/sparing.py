@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from meshnewsd.control.server import Emit
 
 APART_S: Final = 0.25
-"""Between two tellings of one file.  A command that is stopped for a while reads nothing, and
-what it is told in the meantime has to fit the buffer of its socket."""
+"""Between two tellings of one file."""
 
 
 class Sparing:

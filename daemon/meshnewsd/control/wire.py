@@ -9,6 +9,7 @@ becomes of a frame, its files are closed.
 import array
 import contextlib
 import os
+import select
 import socket
 import struct
 from collections.abc import Sequence
@@ -83,6 +84,13 @@ class ControlWire:
             close_all(descriptors)
             raise
         return None if body is None else Frame(body, descriptors)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the peer has read most of what was sent to it (unix(7): a quarter may wait)."""
+        poll = select.poll()
+        poll.register(self._socket.fileno(), select.POLLOUT)
+        return bool(poll.poll(0))
 
     async def send(self, frame: bytes) -> None:
         """Send an encoded frame.
