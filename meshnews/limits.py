@@ -265,6 +265,9 @@ EDITORS_MAX: Final = 8
 EDITORS_SMALL_MAX: Final = 4
 """Editors that can read a 2048-byte bundle."""
 
+FORMER_KEYS_MAX: Final = 4
+"""Replaced keys of one machine that still count: so many recalls within one overlap."""
+
 RELAYS_MAX: Final = 256
 RECALLED_MAX: Final = 1024
 ISSUERS_MAX: Final = 32

@@ -11,11 +11,12 @@ from typing import Final, TypeVar
 
 from meshnews.control import codec
 from meshnews.control.reply import Changed, Event, Progress, Refused, Reply
+from meshnews.control.reply_base import ReplyBase
 from meshnews.control.request import Request
 from meshnews.errors import Malformed
 from meshnews_cli import complaint
 
-Answer = TypeVar("Answer", bound=Reply)
+Answer = TypeVar("Answer", bound=ReplyBase)
 
 SILENCE_S_MAX: Final = 120.0
 """Without a reply or an event for this long the daemon is given up."""

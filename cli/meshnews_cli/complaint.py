@@ -45,6 +45,16 @@ def usage(message: str, command: str) -> Refusal:
     )
 
 
+def recall_not_meant() -> Refusal:
+    """A person was asked whether to recall a holder, and did not say yes."""
+    return Refusal(
+        "recall-not-confirmed",
+        what="Nobody was recalled.",
+        meaning=_UNCHANGED,
+        remedy="Repeat the command, and answer y if it is meant.",
+    )
+
+
 def no_daemon(home: Path) -> Refusal:
     """The command needs a running daemon."""
     return Refusal(

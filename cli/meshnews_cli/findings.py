@@ -313,6 +313,24 @@ _OF_THE_DESK: Final[dict[tuple[Check, Level | None], Words]] = {
         "Write `Privacy = device` under [General] in /etc/bluetooth/main.conf and restart "
         "bluetoothd.",
     ),
+    (Check.RECALLED, None): Words(
+        "The desk has recalled this home: nobody believes what it signs.",
+        "If it is in your hands alone, ask the desk for a card in a new home.",
+    ),
+    (Check.NEW_KEYS, Level.GOOD): Words(
+        "After a recall, all {of} others have confirmed their new keys."
+    ),
+    (Check.NEW_KEYS, None): Words(
+        "After a recall, {number} of {of} others {number:has|have} not confirmed new keys.",
+        "Stay in contact with a collector, since they are told again every week; `meshnews desk "
+        "recall` lists them, and relays never confirm.",
+    ),
+    (Check.FORMER_KEY, None): Words(
+        "Whoever was recalled can find and call this machine for at most 30 days more, since it "
+        "still answers to {number:former key}.",
+        "Take it off the network if its place is in danger; else others are cut off who have not "
+        "heard of its new key.",
+    ),
     (Check.ISSUER, Level.GOOD): Words("You can make cards until {day}."),
     (Check.ISSUER, Level.WARNING): Words(
         "You can make cards only until {day}.",

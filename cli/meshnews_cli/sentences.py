@@ -15,6 +15,10 @@ from meshnews.control.fact import (
 )
 from meshnews_cli.terminal import count, moment
 
+HOME_RECALLED: Final = (
+    "The desk has recalled this home: what was filed from it and not opened yet is not believed."
+)
+
 NOTHING_MOVES: Final = (
     "No daemon is running for this home, so nothing moves now; `meshnewsd` starts one."
 )
@@ -50,6 +54,8 @@ SHORT_VERDICTS: Final = {
     Verdict.LAPSED: "Signature good, card expired.",
     Verdict.UNREADABLE: "Cannot be opened: ask for it again.",
 }
+
+_NO_CARD: Final = "UNPROVEN: no card of this desk is known for it."
 
 ALARMS: Final = {
     Alarm.TWO_PLACES: "A one-time key was used twice: this card may be in two places. Ask its "
@@ -131,7 +137,8 @@ def inbox_sentence(item: InboxItem) -> str:
     parts = []
     if item.arrived_at is not None:
         parts.append(f"Came in {moment(item.arrived_at)}.")
-    parts.append(SHORT_VERDICTS[item.verdict])
+    is_strange = item.verdict is Verdict.UNPROVEN and not item.byline
+    parts.append(_NO_CARD if is_strange else SHORT_VERDICTS[item.verdict])
     if item.attachments:
         attachments = count(item.attachments, "attachment")
         missing = item.attachments - item.attachments_complete

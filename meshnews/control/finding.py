@@ -107,6 +107,12 @@ class Check(enum.StrEnum):
     """How Bluetooth fares; `name` is a `RadioState`."""
     BLUETOOTH_ADDRESS = "bluetooth-address"
     """WARNING: the adapter's address is always the same, for all to see."""
+    RECALLED = "recalled"
+    """BAD: the desk has recalled this home."""
+    NEW_KEYS = "new-keys"
+    """After a recall `number` of `of` holders have not confirmed the new keys.  GOOD: all have."""
+    FORMER_KEY = "former-key"
+    """WARNING: this machine still answers to `number` keys that a recalled holder knew."""
     ISSUER = "issuer"
     """This editor makes postage until `day`.  WARNING: soon over; BAD: over."""
 

@@ -3,7 +3,6 @@
 import datetime as dt
 from typing import Annotated, TypeAlias
 
-import msgspec
 from msgspec import Meta
 
 from meshnews.control.fact import (
@@ -36,7 +35,23 @@ from meshnews.control.fact import (
     Visibility,
 )
 from meshnews.control.finding import Finding
-from meshnews.control.request import CardFile, ManifestFile, RequestFile, RootKeyFile, Text
+from meshnews.control.recall_reply import (
+    HolderListing,
+    OwnRecall,
+    Recalled,
+    RecallPrepared,
+    RecallShown,
+    RecallSigned,
+    RootSigned,
+)
+from meshnews.control.reply_base import ReplyBase
+from meshnews.control.request import (
+    CardFile,
+    ManifestFile,
+    RequestFile,
+    RootKeyFile,
+    Text,
+)
 from meshnews.control.wire_fact import EndpointFact, RouteFact, WireEntry
 from meshnews.errors import Refusal
 from meshnews.limits import (
@@ -54,13 +69,6 @@ Sentence = Annotated[str, Meta(max_length=1024)]
 InterfaceName = Annotated[str, Meta(min_length=1, max_length=15)]
 """As the kernel has it (IFNAMSIZ)."""
 INTERFACES_MAX = 64
-
-
-class ReplyBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="is"):
-    """Root of the replies and events.  Contents stay out of `repr`."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(...)"
 
 
 class Welcome(ReplyBase, frozen=True, tag="welcome", kw_only=True):
@@ -185,11 +193,9 @@ class EditorPrepared(ReplyBase, frozen=True, tag="editor-prepared", kw_only=True
     editors: Annotated[int, Meta(ge=1, le=EDITORS_MAX)]
 
 
-class ManifestSigned(ReplyBase, frozen=True, tag="manifest-signed", kw_only=True):
+class ManifestSigned(RootSigned, frozen=True, tag="manifest-signed", kw_only=True):
     """To `DeskSign`: the signed manifest and what it says."""
 
-    signed: ManifestFile
-    desk: DeskName
     version: Count
     editors: Annotated[int, Meta(ge=0, le=EDITORS_MAX)]
     valid_until: dt.date
@@ -255,6 +261,8 @@ class Status(ReplyBase, frozen=True, tag="status", kw_only=True):
     wire_expected_at: Moment | None = None
     told_at: Moment | None = None
     """Now, by the clock of the machine that answers."""
+    recalled: bool = False
+    """The desk has recalled this home."""
 
 
 class InboxListing(ReplyBase, frozen=True, tag="inbox-listing", kw_only=True):
@@ -375,6 +383,12 @@ Reply: TypeAlias = (
     | EndpointListing
     | WireStatus
     | WireLogListing
+    | RecallSigned
+    | HolderListing
+    | RecallPrepared
+    | RecallShown
+    | Recalled
+    | OwnRecall
     | Filed
     | Status
     | InboxListing

@@ -32,7 +32,9 @@ from meshnews.limits import (
     INVITATION_HOURS_MAX,
     LOOK_S_MAX,
     MANIFEST_BYTES_MAX,
+    NAME_CHARS_MAX,
     PASSPHRASE_CHARS_MAX,
+    RECALL_BYTES_MAX,
     RELAYS_NAMED_ON_CARD,
     REQUEST_BYTES_MAX,
     ROOT_KEY_BYTES_MAX,
@@ -49,6 +51,7 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 RequestFile = Annotated[bytes, Meta(min_length=1, max_length=REQUEST_BYTES_MAX)]
 CardFile = Annotated[bytes, Meta(min_length=1, max_length=CARD_FILE_BYTES_MAX)]
 ManifestFile = Annotated[bytes, Meta(min_length=1, max_length=MANIFEST_BYTES_MAX)]
+RecallFile = Annotated[bytes, Meta(min_length=1, max_length=RECALL_BYTES_MAX)]
 RootKeyFile = Annotated[bytes, Meta(min_length=1, max_length=ROOT_KEY_BYTES_MAX)]
 
 
@@ -183,7 +186,10 @@ class DeskEditor(RequestBase, frozen=True, tag="desk-editor"):
 
 
 class DeskSign(RequestBase, frozen=True, tag="desk-sign"):
-    """Sign a prepared manifest with a root key.  Needs no home.  Answer: `ManifestSigned`."""
+    """Sign a prepared manifest or recall with a root key.  Needs no home.
+
+    Answer: `ManifestSigned` or `RecallSigned`.
+    """
 
     manifest: ManifestFile
     root_key: RootKeyFile
@@ -218,6 +224,31 @@ class DeskEndpointRemove(RequestBase, frozen=True, tag="desk-endpoint-remove"):
 
 class DeskEndpointList(RequestBase, frozen=True, tag="desk-endpoint-list"):
     """List where the desk's collectors can be called.  Answer: `EndpointListing`."""
+
+
+class DeskHolders(RequestBase, frozen=True, tag="desk-holders"):
+    """List those to whom the desk gave cards.  Answer: `HolderListing`."""
+
+
+class DeskRecall(RequestBase, frozen=True, tag="desk-recall"):
+    """Prepare the recall of one of them.  Answer: `RecallPrepared`."""
+
+    who: Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)]
+    """A name, or how a key begins, in hexadecimal."""
+
+
+class DeskRecallSigned(RequestBase, frozen=True, tag="desk-recall-signed", kw_only=True):
+    """Publish a recall that a root, or who is recalled, has signed; replace what that one knew.
+
+    Unconfirmed, nothing is done and the answer is `RecallShown`; confirmed, it is `Recalled`.
+    """
+
+    signed: RecallFile
+    confirmed: bool = False
+
+
+class RecallOwn(RequestBase, frozen=True, tag="recall-own"):
+    """Make a recall of this home, to be left with somebody.  Answer: `OwnRecall`."""
 
 
 class File(RequestBase, frozen=True, tag="file", kw_only=True):
@@ -340,6 +371,10 @@ Request: TypeAlias = (
     | DeskEndpointList
     | Wire
     | WireLog
+    | DeskHolders
+    | DeskRecall
+    | DeskRecallSigned
+    | RecallOwn
     | File
     | StatusRequest
     | Watch

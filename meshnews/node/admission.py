@@ -23,7 +23,6 @@ from meshnews.desk.request import EditorRequest
 from meshnews.errors import PeerError, Refusal
 from meshnews.ids import Day
 from meshnews.limits import EDITORS_MAX, ISSUERS_MAX
-from meshnews.node.card_issue import own_record
 from meshnews.node.home import Home
 from meshnews.node.person import Person
 from meshnews.node.roster import Roster
@@ -37,6 +36,7 @@ from meshnews.node.seat import (
     read_request,
     require_not_recalled,
 )
+from meshnews.node.whole_desk import own_record
 
 
 class Admission:

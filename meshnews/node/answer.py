@@ -4,6 +4,7 @@ from typing import Final
 
 from meshnews.bundle.statement import REFERENCE_BYTES, Inner, Kind, Priority, clean_text
 from meshnews.desk.manifest import Role
+from meshnews.desk.recall import revocation_id
 from meshnews.errors import Refusal
 from meshnews.ids import BundleId
 from meshnews.node.desk_keys import DeskKeys
@@ -27,8 +28,15 @@ class Answers:
         """Send a text to the author of an item; return its identifier.
 
         Raises:
-            Refusal: this home is no editor's, or the author is not known.
+            Refusal: this home is no editor's, or the author is not known or was recalled.
         """
+        if self._is_recalled(item):
+            raise Refusal(
+                "author-recalled",
+                what="The desk has recalled the card of this item's author.",
+                meaning="Whoever has the card now would read the answer, so nothing was sent.",
+                remedy="Reach the author another way, and give them a new card.",
+            )
         words = clean_text(text)
         if len(words.encode("utf-8")) > REPLY_BYTES_MAX:
             raise Refusal(
@@ -47,10 +55,14 @@ class Answers:
 
     def tell_read(self, item: Item) -> None:
         """Tell the author that an item was read; silently nothing where that cannot be."""
-        if item.verdict in {Verdict.UNREADABLE, Verdict.UNPROVEN} or item.kind is not Kind.DISPATCH:
+        is_proven = item.verdict in {Verdict.VERIFIED, Verdict.LAPSED}
+        if not is_proven or item.kind is not Kind.DISPATCH or self._is_recalled(item):
             return
         inner = Inner(Kind.READ, "", Priority.ROUTINE, item.ref.id[:REFERENCE_BYTES])
         self._send(item, inner)
+
+    def _is_recalled(self, item: Item) -> bool:
+        return self._home.book.is_recalled(revocation_id(item.author))
 
     def _send(self, item: Item, inner: Inner) -> BundleId | None:
         """Seal to the author of an item; None, and nothing written, where that cannot be."""
@@ -66,7 +78,8 @@ class Answers:
         reader = Roster(home.open_vault).draw_reply_key(item.author)
         if reader is None:
             return None
-        return post(home, inner, [reader], signer=signer, issuer=issuer, desk=manifest.desk)
+        desk = manifest.desk
+        return post(home, inner, [reader], signer=signer, issuer=issuer, desk=desk).id
 
 
 def _cannot_answer() -> Refusal:

@@ -5,11 +5,11 @@ to call.  Each object is verified when it comes in and when the node starts;
 an older one never takes the place of a newer.  See docs/protocol/keys.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from meshnews.bundle.postage import issuer_id
-from meshnews.crypto.keys import Ed25519Public
+from meshnews.crypto.keys import Ed25519Public, SymmetricKey
 from meshnews.desk.bulletin import Bulletin, Directory, read_bulletin, unite, verify_bulletin
 from meshnews.desk.bulletin import supersedes as bulletin_supersedes
 from meshnews.desk.manifest import Manifest, verify_manifest
@@ -28,6 +28,7 @@ _BULLETIN: Final = b"b"
 _RECALL: Final = b"r"
 _EDITOR: Final = b"e"
 _BEARER: Final = b"n"
+_TAG_BYTES: Final = 4
 
 
 SELF_RECALLS_MAX: Final = RECALLED_MAX // 2
@@ -208,23 +209,50 @@ class DeskBook:
             case NoticeKind.EDITOR:
                 return _EDITOR + verify_request(notice.signed).signer
 
-    # The bundles that bear them -------------------------------------------
+    def recalls(self) -> Iterator[Notice]:
+        """Yield the recalls that were heard as notices, as signed."""
+        for _, value in self._carry.scan(shelf.DESK, _RECALL):
+            yield Notice(NoticeKind.RECALL, value)
 
-    def bearer(self, notice: Notice) -> BundleRef | None:
+    # The bundles that bear them, by the desk notice key of their envelopes --
+
+    def bearer(self, notice: Notice, under: SymmetricKey) -> BundleRef | None:
         """Return the bundle in which this node holds the newest object of this kind."""
-        value = self._carry.get(shelf.DESK, _BEARER + self._key(notice))
-        if value is None:
-            return None
-        day = Day(int.from_bytes(value[:4], "big"))
-        return BundleRef(TrafficClass.NOTICE, day, BundleId(value[4:]))
+        value = self._carry.get(shelf.DESK, self._bearer_key(notice) + _tag(under))
+        return None if value is None else _bearer(value)
 
-    def set_bearer(self, notice: Notice, ref: BundleRef) -> None:
+    def set_bearer(self, notice: Notice, under: SymmetricKey, ref: BundleRef) -> None:
         """Take note of the bundle that bears the newest object of this kind."""
         value = ref.day.to_bytes(4, "big") + ref.id
-        self._carry.put(shelf.DESK, _BEARER + self._key(notice), value)
+        self._carry.put(shelf.DESK, self._bearer_key(notice) + _tag(under), value)
 
-    def drop_bearer(self, notice: Notice) -> BundleRef | None:
+    def drop_bearers(self, notice: Notice) -> list[BundleRef]:
         """Take note that no bundle here bears the newest object of this kind; return what did."""
-        before = self.bearer(notice)
-        self._carry.delete(shelf.DESK, _BEARER + self._key(notice))
-        return before
+        dropped = list(self._carry.scan(shelf.DESK, self._bearer_key(notice)))
+        for key, _ in dropped:
+            self._carry.delete(shelf.DESK, key)
+        return [_bearer(value) for _, value in dropped]
+
+    def drop_bearers_besides(self, keys: Sequence[SymmetricKey]) -> list[BundleRef]:
+        """Take note that envelopes under other keys than these bear nothing; return them."""
+        tags = tuple(map(_tag, keys))
+        dropped = [
+            (key, value)
+            for key, value in self._carry.scan(shelf.DESK, _BEARER)
+            if not key.endswith(tags)
+        ]
+        for key, _ in dropped:
+            self._carry.delete(shelf.DESK, key)
+        return [_bearer(value) for _, value in dropped]
+
+    def _bearer_key(self, notice: Notice) -> bytes:
+        return _BEARER + self._key(notice)
+
+
+def _tag(under: SymmetricKey) -> bytes:
+    return under.raw[:_TAG_BYTES]
+
+
+def _bearer(value: bytes) -> BundleRef:
+    day = Day(int.from_bytes(value[:4], "big"))
+    return BundleRef(TrafficClass.NOTICE, day, BundleId(value[4:]))

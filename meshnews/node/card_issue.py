@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from meshnews.bundle.postage import issue
-from meshnews.bundle.seal import Reader, epoch_prekey
-from meshnews.bundle.statement import Inner, Kind, Priority
+from meshnews.bundle.statement import Kind
 from meshnews.crypto.keys import Ed25519Public, PostageKey, SymmetricKey
 from meshnews.desk.bulletin import Bulletin, RelayEntry, RelayFlags
 from meshnews.desk.card import PressCard, RelayCard, RelayRecord
@@ -36,21 +35,21 @@ from meshnews.limits import (
 )
 from meshnews.node import shelf
 from meshnews.node.chain import Chains
+from meshnews.node.colleagues import tell_colleagues
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.home import Home
 from meshnews.node.identity import save_relay
 from meshnews.node.person import Person
-from meshnews.node.posting import FILING_DAYS, post
+from meshnews.node.posting import FILING_DAYS
 from meshnews.node.reply_keys import ReplyKeys, deal
 from meshnews.node.roster import Roster, keys_of
 from meshnews.node.rotation import Rotation
 from meshnews.node.seat import CARD_DAYS, Seat, require_not_recalled
 from meshnews.node.stock import CARD_POSTAGE, PostageKind
 from meshnews.node.supply import Supply
+from meshnews.node.whole_desk import OWN_NAME, own_record
 
 COLLECTORS_ON_CARD: Final = RELAYS_ON_CARD_MAX - RELAYS_NAMED_ON_CARD
-OWN_NAME: Final = "desk"
-"""What editors call the machine of a desk of one machine."""
 
 
 def checked_name(name: str) -> str:
@@ -214,14 +213,8 @@ class CardIssue:
         return made
 
     def _tell_editors(self, record: bytes) -> None:
-        """Let the other editors know of a card, sealed to their scan keys."""
-        home, seat = self._home, self._seat
-        scans = [bulletin.scan for bulletin in self._others().values()]
-        readers = [Reader(scan, epoch_prekey(scan)) for scan in scans]
-        if readers:
-            inner = Inner(Kind.CARD, "", Priority.ROUTINE, cargo=record)
-            desk = seat.manifest.desk
-            post(home, inner, readers, signer=seat.signer, issuer=seat.issuer, desk=desk)
+        """Let the other editors know of a card."""
+        tell_colleagues(self._home, self._seat, Kind.CARD, record)
 
     def _others(self) -> dict[Ed25519Public, Bulletin]:
         """Return the other editors that open and can be told of a card, ascending."""
@@ -347,19 +340,6 @@ class CardIssue:
     def _own(self) -> list[RelayRecord]:
         one = own_record(self._home)
         return [] if one is None else [one]
-
-
-def own_record(home: Home) -> RelayRecord | None:
-    """Return this machine as a collector, where it is a whole desk.
-
-    Raises:
-        Nothing.
-    """
-    own = home.identity.relay
-    if own is None or own.beacon_key is None:
-        return None
-    entry = RelayEntry(own.static.public, own.notice.public, own.sign.public, RelayFlags.COLLECTOR)
-    return RelayRecord(entry, own.beacon_key, OWN_NAME)
 
 
 def _collects(record: RelayRecord) -> bool:

@@ -18,9 +18,9 @@ from meshnews.crypto.entropy import Entropy, between
 from meshnews.ids import BundleRef, LinkId
 from meshnews.link.session import LinkSession
 from meshnews.node.carriage import CARRIAGES
-from meshnews.node.dialler import Target
 from meshnews.node.event import Address, Carrier, Send, Trouble
 from meshnews.node.speaker import Speaker
+from meshnews.node.target import Target
 from meshnews.store.age import Moment
 from meshnews.sync.machine import SyncMachine
 from meshnews.sync.messages import Reason
@@ -91,6 +91,14 @@ class Conversation:
     def is_slow(self) -> bool:
         """What it runs over is so slow that a little of it takes long."""
         return self.carrier is Carrier.BLUETOOTH
+
+    @property
+    def is_watched(self) -> bool:
+        """We called it by a secret that was replaced since: whoever was recalled knows it too."""
+        target = self.target
+        if target is None or target.relay is None or not self.session.established:
+            return False
+        return self.session.peer.rendezvous != target.rendezvous
 
     @property
     def is_open(self) -> bool:

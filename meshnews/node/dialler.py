@@ -20,23 +20,20 @@ See docs/protocol/discovery.md.
 """
 
 import itertools
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from meshnews.crypto.entropy import Entropy, between, shuffled
-from meshnews.desk.bulletin import RelayFlags
+from meshnews.crypto.keys import SymmetricKey
 from meshnews.desk.pack import RelayKeys
 from meshnews.ids import LinkId
 from meshnews.limits import NEIGHBOURS_MAX
-from meshnews.link import handshake
 from meshnews.link.beacon import Heard
-from meshnews.link.handshake import InvitationTarget, MemberTarget, RelayTarget
-from meshnews.link.rendezvous import Mode, Rendezvous
+from meshnews.link.rendezvous import Rendezvous
 from meshnews.node.event import Address, Dial
+from meshnews.node.target import BACKOFF_S_MIN, Target, off_radio, on_radio
 
-BACKOFF_S_MIN: Final = 1.0
 BACKOFF_S_MAX: Final = 20.0
 BACKOFF_S_MAX_RADIO: Final = 300.0
 CROWDED_S_MIN: Final = 60.0
@@ -57,126 +54,13 @@ RELAYS_WANTED: Final = 2
 """With this many links a member calls no more members; with so many of them to relays, no more
 relays.  It still answers all."""
 
-TRIES_PER_BEACON: Final = 8
-TRIES_PER_SHORT_BEACON: Final = 3
-"""Calls that reach nobody at the address of one beacon, before the next beacon.  Over the air each
-costs seconds of a radio that others need (decision 0152)."""
-
 CUTS_PER_BEACON: Final = 4
 """Calls answered by nothing but the end of the stream, at one address, likewise."""
 
 ADDRESSES_HEARD_MAX: Final = 8
-SPOILED_REMEMBERED_MAX: Final = 32
-
-_RADIO: Final = b"radio:"
 
 STEADY_S: Final = 10.0
 """A link that lasted this long was a good one: after its end the backoff begins anew."""
-
-
-@dataclass
-class Target:
-    """One machine that may be called.
-
-    Attributes:
-        name: what sorts it: the static key of a relay, the nonce of a member's beacon.
-        rendezvous: the secret shared with it.
-        relay: its keys, when it is a relay or collector.
-        fixed: addresses its keeper wrote down.
-        heard: addresses at which its newest beacon was heard.
-        heard_at_s: when that was.
-        nonce: nonce of that beacon; empty: none heard.
-        beacon: what it said.
-        spoiled: answers that met silence: the nonce of the beacon, and where.
-        cuts: where answers to its newest beacon were cut short, once for each.
-        reached: where the call, or the link, leads that there is now.
-        linked_at_s: when that link was completed.
-        tries: calls since that beacon that reached nobody.
-        twin: another stream to the same machine, which was kept in place of ours.
-        is_radio: it is called over Bluetooth, where its short beacons are heard.  A machine
-            that is known by name may be there twice, and is called over networks first.
-    """
-
-    name: bytes
-    rendezvous: Rendezvous
-    relay: RelayKeys | None = None
-    fixed: tuple[Address, ...] = ()
-    heard: tuple[Address, ...] = ()
-    heard_at_s: float = 0.0
-    nonce: bytes = b""
-    beacon: Heard[bytes] | None = None
-    spoiled: deque[tuple[bytes, Address]] = field(
-        default_factory=lambda: deque(maxlen=SPOILED_REMEMBERED_MAX)
-    )
-    cuts: list[Address] = field(default_factory=list)
-    reached: Address | None = None
-    linked_at_s: float = 0.0
-    tries: int = 0
-    attempt: int | None = None
-    link: LinkId | None = None
-    twin: LinkId | None = None
-    not_before_s: float = 0.0
-    backoff_s: float = BACKOFF_S_MIN
-    crowded_s: float = 0.0
-    is_radio: bool = False
-    completed: bool = True
-    """The last call completed its handshake; true before the first."""
-
-    @property
-    def addresses(self) -> tuple[Address, ...]:
-        """Where to try: first where a beacon was heard, and of these the first heard."""
-        heard = [each for each in self.heard if (self.nonce, each) not in self.spoiled]
-        return tuple(dict.fromkeys((*heard, *self.fixed)))
-
-    @property
-    def handshake(self) -> handshake.Target:
-        """Whom the handshake is for, where the call has reached."""
-        if self.rendezvous.mode is Mode.MEMBER:
-            return MemberTarget(self.rendezvous, self.nonce)
-        nonce = self.nonce if self._answers_a_beacon else b""
-        if self.relay is None:
-            return InvitationTarget(self.rendezvous, nonce)
-        return RelayTarget(self.relay.static, self.rendezvous, nonce)
-
-    @property
-    def _answers_a_beacon(self) -> bool:
-        where = self.reached
-        return where in self.heard and (self.nonce, where) not in self.spoiled
-
-    @property
-    def is_member(self) -> bool:
-        """Nothing is known of it but that it is of our desk."""
-        return self.rendezvous.mode is Mode.MEMBER
-
-    @property
-    def is_relay(self) -> bool:
-        """It is a relay, and no collector."""
-        return self.relay is not None and not self.is_collector
-
-    @property
-    def is_collector(self) -> bool:
-        """Its desk's card says that it stands on the internet for the desk."""
-        return self.relay is not None and RelayFlags.COLLECTOR in self.relay.flags
-
-    @property
-    def is_idle(self) -> bool:
-        """Neither linked nor being called."""
-        return self.attempt is None and self.link is None and self.twin is None
-
-    @property
-    def may_be_called(self) -> bool:
-        """There is somewhere to call, and something to gain by it."""
-        if not self.is_idle or not self.addresses:
-            return False
-        tries_max = TRIES_PER_SHORT_BEACON if self.is_radio else TRIES_PER_BEACON
-        return bool(self.fixed) or self.tries < tries_max
-
-    @property
-    def is_promising(self) -> bool:
-        """There is a link, or a call, or one to be made of which nothing bad is known."""
-        if not self.is_idle:
-            return True
-        return self.may_be_called and self.completed and not self.tries
 
 
 @dataclass
@@ -193,17 +77,24 @@ class Dialler:
 
     # Who there is -----------------------------------------------------------
 
-    def know(self, relay: RelayKeys, fixed: Iterable[Address]) -> None:
-        """Add a relay or collector, or learn its new keys and addresses."""
+    def know(
+        self, relay: RelayKeys, fixed: Iterable[Address], former: Iterable[SymmetricKey] = ()
+    ) -> None:
+        """Add a relay or collector, or learn its new keys and addresses, and its former keys."""
         rendezvous = Rendezvous.at_relay(relay.beacon_key)
         target = self.targets.get(relay.static)
         if target is None:
             target = self.targets[relay.static] = Target(relay.static, rendezvous, relay)
         if target.rendezvous != rendezvous:
-            # A beacon under the key of before leads to it no more.
-            target.nonce, target.heard, target.beacon = b"", (), None
-            self.targets.pop(on_radio(relay.static), None)
+            target.turn = 0
         target.rendezvous, target.relay, target.fixed = rendezvous, relay, tuple(fixed)
+        target.former = tuple(map(Rendezvous.at_relay, former))
+        if target.beacon is not None and target.beacon.rendezvous not in target.secrets:
+            # A beacon under a key that counts no more leads to it no more.
+            target.nonce, target.heard, target.beacon = b"", (), None
+        by_radio = self.targets.get(on_radio(relay.static))
+        if by_radio is not None and by_radio.secrets != target.secrets:
+            del self.targets[by_radio.name]
 
     def forget(self, name: bytes) -> None:
         """Call this one no more; a call on its way, or a link, is left to end."""
@@ -228,7 +119,9 @@ class Dialler:
         if target is None:
             self._forget_members(now_s)
             target = self.targets[name] = Target(name, beacon.rendezvous, is_radio=True)
-        target.relay = None if known is None else known.relay
+        if known is not None and known.relay is not None:
+            target.relay, target.rendezvous = known.relay, known.rendezvous
+            target.former = known.former
         return self._heard(target, beacon, addresses, now_s)
 
     @staticmethod
@@ -238,7 +131,8 @@ class Dialler:
         if beacon.nonce != target.nonce:
             target.nonce, target.heard, target.tries = beacon.nonce, (), 0
             target.cuts.clear()
-            target.rendezvous = beacon.rendezvous
+            if target.relay is None:
+                target.rendezvous = beacon.rendezvous
             target.not_before_s, target.backoff_s = 0.0, BACKOFF_S_MIN
         target.beacon, target.heard_at_s = beacon, now_s
         # Whoever repeats it from elsewhere comes after its sender.
@@ -295,7 +189,7 @@ class Dialler:
             near = [each for each in self.targets.values() if each.is_radio and each.is_member]
             linked = {each.link or each.twin for each in near} - {None}
             return sum(each.may_be_called for each in near) <= len(linked)
-        known = self.targets.get(target.name.removeprefix(_RADIO))
+        known = self.targets.get(off_radio(target.name))
         return known is not None and not known.is_radio and known.is_promising
 
     def _call(self, target: Target) -> Dial:
@@ -343,6 +237,7 @@ class Dialler:
         target = self._links.get(link)
         if target is not None:
             target.completed, target.tries, target.linked_at_s = True, 0, now_s
+            target.turn = 0
 
     def shares(self, link: LinkId, kept: LinkId) -> None:
         """Take note that `link`, about to end, leads where the stream `kept` leads already."""
@@ -386,6 +281,9 @@ class Dialler:
         if cut:
             target.cuts.append(where)
         if not cut or target.cuts.count(where) >= CUTS_PER_BEACON:
+            if not target.answers_a_beacon:
+                # Perhaps it knows only a key of before, or no longer that.
+                target.turn += 1
             target.spoiled.append((target.nonce, where))
 
     def _back_off(self, target: Target, now_s: float) -> None:
@@ -394,8 +292,3 @@ class Dialler:
         target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.backoff_s
         longest_s = BACKOFF_S_MAX_RADIO if target.is_radio else BACKOFF_S_MAX
         target.backoff_s = min(target.backoff_s * 2, longest_s)
-
-
-def on_radio(name: bytes) -> bytes:
-    """Return what the target is called that leads to the same machine over Bluetooth."""
-    return _RADIO + name

@@ -53,6 +53,7 @@ from meshnews.node.home import Home
 from meshnews.node.outbox import Outbox
 from meshnews.node.person import Person
 from meshnews.node.purse import CHUNK_KINDS, LIFE_DAYS, Purse, latest_day, text_kind
+from meshnews.node.recalling import require_in_force
 from meshnews.node.reply_keys import deal, in_turn
 from meshnews.node.wallet import Wallet
 from meshnews.store.reference import key_of, ref_of
@@ -107,11 +108,12 @@ class Filing:
         too long a life is better than silent loss.
 
         Raises:
-            Refusal: there is no card, no postage is left, or `today` cannot be.
+            Refusal: there is no card or it was recalled, no postage is left, or `today` cannot be.
         """
         home = self._home
         if home.vault is None or Person(home.vault).certificate() is None:
             raise refusal.no_card()
+        require_in_force(home)
         wallet, floor_day, kind = self._wallet(), home.moment.floor_day, text_kind(priority)
         latest = latest_day(wallet, [kind], floor_day=floor_day)
         trusted = home.wall.trusted

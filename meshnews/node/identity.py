@@ -131,6 +131,12 @@ def load_relays(carry: Carry) -> list[RelayKeys]:
     return [_relay_keys(key, value) for key, value in carry.scan(shelf.RELAY)]
 
 
+def load_relay(carry: Carry, static: bytes) -> RelayKeys | None:
+    """Return one relay or collector this machine may call."""
+    value = carry.get(shelf.RELAY, static)
+    return None if value is None else _relay_keys(static, value)
+
+
 def save_relay(carry: Carry, keys: RelayKeys) -> None:
     """Add a relay or collector to those this machine may call, or replace its keys."""
     carry.put(shelf.RELAY, keys.static, encode([keys.beacon_key.raw, int(keys.flags)]))

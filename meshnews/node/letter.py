@@ -53,6 +53,8 @@ class Verdict(enum.StrEnum):
     DESK = "desk"
     LAPSED = "lapsed"
     UNPROVEN = "unproven"
+    FORK = "fork"
+    """Unproven, and it does not continue what was known of its author."""
     UNREADABLE = "unreadable"
 
 
@@ -256,7 +258,9 @@ class Letters:
         item = self.get(identifier)
         if item is not None and Alarm.GAP in item.alarms:
             left = tuple(alarm for alarm in item.alarms if alarm is not Alarm.GAP)
-            self._keep(replace(item, alarms=left))
+            fits = item.verdict is Verdict.FORK and Alarm.BRANCH not in left
+            verdict = Verdict.UNPROVEN if fits else item.verdict
+            self._keep(replace(item, alarms=left, verdict=verdict))
             self._home.tell(Topic.INBOX, [item.ref])
 
     def _next_order(self) -> int:

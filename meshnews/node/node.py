@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshnews.crypto.entropy import Entropy
-from meshnews.crypto.keys import Ed25519Public
+from meshnews.crypto.keys import Ed25519Public, SymmetricKey
+from meshnews.desk.pack import RelayKeys
+from meshnews.desk.recall import revocation_id
 from meshnews.ids import BundleRef, Day, IssuerId, LinkId
 from meshnews.node import identity as who
 from meshnews.node.answer import Answers
@@ -42,6 +44,7 @@ from meshnews.node.event import (
     Wake,
 )
 from meshnews.node.filing import Filing
+from meshnews.node.former import FormerKeys, beacon_of
 from meshnews.node.home import Home, Wall
 from meshnews.node.letter import Letters
 from meshnews.node.office import Office
@@ -71,6 +74,8 @@ class Neighbour:
     relay: bytes
     """Static key of the relay that we called; empty: we do not know who it is."""
     collector: bool
+    is_watched: bool
+    """It answered to a beacon key that was replaced since: it has not heard of the new one."""
     since_s: int
     sent: int
     received: int
@@ -338,16 +343,26 @@ class Node:
     # What the shell and the control socket ask ----------------------------
 
     def know_relays(self) -> None:
-        """Let the dialler know the relays on the card and the addresses in the settings."""
-        relays = who.load_relays(self.home.carry)
-        self.uplinks.know(relays)
-        for keys in relays:
+        """Let the dialler know the relays on the card and the addresses in the settings.
+
+        Those that were recalled are forgotten, and called no more.
+        """
+        former, now_s = FormerKeys(self.home.carry), self.home.moment.lived_s
+        in_force: list[tuple[RelayKeys, tuple[SymmetricKey, ...]]] = []
+        for keys in who.load_relays(self.home.carry):
+            if self.home.book.is_recalled(revocation_id(keys.static)):
+                self.switchboard.part_from(keys.static)
+                self.dialler.forget(keys.static)
+            else:
+                in_force.append((keys, tuple(former.of(beacon_of(keys.static), now_s))))
+        self.uplinks.know(in_force)
+        for keys, earlier in in_force:
             fixed = [
                 neighbour.address
                 for neighbour in self.home.settings.neighbours
                 if keys.static.startswith(neighbour.relay)
             ]
-            self.dialler.know(keys, fixed)
+            self.dialler.know(keys, fixed, earlier)
 
     def take_from_drop(self, name: str, data: bytes) -> None:
         """Take in what lay in a dead drop, as if a neighbour had brought it."""
@@ -371,6 +386,7 @@ class Node:
                 called=talk.target is not None,
                 relay=_relay_of(talk),
                 collector=talk.is_at_collector,
+                is_watched=talk.is_watched,
                 since_s=int(now_s - talk.talking_since_s),
                 sent=talk.sent,
                 received=talk.received,

@@ -24,6 +24,7 @@ from meshnews.node.home import Home
 from meshnews.node.identity import with_beacon_key
 from meshnews.node.person import Person
 from meshnews.node.posting import post
+from meshnews.node.recalling import Holder, Recalling
 from meshnews.node.rotation import Rotation
 from meshnews.node.seat import (
     ALL_ROLES,
@@ -175,6 +176,29 @@ class Office:
         admission = Admission(self._home, self._rotation, take_seat(self._home))
         card, request = admission.admit(signed, file)
         return self._sealed(card.encode(), file, request)
+
+    # Recalls ----------------------------------------------------------------
+
+    def recall(self, signed: bytes) -> tuple[Holder, int]:
+        """Let a signed recall count: publish it, and replace what its holder knew.
+
+        A recall that was heard from elsewhere can be given too, where whoever published
+        it does not get to replacing keys.
+
+        Returns:
+            Who was recalled, and how many relays have another beacon key from now on.
+
+        Raises:
+            Refusal: nobody who could has signed it, it is of nobody known or of this home, or
+                the clock is not believed.
+        """
+        home, turning = self._home, self._rotation.turning
+        recalling = Recalling(home)
+        turning.require_ready(recalling.read(signed))
+        holder = recalling.publish(signed)
+        replaced = turning.begin(holder)
+        self._rotation.turn(now=True)
+        return holder, replaced
 
     def _sealed(self, card: bytes, file: bytes, request: EnrolmentRequest) -> bytes:
         return seal_card(card, request.card_key, self._home.entropy, request=words_digest(file))

@@ -9,6 +9,8 @@ what arrives is noted and tried later.  A bundle that was opened before does
 nothing, so a crash between the two stores costs nothing.
 """
 
+import contextlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,14 +30,17 @@ from meshnews.node.chain import Chains
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.dispatch import Dispatches
 from meshnews.node.event import Topic
+from meshnews.node.former import replace_relay_key
 from meshnews.node.home import Home
-from meshnews.node.identity import Role, save_relay
+from meshnews.node.identity import Role
+from meshnews.node.keyring import Keyring
 from meshnews.node.letter import Alarm, Item, Letters, Verdict
 from meshnews.node.notices import Notices
 from meshnews.node.person import Person
 from meshnews.node.refreshing import Refreshing
 from meshnews.node.roster import Known, Roster, keys_of
 from meshnews.node.supply import Supply
+from meshnews.node.turning import Turning
 from meshnews.node.wallet import Wallet
 from meshnews.store.reference import key_of, ref_of
 
@@ -70,6 +75,7 @@ class Opening:
         dispatches: Dispatches,
         refreshing: Refreshing,
         supply: Supply,
+        turning: Turning,
     ) -> None:
         self._home = home
         self._letters = letters
@@ -77,6 +83,7 @@ class Opening:
         self._dispatches = dispatches
         self._refreshing = refreshing
         self._supply = supply
+        self._turning = turning
 
     def arrived(self, bundle: Bundle) -> None:
         """Try a bundle that this node has just stored."""
@@ -199,6 +206,8 @@ class Opening:
         if letter.inner.kind is Kind.CARD:
             self._take_card(letter)
             home.custody.pin(bundle.ref)
+        elif letter.inner.kind is Kind.REFRESH:
+            self._take_keys(letter)
         elif letter.inner.kind in {Kind.DISPATCH, Kind.ORDER}:
             self._take_dispatch(bundle, letter, key)
         self._letters.confirm(bundle, purge)
@@ -214,7 +223,7 @@ class Opening:
         known = roster.member(letter.author)
         alarms: list[Alarm] = [Alarm.TWO_PLACES] if key.opened else []
         alarms += self._follow_chain(letter, bundle)
-        if known is not None:
+        if known is not None and not self._home.book.is_recalled(revocation_id(letter.author)):
             if letter.statement.reply is not None:
                 roster.heard(letter.author, letter.statement.reply, own=self._own())
             self._supply.met(letter.author, letter, by_prekey=bool(key.byline))
@@ -231,7 +240,7 @@ class Opening:
                 arrived_at=max(1, self._home.wall.s),
                 text=inner.text,
                 reference=inner.reference,
-                verdict=self._verdict(known),
+                verdict=self._verdict(known, alarms),
                 alarms=tuple(alarms),
                 trees=tuple((tree, 0) for tree in statement.attachments),
             )
@@ -242,12 +251,15 @@ class Opening:
         item = Chains(self._home.open_vault).item_of(letter)
         return item is not None and self._letters.get(item) is not None
 
-    def _verdict(self, known: Known | None) -> Verdict:
+    def _verdict(self, known: Known | None, alarms: Collection[Alarm] = ()) -> Verdict:
         manifest = self._home.book.manifest
         if known is None or manifest is None:
             return Verdict.UNPROVEN
         if self._home.book.is_recalled(revocation_id(known.card.byline)):
-            return Verdict.UNPROVEN
+            # The holder's own machine goes on where it was; whoever has an older
+            # copy of it, or the card alone, does not.
+            fits = Alarm.GAP not in alarms and Alarm.BRANCH not in alarms
+            return Verdict.UNPROVEN if fits else Verdict.FORK
         try:
             card = verify_certificate(known.certificate, manifest)
         except PeerError:
@@ -271,6 +283,11 @@ class Opening:
         except PeerError:
             return
 
+    def _take_keys(self, letter: Letter) -> None:
+        """Take in keys that another editor has replaced."""
+        with contextlib.suppress(PeerError):
+            self._turning.take(letter)
+
     def _take_record(self, record: bytes, manifest: Manifest) -> None:
         """Take in a member, or a relay, that another editor gave a card to."""
         roster = Roster(self._home.open_vault)
@@ -280,8 +297,9 @@ class Opening:
             member = decode_member(record)
             self._take_member(roster, member, manifest)
         else:
+            relay = Keyring(self._home).corrected(relay)
             roster.add_relay(relay)
-            save_relay(self._home.carry, keys_of(relay))
+            replace_relay_key(self._home, keys_of(relay))
             self._home.tell(Topic.DESK)
 
     def _take_member(self, roster: Roster, member: Member, manifest: Manifest) -> None:
@@ -353,11 +371,13 @@ class Opening:
 
     def _takes_refresh(self, letter: Letter) -> bool:
         try:
-            return self._refreshing.take(letter)
+            taken = self._refreshing.take(letter)
         except PeerError:
             # An editor's machine that writes nonsense: nothing to keep, and no
             # reason to let it come again.
             return True
+        self._notices.follow_keys()
+        return taken
 
 
 def _usefulness(pair: tuple[Found, Key]) -> tuple[bool, bool]:

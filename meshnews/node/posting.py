@@ -7,7 +7,7 @@ from meshnews.bundle.postage import frank, issue
 from meshnews.bundle.seal import Reader, draft, seal
 from meshnews.bundle.statement import Inner, chain_link, write
 from meshnews.crypto.keys import Ed25519Secret
-from meshnews.ids import BundleId, Day, DeskId, TrafficClass
+from meshnews.ids import BundleRef, Day, DeskId, TrafficClass
 from meshnews.limits import LIVES_DAYS
 from meshnews.node.home import Home
 from meshnews.node.outbox import Outbox
@@ -26,8 +26,8 @@ def post(
     issuer: Ed25519Secret,
     desk: DeskId,
     traffic: TrafficClass | None = None,
-) -> BundleId:
-    """Seal an editor's statement, frank it and let it travel; return its identifier.
+) -> BundleRef:
+    """Seal an editor's statement, frank it and let it travel; return what it became.
 
     Its class is that of its priority, or `traffic`.
 
@@ -69,7 +69,7 @@ def post(
     person.set_chain(seq + 1, chain_link(payload))
     Outbox(home).keep(bundle)
     home.publish(bundle, release_after_s=0.0)
-    return bundle.id
+    return bundle.ref
 
 
 def _term(home: Home, issuer: Ed25519Secret) -> tuple[Day, int]:

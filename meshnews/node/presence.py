@@ -1,9 +1,10 @@
 """Being found and finding: this node's beacons, and what those it hears lead to.
 
-A relay shows a beacon under its own beacon key; a member whose vault is open,
-under the mesh key of the day; a desk's machine, besides, under each open
-invitation.  What is heard is tried under the keys of every relay on the card
-and, by a member, under the mesh keys of the days around.
+A relay shows a beacon under its own beacon key, and for a while under the one
+before; a member whose vault is open, under the mesh key of the day; a desk's
+machine, besides, under each open invitation.  What is heard is tried under the
+keys of every relay on the card and, by a member, under the mesh keys of the
+days around.
 
 Who is not silent also seeks: it sends one beacon under each key of those it
 looks for, and whoever holds the key answers with its own.
@@ -30,12 +31,14 @@ from meshnews.link.handshake import LinkKeys
 from meshnews.link.rendezvous import Mode, Rendezvous, members_between, mesh_key_on
 from meshnews.link.short_beacon import SHORT_BEACON_BYTES, hear_short
 from meshnews.node import shelf
-from meshnews.node.dialler import Dialler, Target, on_radio
+from meshnews.node.dialler import Dialler
 from meshnews.node.event import Address, Advertise, Beckon, Heard, Relisten
+from meshnews.node.former import FormerKeys, beacon_of, former_own_keys
 from meshnews.node.home import Home
 from meshnews.node.identity import Role
 from meshnews.node.person import Person
 from meshnews.node.surroundings import Surroundings
+from meshnews.node.target import Target, on_radio
 from meshnews.store.age import Clock
 from meshnews.wire.codec import as_int, as_list, decode, encode
 
@@ -82,6 +85,7 @@ class Presence:
         self._hearing: Hearing[bytes] = Hearing(dict(self._kept_marks()))
         self._clock: Clock | None = None
         self._mesh: dict[Day, Rendezvous] = {}
+        self._mesh_from: tuple[SymmetricKey, Day] | None = None
         self._mesh_ahead: tuple[SymmetricKey, tuple[Rendezvous, ...]] | None = None
         self._has_begun = False
         self._shown = Advertise(())
@@ -170,7 +174,7 @@ class Presence:
         if is_shown:
             for _, target in sorted(self._dialler.targets.items()):
                 if target.relay is not None and not target.is_radio:
-                    yield self._seek(target.rendezvous)
+                    yield from map(self._seek, target.secrets)
         if self._home.joining is not None:
             yield self._seek(self._home.joining)
 
@@ -192,6 +196,7 @@ class Presence:
         relay = self._home.identity.relay
         if relay is not None and relay.beacon_key is not None:
             yield Rendezvous.at_relay(relay.beacon_key)
+            yield from map(Rendezvous.at_relay, former_own_keys(self._home))
         else:
             yield from self._members(0)
         yield from self._home.invitations.values()
@@ -200,9 +205,10 @@ class Presence:
 
     def follow(self) -> None:
         """Let go of keys that are no longer ours, and of an invitation no longer pursued."""
-        own = tuple(each for each in self._own() if each.mode is not Mode.MEMBER)
+        own = tuple(self._own())
         for gone in self._own_before:
-            if gone not in own:
+            # Yesterday's mesh key is answered as long as its beacons are.
+            if gone not in own and not self._is_of_the_mesh(gone):
                 self._book.drop(gone)
         self._own_before = own
         if self._home.joining != self._joining_before and self._home.joining is not None:
@@ -227,6 +233,8 @@ class Presence:
             return None
         if Flag.SEEK in found.flags or found.name == _OWN or not found.port:
             return None
+        if self._is_outdated(found.name, found.rendezvous):
+            return None
         addresses = [_with_port(address, found.port) for address in event.addresses]
         found = replace(found, name=found.name or found.nonce)
         return self._dialler.hear(found, addresses, self._home.moment.lived_s)
@@ -237,10 +245,19 @@ class Presence:
             return None
         if short.name == _OWN or not short.psm or Flag.SEEK in short.flags:
             return None
+        if self._is_outdated(on_radio(short.name), short.rendezvous):
+            return None
         name = short.name or short.nonce
         found = beacon.Heard(name, short.rendezvous, _NO_EPOCH, short.psm, short.flags, short.nonce)
         addresses = [_with_port(address, short.psm) for address in event.addresses]
         return self._dialler.hear_radio(found, addresses, self._home.moment.lived_s)
+
+    def _is_outdated(self, name: bytes, under: Rendezvous) -> bool:
+        """Tell whether a relay shows a former key besides the new one, which we know of it."""
+        target = self._dialler.targets.get(name)
+        if target is None or target.beacon is None or under not in target.former:
+            return False
+        return target.beacon.rendezvous == target.rendezvous
 
     @property
     def _epoch(self) -> int | None:
@@ -270,9 +287,15 @@ class Presence:
         after_s = between(self._home.entropy, 0.0, ANSWER_S_MAX)
         self.effects.append(Beckon(shown.beacons, after_s))
 
-    def linked(self, target: Target) -> None:
-        """Take note that the answer to a beacon became a link, so older ones are recordings."""
-        if target.beacon is None:
+    def linked(self, target: Target, under: Rendezvous) -> None:
+        """Take note that a call became a link.
+
+        What leads to the same machine under a former key, and older beacons, are recordings.
+        """
+        if target.relay is not None and target.former and under == target.rendezvous:
+            FormerKeys(self._home.carry).drop(beacon_of(target.relay.static))
+            target.former = ()
+        if target.beacon is None or under != target.beacon.rendezvous:
             return
         mark = self._hearing.linked(target.beacon)
         if mark is not None and target.relay is not None:
@@ -281,7 +304,8 @@ class Presence:
     def _candidates(self) -> Iterator[tuple[bytes, Rendezvous]]:
         for name, target in sorted(self._dialler.targets.items()):
             if target.relay is not None and not target.is_radio:
-                yield name, target.rendezvous
+                for rendezvous in target.secrets:
+                    yield name, rendezvous
         if self._home.joining is not None:
             yield _JOINING, self._home.joining
         for own in self._own():
@@ -313,8 +337,15 @@ class Presence:
             self._mesh_ahead = key, tuple(days)
         return self._mesh_ahead[1]
 
+    def _is_of_the_mesh(self, shown: Rendezvous) -> bool:
+        """Tell whether a member's beacon was made under the mesh key that we have now."""
+        return shown.day is not None and shown in self._members(DAYS_AROUND)
+
     def _member(self, key: SymmetricKey, day_from: Day, day: Day) -> Rendezvous:
         # A year of the ratchet is some hundred hashes: not for every packet.
+        if self._mesh_from != (key, day_from):
+            self._mesh_from = key, day_from
+            self._mesh.clear()
         if day not in self._mesh:
             turned = mesh_key_on(key, day_from=day_from, day_to=day)
             self._mesh[day] = Rendezvous.of_members(turned, day)

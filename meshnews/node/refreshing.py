@@ -9,7 +9,7 @@ one no more.  A refresh from the future is passed over: its keys would stay for
 good.  See docs/protocol/enrolment.md.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from meshnews.bundle.statement import Kind, Letter
@@ -18,9 +18,9 @@ from meshnews.desk.refresh import Refresh, decode_refresh
 from meshnews.limits import CLOCK_AHEAD_S_MAX, PREKEYS_PER_PACK
 from meshnews.node import shelf
 from meshnews.node.event import Topic
-from meshnews.node.home import Home
+from meshnews.node.former import replace_notice_key, replace_own_key, replace_relay_key
+from meshnews.node.home import DAY_ZERO_S, Home
 from meshnews.node.identity import Role as HomeRole
-from meshnews.node.identity import save_relay, with_beacon_key
 from meshnews.node.person import Person
 from meshnews.node.stock import CARD_POSTAGE
 from meshnews.node.wallet import Wallet
@@ -32,7 +32,7 @@ _TIME_BYTES: Final = 8
 _DAY_S: Final = 86400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class _Stamp:
     """By which editor's refresh of what time a single key was set."""
 
@@ -65,7 +65,7 @@ class Refreshing:
         if not manifest.roles_of(letter.author) & (Role.ENROL | Role.OPEN | Role.PUBLISH):
             return False
         refresh = decode_refresh(letter.inner.cargo)
-        if refresh.time > self._latest_s():
+        if refresh.time > latest_time(self._home):
             return True
         mark = b"r" + letter.author + refresh.time.to_bytes(_TIME_BYTES, "big")
         if self._home.carry.get(shelf.REFRESHED, mark) is None:
@@ -74,25 +74,18 @@ class Refreshing:
             self._home.tell(Topic.DESK)
         return True
 
-    def _latest_s(self) -> int:
-        """Return the latest time that a refresh may have: somewhat ahead of what we believe."""
-        home = self._home
-        if home.wall.trusted:
-            return home.wall.s + _DAY_S
-        return home.moment.floor_day * _DAY_S + CLOCK_AHEAD_S_MAX
-
     def _take(self, refresh: Refresh, editor: bytes) -> None:
         home, stamp = self._home, _Stamp(refresh.time, editor)
         for keys in refresh.relays:
             if self._is_later(b"relay" + keys.static, stamp):
-                save_relay(home.carry, keys)
+                replace_relay_key(home, keys)
         notice_key = refresh.desk_notice_key
         if notice_key is not None and self._is_later(b"desk-notice", stamp):
-            home.become(replace(home.identity, notice_key=notice_key))
+            replace_notice_key(home, notice_key)
         if home.identity.role is HomeRole.RELAY:
             beacon_key = refresh.beacon_key
             if beacon_key is not None and self._is_later(b"beacon", stamp):
-                home.become(with_beacon_key(home.identity, beacon_key))
+                replace_own_key(home, beacon_key)
         elif home.vault is not None:
             self._fill(refresh)
             self._turn_keys(refresh, stamp, Person(home.vault))
@@ -124,7 +117,18 @@ class Refreshing:
         if known is not None:
             before, manifest = _Stamp.decode(known), home.book.manifest
             is_heard = manifest is not None and manifest.is_editor(before.editor)
-            if is_heard and before.time >= stamp.time:
+            if is_heard and before >= stamp:
                 return False
         home.carry.put(shelf.REFRESHED, key, stamp.encode())
         return True
+
+
+def latest_time(home: Home) -> int:
+    """Return the latest time that a refresh may have: somewhat ahead of what we believe.
+
+    Raises:
+        Nothing.
+    """
+    if home.wall.trusted:
+        return home.wall.s + _DAY_S
+    return DAY_ZERO_S + home.moment.floor_day * _DAY_S + CLOCK_AHEAD_S_MAX

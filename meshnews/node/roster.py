@@ -134,24 +134,13 @@ class Roster:
 
     def relays(self) -> list[RelayRecord]:
         """Return the relays and collectors, the newest first."""
-        found: list[tuple[int, RelayRecord]] = []
-        for static, value in self._vault.scan(shelf.RELAY_BOOK):
-            notice, sign, flags, beacon, name, order = as_list(
-                decode(value, bytes_max=_ENTRY_BYTES_MAX), size=6
-            )
-            entry = RelayEntry(
-                X25519Public(static),
-                X25519Public(as_bytes(notice, 32)),
-                Ed25519Public(as_bytes(sign, 32)),
-                RelayFlags(as_int(flags, 0, 255)),
-            )
-            record = RelayRecord(
-                entry,
-                SymmetricKey(as_bytes(beacon, 32)),
-                as_text(name, chars_max=_NAME_CHARS_MAX),
-            )
-            found.append((as_int(order, 0, _ORDER_MAX), record))
+        found = [_relay(*entry) for entry in self._vault.scan(shelf.RELAY_BOOK)]
         return [record for _, record in sorted(found, key=lambda pair: -pair[0])]
+
+    def relay(self, static: bytes) -> RelayRecord | None:
+        """Return one relay or collector."""
+        value = self._vault.get(shelf.RELAY_BOOK, static)
+        return None if value is None else _relay(static, value)[1]
 
     def add_relay(self, record: RelayRecord) -> None:
         """Take in a relay or collector; one that is known keeps its place in the order."""
@@ -166,6 +155,20 @@ class Roster:
             [entry.notice, entry.sign, int(entry.flags), record.beacon_key.raw, record.name, order]
         )
         self._vault.put(shelf.RELAY_BOOK, entry.static, value)
+
+
+def _relay(static: bytes, value: bytes) -> tuple[int, RelayRecord]:
+    fields = as_list(decode(value, bytes_max=_ENTRY_BYTES_MAX), size=6)
+    notice, sign, flags, beacon, name, order = fields
+    entry = RelayEntry(
+        X25519Public(static),
+        X25519Public(as_bytes(notice, 32)),
+        Ed25519Public(as_bytes(sign, 32)),
+        RelayFlags(as_int(flags, 0, 255)),
+    )
+    beacon_key = SymmetricKey(as_bytes(beacon, 32))
+    record = RelayRecord(entry, beacon_key, as_text(name, chars_max=_NAME_CHARS_MAX))
+    return as_int(order, 0, _ORDER_MAX), record
 
 
 def keys_of(record: RelayRecord) -> RelayKeys:

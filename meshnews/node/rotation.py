@@ -7,7 +7,7 @@ away for a year publishes what is due when back.  See docs/protocol/keys.md.
 from typing import Final
 
 from meshnews.bundle.envelope import even_day
-from meshnews.crypto.keys import Ed25519Secret
+from meshnews.crypto.keys import Ed25519Secret, SymmetricKey
 from meshnews.desk.bulletin import Bulletin, Endpoint, RelayEntry, RelayFlags, sign_bulletin
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import revocation_id
@@ -21,6 +21,7 @@ from meshnews.node.person import Person
 from meshnews.node.posting import FILING_DAYS
 from meshnews.node.roster import Roster
 from meshnews.node.supply import Supply
+from meshnews.node.turning import Turning
 from meshnews.store.port import Vault
 
 TURN_S: Final = 3600.0
@@ -31,21 +32,25 @@ RENEW_DAYS: Final = 7
 class Rotation:
     """Keeps what one editor publishes fresh."""
 
-    def __init__(self, home: Home, notices: Notices, supply: Supply) -> None:
+    def __init__(self, home: Home, notices: Notices, supply: Supply, turning: Turning) -> None:
         self._home = home
         self._notices = notices
         self._supply = supply
+        self.turning = turning
         self._turned_s: float | None = None
         self._day: Day | None = None
         self._version: int | None = None
+        self._notice_key: SymmetricKey | None = None
 
     def turn(self, *, now: bool = False) -> None:
-        """Publish what is due, once an hour, at a new day or manifest; with `now`, at once."""
+        """Publish what is due, once an hour, at a new day, manifest or key; with `now`, at once."""
         home = self._home
         if home.vault is None or not (now or self._is_due()):
             return
         self._turned_s, self._day = home.moment.lived_s, home.moment.today
         self._version = self._manifest_version()
+        self.turning.restore()
+        self._notice_key = home.identity.notice_key
         self._ratchet(home.vault)
         signer = Person(home.vault).sign_key()
         if home.identity.role is not Role.EDITOR or signer is None:
@@ -53,12 +58,16 @@ class Rotation:
         if home.book.manifest is not None and home.book.manifest.is_editor(signer.public):
             self._publish(signer)
             self._supply.turn()
+            self.turning.turn()
 
     def _is_due(self) -> bool:
         moment = self._home.moment
         if self._turned_s is None or moment.lived_s >= self._turned_s + TURN_S:
             return True
-        return (self._day, self._version) != (moment.today, self._manifest_version())
+        if self.turning.is_behind:
+            return True
+        is_now = (moment.today, self._manifest_version(), self._home.identity.notice_key)
+        return (self._day, self._version, self._notice_key) != is_now
 
     def _manifest_version(self) -> int | None:
         manifest = self._home.book.manifest
@@ -87,12 +96,15 @@ class Rotation:
             )
             home.book.take(notice)
             self._notices.publish(notice, issuer, issuer_ends=ends)
-        elif not self._is_borne(self._known(NoticeKind.BULLETIN, signer)):
+        elif not self._notices.is_borne(self._known(NoticeKind.BULLETIN, signer)):
             borne = self._known(NoticeKind.BULLETIN, signer)
             self._notices.publish(borne, issuer, issuer_ends=ends)
         manifest = self._known(NoticeKind.MANIFEST, signer)
-        if not self._is_borne(manifest) or self._is_stale(manifest, ends):
+        if not self._notices.is_borne(manifest) or self._is_stale(manifest, ends):
             self._notices.publish(manifest, issuer, issuer_ends=ends)
+        for recall in home.book.recalls():
+            if not self._notices.is_borne(recall):
+                self._notices.publish(recall, issuer, issuer_ends=ends)
 
     def announce_manifest(self) -> None:
         """Publish the manifest at once: a root has signed a new one."""
@@ -127,7 +139,7 @@ class Rotation:
 
     def _is_stale(self, notice: Notice, ends: Day) -> bool:
         """Tell whether its envelope is a week old, and a fresh one would have a later day."""
-        bearer, today = self._home.book.bearer(notice), self._home.moment.today
+        bearer, today = self._notices.bearer(notice), self._home.moment.today
         # An issuer at its end certifies the same last day again and again.
         latest = even_day(Day(min(today, ends - FILING_DAYS - LIFE_DAYS)))
         return bearer is not None and bearer.day < latest and bearer.day + RENEW_DAYS <= today
@@ -167,10 +179,6 @@ class Rotation:
         signed = self._home.book.signed_object(kind, signer.public)
         assert signed is not None, "an editor without a manifest or bulletin"
         return Notice(kind, signed)
-
-    def _is_borne(self, notice: Notice) -> bool:
-        bearer = self._home.book.bearer(notice)
-        return bearer is not None and self._home.custody.entry(bearer) is not None
 
     def issuer_ends(self) -> Day | None:
         """Return the last day of this editor's postage issuer; None: the manifest has it not."""

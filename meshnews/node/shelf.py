@@ -18,7 +18,8 @@ RELAY: Final = "relay"
 
 DESK: Final = "desk"
 """book: ``m`` -> signed manifest; ``b`` ‖ signer -> bulletin; ``r`` ‖ id -> recall;
-``n`` ‖ one of these keys -> day u32 ‖ id of the bundle that bears it."""
+``n`` ‖ one of these keys ‖ beginning of a desk notice key -> day u32 ‖ id of the bundle that
+bears it under that key."""
 
 DRAFT: Final = "draft"
 """filing: reference of a chunk kept for a dispatch not finished yet -> draft id."""
@@ -46,6 +47,9 @@ DROP: Final = "drop"
 REFRESHED: Final = "refreshed"
 """refreshing: ``r`` ‖ editor ‖ time -> empty: this refresh was taken in;
 ``k`` ‖ what -> time u64 ‖ editor of the refresh that a single key came with."""
+
+FORMER: Final = "former"
+"""former: ``b`` ‖ static key, or ``n`` ‖ nothing, ‖ number u32 -> [end s of life, key replaced]."""
 
 # In the vault: what belongs to a person.
 
@@ -131,6 +135,15 @@ RELAY_BOOK: Final = "relay-book"
 
 STOCK: Final = "stock"
 """stock: byline or static key -> what the desk gave its holder, and what of it is gone."""
+
+KEYRING: Final = "keyring"
+"""keyring: name of a shared key -> [time, editor, key, day]: as it was replaced last."""
+
+OWED: Final = "owed"
+"""owed: byline, static or sign key ‖ name of a shared key -> [since day, sent day, reference]."""
+
+RECALLED: Final = "recalled"
+"""recalling: revocation id -> signed recall that this editor has published."""
 
 NETWORK: Final = "network"
 """surroundings: keyed hash of what tells a trusted network from others -> empty."""

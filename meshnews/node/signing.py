@@ -11,7 +11,8 @@ from typing import Final
 
 from meshnews.crypto.words import SafetyWord, safety_words
 from meshnews.desk.manifest import Editor, Manifest, Role, read_unsigned_manifest, verify_manifest
-from meshnews.desk.recall import revocation_id
+from meshnews.desk.notice import read_unsigned
+from meshnews.desk.recall import Recall, revocation_id
 from meshnews.desk.root import add_signature
 from meshnews.desk.rootkey import open_root_key
 from meshnews.errors import Forged, PeerError, Refusal
@@ -21,11 +22,11 @@ DAY_ZERO: Final = dt.date(2020, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class SignedManifest:
-    """A manifest that a root has signed, and what it says."""
+class SignedFile:
+    """What a root has signed, and what that says."""
 
     signed: bytes
-    manifest: Manifest
+    says: Manifest | Recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,15 @@ def key_words(key: bytes) -> list[SafetyWord]:
     return safety_words(revocation_id(key))
 
 
+def recall_words(recall: Recall) -> list[SafetyWord]:
+    """Return the eight words of the key that a recall names, as `key_words` gives them.
+
+    Raises:
+        Nothing.
+    """
+    return safety_words(recall.revocation)
+
+
 def describe(asked: Asked) -> tuple[str, ...]:
     """Return what is asked in lines for whoever holds the root.
 
@@ -133,14 +143,14 @@ def describe(asked: Asked) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def sign_offline(unsigned: bytes, root_file: bytes, passphrase: str) -> SignedManifest:
-    """Return a prepared manifest signed by the root in a file; needs no home.
+def sign_offline(unsigned: bytes, root_file: bytes, passphrase: str) -> SignedFile:
+    """Return a prepared manifest or recall signed by the root in a file; needs no home.
 
     Raises:
-        Refusal: the manifest or the root file cannot be read, the passphrase is
+        Refusal: the manifest, recall or root file cannot be read, the passphrase is
             wrong, or the root is another desk's.
     """
-    manifest = _read(unsigned)
+    says = _read_any(unsigned)
     try:
         root = open_root_key(root_file, passphrase)
     except Forged as exc:
@@ -157,7 +167,19 @@ def sign_offline(unsigned: bytes, root_file: bytes, passphrase: str) -> SignedMa
             meaning="Nothing was signed.",
             remedy="Use another copy of the root key.",
         ) from exc
-    return SignedManifest(add_signature(unsigned, root), manifest)
+    return SignedFile(add_signature(unsigned, root), says)
+
+
+def _read_any(unsigned: bytes) -> Manifest | Recall:
+    try:
+        return read_unsigned(unsigned)
+    except PeerError as exc:
+        raise Refusal(
+            "manifest-unreadable",
+            what="This file is no list of editors and no recall that was prepared for signing.",
+            meaning="Nothing was signed.",
+            remedy="Prepare it with `meshnews desk editor REQUEST` or `meshnews desk recall WHO`.",
+        ) from exc
 
 
 def _read(unsigned: bytes) -> Manifest:

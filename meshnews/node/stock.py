@@ -8,6 +8,7 @@ dispatch that was lost on its way spent its keys too, and one that came claims
 how much its attachments spent.  See docs/protocol/enrolment.md.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -110,6 +111,14 @@ def load_stock(vault: Vault, holder: bytes) -> Stock | None:
         postage={kind: as_int(n, 0, _USED_MAX) for kind, n in zip(_KINDS, used, strict=True)},
         told=frozenset(as_bytes(one, 32) for one in as_list(told, at_most=RELAYS_MAX)),
     )
+
+
+def all_stocks(vault: Vault) -> Iterator[tuple[bytes, Stock]]:
+    """Yield what the desk believes of everybody it gave something from here."""
+    for holder, _ in vault.scan(shelf.STOCK):
+        stock = load_stock(vault, holder)
+        if stock is not None:
+            yield holder, stock
 
 
 def save_stock(vault: Vault, holder: bytes, stock: Stock) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from meshnews.bundle.postage import issue
 from meshnews.bundle.seal import Reader, epoch_prekey
 from meshnews.bundle.statement import Inner, Kind, Letter, Priority
-from meshnews.crypto.keys import Ed25519Public, PostageKey, SymmetricKey
+from meshnews.crypto.keys import Ed25519Public, PostageKey
 from meshnews.desk.bulletin import RelayFlags
 from meshnews.desk.card import RelayRecord
 from meshnews.desk.manifest import Role
@@ -24,7 +24,7 @@ from meshnews.desk.pack import PrekeyPack, RelayKeys
 from meshnews.desk.recall import revocation_id
 from meshnews.desk.refresh import Refresh
 from meshnews.errors import Refusal
-from meshnews.ids import Day, TrafficClass
+from meshnews.ids import BundleRef, Day, TrafficClass
 from meshnews.limits import (
     LIVES_DAYS,
     PACKS_PER_CARD,
@@ -81,13 +81,13 @@ class Supply:
         stock = stock.after(letter, by_prekey=by_prekey)
         save_stock(home.open_vault, byline, stock)
         known = Roster(home.open_vault).member(byline)
-        seat = self._seat()
+        seat = self.seat()
         if known is not None and seat is not None and self._wants_filling(stock):
             self._look_after(seat, Ed25519Public(byline), known, stock)
 
     def turn(self) -> None:
         """Send whoever has a card what it should have by now and was not sent."""
-        seat = self._seat()
+        seat = self.seat()
         if seat is None:
             return
         roster = Roster(self._home.open_vault)
@@ -97,7 +97,7 @@ class Supply:
         for record in roster.relays():
             self._look_after_relay(seat, record)
 
-    def _seat(self) -> Seat | None:
+    def seat(self) -> Seat | None:
         """Return this editor's seat; None where nobody has one, or no date can be given."""
         home = self._home
         if home.vault is None or not home.wall.trusted:
@@ -130,7 +130,7 @@ class Supply:
                 postage=tuple(self._make_postage(seat, now_postage)),
                 relays=tuple(map(keys_of, relays)),
             )
-            if not self._send_member(seat, byline, refresh):
+            if self._send_member(seat, byline, refresh) is None:
                 return
             stock = _after(stock, refresh, self._home.moment.today)
             save_stock(self._home.open_vault, byline, stock)
@@ -189,15 +189,29 @@ class Supply:
                 count=kinds.count(kind),
             )
 
-    def _send_member(self, seat: Seat, byline: Ed25519Public, refresh: Refresh) -> bool:
-        """Post a refresh; tell whether there was a key to seal it to."""
+    def tell_member(self, byline: Ed25519Public, keys: Refresh) -> BundleRef | None:
+        """Seal to one member keys that take the place of those it has; return the letter, if any.
+
+        The `time` of `keys` is set here.
+        """
+        seat, vault = self.seat(), self._home.open_vault
+        if seat is None:
+            return None
+        stock = load_stock(vault, byline) or Stock(Day(0))
+        refresh = replace(keys, time=self._later_than(stock.time))
+        letter = self._send_member(seat, byline, refresh)
+        if letter is not None:
+            save_stock(vault, byline, _after_keys(stock, refresh))
+        return letter
+
+    def _send_member(self, seat: Seat, byline: Ed25519Public, refresh: Refresh) -> BundleRef | None:
+        """Post a refresh, if there is a key to seal it to."""
         if Role.OPEN not in seat.roles:
-            return False
+            return None
         reader = Roster(self._home.open_vault).draw_reply_key(byline)
         if reader is None:
-            return False
-        self._post(seat, refresh, reader, TrafficClass.ROUTINE)
-        return True
+            return None
+        return self._post(seat, refresh, reader, TrafficClass.ROUTINE)
 
     # Relays -------------------------------------------------------------------
 
@@ -214,28 +228,24 @@ class Supply:
             if _collects(one) and one.entry.static not in {static, *stock.told}
         ]
         if untold:
-            self.tell_relay(record, relays=tuple(map(keys_of, untold)))
+            relays = tuple(map(keys_of, untold))[:RELAYS_ON_CARD_MAX]
+            self.tell_relay(record, Refresh(time=0, relays=relays))
 
-    def tell_relay(
-        self,
-        record: RelayRecord,
-        *,
-        relays: tuple[RelayKeys, ...] = (),
-        beacon_key: SymmetricKey | None = None,
-    ) -> None:
-        """Seal to one relay what it should know: others' keys, or a new one of its own."""
-        seat, home, static = self._seat(), self._home, bytes(record.entry.static)
+    def tell_relay(self, record: RelayRecord, keys: Refresh) -> BundleRef | None:
+        """Seal to one relay what it should know: others' keys, a new one of its own, the desk's.
+
+        The `time` of `keys` is set here.
+        """
+        seat, home, static = self.seat(), self._home, bytes(record.entry.static)
         if seat is None:
-            return
+            return None
         stock = load_stock(home.open_vault, static) or Stock(home.moment.today)
-        refresh = Refresh(
-            time=self._later_than(stock.time),
-            relays=relays[:RELAYS_ON_CARD_MAX],
-            beacon_key=beacon_key,
-        )
+        refresh = replace(keys, time=self._later_than(stock.time))
         notice = record.entry.notice
-        self._post(seat, refresh, Reader(notice, epoch_prekey(notice)), TrafficClass.NOTICE)
-        save_stock(home.open_vault, static, _after(stock, refresh, home.moment.today))
+        reader = Reader(notice, epoch_prekey(notice))
+        letter = self._post(seat, refresh, reader, TrafficClass.NOTICE)
+        save_stock(home.open_vault, static, _after_keys(stock, refresh))
+        return letter
 
     def _relays(self) -> list[RelayRecord]:
         book = self._home.book
@@ -257,9 +267,11 @@ class Supply:
     def _later_than(self, time: int) -> int:
         return max(self._home.wall.s, time + 1)
 
-    def _post(self, seat: Seat, refresh: Refresh, reader: Reader, traffic: TrafficClass) -> None:
+    def _post(
+        self, seat: Seat, refresh: Refresh, reader: Reader, traffic: TrafficClass
+    ) -> BundleRef:
         inner = Inner(Kind.REFRESH, "", Priority.ROUTINE, cargo=refresh.encode())
-        post(
+        return post(
             self._home,
             inner,
             [reader],
@@ -276,18 +288,21 @@ def _after(stock: Stock, refresh: Refresh, today: Day) -> Stock:
     for key in refresh.postage:
         postage[key.traffic, key.n] = max(0, postage[key.traffic, key.n] - 1)
     given = sum(len(pack.prekeys) for pack in refresh.packs)
-    told = stock.told | {bytes(one.static) for one in refresh.relays}
     filled = bool(refresh.postage or given)
     return replace(
-        stock,
+        _after_keys(stock, refresh),
         sent_day=today,
         filled_day=today if filled else stock.filled_day,
-        time=refresh.time,
         met=stock.met and not filled,
         prekeys=max(0, stock.prekeys - given),
         postage=postage,
-        told=told,
     )
+
+
+def _after_keys(stock: Stock, refresh: Refresh) -> Stock:
+    """Return the stock after keys were sent that everybody shares."""
+    told = stock.told | {bytes(one.static) for one in refresh.relays}
+    return replace(stock, time=refresh.time, told=told)
 
 
 def _collects(record: RelayRecord) -> bool:

@@ -23,7 +23,7 @@ from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
 from meshnews.node.carriage import CARRIAGES, pace_on
 from meshnews.node.conversation import Conversation
-from meshnews.node.dialler import Dialler, Target
+from meshnews.node.dialler import Dialler
 from meshnews.node.economy import Economy
 from meshnews.node.event import (
     Accepted,
@@ -39,6 +39,7 @@ from meshnews.node.home import Home
 from meshnews.node.identity import Role
 from meshnews.node.presence import Presence
 from meshnews.node.replay import ReplayShelf
+from meshnews.node.target import Target
 from meshnews.node.uplink import UplinkKeeper
 from meshnews.sync.event import Arrived, Greeted, SyncEvent
 from meshnews.sync.machine import SyncMachine
@@ -184,7 +185,7 @@ class Switchboard:
         if talk.target is not None:
             self._dialler.completed(talk.link, moment.lived_s)
             self._uplinks.completed(talk.link)
-            self._presence.linked(talk.target)
+            self._presence.linked(talk.target, talk.session.peer.rendezvous)
         if talk.session.peer.mode is Mode.ENROLMENT:
             speaker = self._home.enrolment(talk.session, talk.target is not None)
             if speaker is None:
@@ -289,6 +290,13 @@ class Switchboard:
         self._drop(talk)
         after_s = between(self._home.entropy, *SILENCE_S)
         self.effects.append(Close(talk.link, after_s))
+
+    def part_from(self, relay: bytes) -> None:
+        """End the calls to a relay or collector with which we will have nothing to do any more."""
+        for talk in self:
+            keys = None if talk.target is None else talk.target.relay
+            if keys is not None and keys.static == relay:
+                self._hang_up(talk)
 
     def _hang_up(self, talk: Conversation) -> None:
         self._drop(talk)

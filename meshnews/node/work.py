@@ -22,6 +22,7 @@ from meshnews.node.refreshing import Refreshing
 from meshnews.node.rotation import Rotation
 from meshnews.node.speaker import Speaker
 from meshnews.node.supply import Supply
+from meshnews.node.turning import Turning
 
 
 class Work:
@@ -35,6 +36,7 @@ class Work:
         self.notices = Notices(home, self.refreshing)
         self.letters = Letters(home)
         self.supply = Supply(home)
+        self.turning = Turning(home, self.notices, self.supply)
         self.enrolment = Enrolment(home)
         self.opening = Opening(
             home,
@@ -43,8 +45,9 @@ class Work:
             dispatches=self.dispatches,
             refreshing=self.refreshing,
             supply=self.supply,
+            turning=self.turning,
         )
-        self.rotation = Rotation(home, self.notices, self.supply)
+        self.rotation = Rotation(home, self.notices, self.supply, self.turning)
         self.invitations = Invitations(home, self.rotation)
         self.joining = Joining(home)
         home.enrolment = self._speaker
@@ -91,6 +94,7 @@ class Work:
         self.opening.catch_up()
         self.dispatches.catch_up()
         self.opening.sweep()
+        self.notices.sweep()
         self.invitations.sweep()
         self.enrolment.tidy()
         self.joining.sweep()

@@ -15,11 +15,14 @@ from meshnews.control.fact import (
     Neighbour,
     NeighbourKind,
     Priority,
+    Role,
     SafetyWord,
     Verdict,
     Visibility,
 )
 from meshnews.control.finding import Check, Finding, Level
+from meshnews.control.holder import Holder
+from meshnews.control.recall_reply import HolderListing
 from meshnews.control.reply import (
     Diagnosis,
     InboxListing,
@@ -178,6 +181,16 @@ OPENED = Opened(
             complete=False,
         ),
     ),
+)
+
+HOLDER = Holder(role=Role.REPORTER, name="aliya", key="0f1e2d3c" * 8, words=WORDS)
+HOLDERS = HolderListing(
+    holders=(
+        HOLDER,
+        Holder(role=Role.REPORTER, name="north-2", key="aabbccdd" * 8, words=WORDS, recalled=True),
+        Holder(role=Role.RELAY, name="bakery", key="10203040" * 8, words=WORDS, owed=True),
+        Holder(role=Role.EDITOR, key="99887766" * 8, words=WORDS, own=True),
+    )
 )
 
 VISIBLE = Visible(visibility=Visibility.VEILED, until=LATER)

@@ -12,6 +12,12 @@ from pathlib import Path
 import pytest
 
 from meshnews.control.fact import FilingWarning, Role
+from meshnews.control.recall_reply import (
+    OwnRecall,
+    Recalled,
+    RecallPrepared,
+    RecallShown,
+)
 from meshnews.control.reply import (
     CardMade,
     CardWords,
@@ -32,6 +38,9 @@ from meshnews.control.request import (
     DeskCreate,
     DeskEditor,
     DeskEditorSigned,
+    DeskHolders,
+    DeskRecall,
+    DeskRecallSigned,
     Doctor,
     EnrolCard,
     EnrolRequest,
@@ -41,6 +50,7 @@ from meshnews.control.request import (
     Look,
     Neighbours,
     Open,
+    RecallOwn,
     Request,
     SendReply,
     StatusRequest,
@@ -76,12 +86,23 @@ ANSWERS: dict[type[Request], Answer] = {
         name="aliya",
         valid_until=examples.EXPIRY,
     ),
+    DeskHolders: examples.HOLDERS,
+    DeskRecall: RecallPrepared(recall=b"recall", holder=examples.HOLDER),
+    RecallOwn: OwnRecall(b"recall"),
     DeskEditor: EditorPrepared(manifest=b"m", words=examples.WORDS, version=2, editors=2),
     DeskEditorSigned: EditorCardMade(b"card"),
     DeskCreate: DeskMade(
         desk=examples.DESK, name="Bureau", words=examples.WORDS, root_keys=(b"key",)
     ),
 }
+
+
+async def recall_handler(
+    request: DeskRecallSigned, descriptors: object, emit: object
+) -> RecallShown | Recalled:
+    if not request.confirmed:
+        return RecallShown(examples.HOLDER)
+    return Recalled(holder=examples.HOLDER, relays=3, owed=12)
 
 
 async def card_handler(
@@ -125,6 +146,10 @@ COMMANDS: dict[str, list[str]] = {
         "out.bin",
         "--words-compared",
     ],
+    "desk-recall-list": ["desk", "recall"],
+    "desk-recall": ["desk", "recall", "aliya"],
+    "desk-recall-signed": ["desk", "recall", "--signed", "signed.bin", "--yes"],
+    "desk-recall-own": ["desk", "recall", "--own"],
     "desk-editor": ["desk", "editor", "req.bin", "--words-compared"],
     "desk-editor-signed": ["desk", "editor", "req.bin", "--signed", "signed.bin"],
 }
@@ -153,7 +178,7 @@ def compare(name: str, text: str) -> None:
 def test_output_is_as_kept(
     daemon: StartDaemon, cli: RunCommand, folder: Path, name: str, form: str
 ) -> None:
-    daemon({**ANSWERS, DeskCard: card_handler})
+    daemon({**ANSWERS, DeskCard: card_handler, DeskRecallSigned: recall_handler})
     outcome = cli(*COMMANDS[name], *(["--json"] if form == "json" else []))
     assert outcome.status == (1 if name == "doctor" else 0)
     if form == "json":
@@ -169,7 +194,7 @@ def test_output_is_as_kept(
 def test_no_line_is_wider_than_the_terminal(
     daemon: StartDaemon, cli: RunCommand, folder: Path, name: str
 ) -> None:
-    daemon({**ANSWERS, DeskCard: card_handler})
+    daemon({**ANSWERS, DeskCard: card_handler, DeskRecallSigned: recall_handler})
     outcome = cli(*COMMANDS[name])
     for line in (outcome.out + outcome.err).replace(str(folder), "").splitlines():
         assert len(line) <= 80
@@ -179,7 +204,7 @@ def test_no_line_is_wider_than_the_terminal(
 def test_json_is_one_line_of_ascii_with_times_in_utc(
     daemon: StartDaemon, cli: RunCommand, folder: Path, name: str
 ) -> None:
-    daemon({**ANSWERS, DeskCard: card_handler})
+    daemon({**ANSWERS, DeskCard: card_handler, DeskRecallSigned: recall_handler})
     out = cli(*COMMANDS[name], "--json").out
     assert out.isascii()
     assert out.count("\n") == 1

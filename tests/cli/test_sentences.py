@@ -72,6 +72,8 @@ PROBLEMS_ONLY = {
     Check.NO_MULTICAST,
     Check.NO_BROADCAST,
     Check.NAME_TAKEN,
+    Check.RECALLED,
+    Check.FORMER_KEY,
 }
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshnews.control import codec, refusal
+from meshnews.control import recall_reply as recalls
 from meshnews.control import reply as replies
 from meshnews.control import request as requests
 from meshnews.control.fact import (
@@ -40,6 +41,7 @@ from meshnews.control.fact import (
     Visibility,
 )
 from meshnews.control.finding import Check, Finding, Level
+from meshnews.control.holder import Holder
 from meshnews.control.reply import Event, Reply
 from meshnews.control.request import Request
 from meshnews.control.wire_fact import (
@@ -94,6 +96,10 @@ REQUESTS: list[Request] = [
     requests.DeskEditor(b"request"),
     requests.DeskSign(b"manifest", b"key", "a passphrase"),
     requests.DeskEditorSigned(b"signed", b"request"),
+    requests.DeskHolders(),
+    requests.DeskRecall("aliya"),
+    requests.DeskRecallSigned(signed=b"signed", confirmed=True),
+    requests.RecallOwn(),
     requests.File(
         text="Огонь на рынке.",
         slug="рынок",
@@ -146,6 +152,7 @@ INVITATION = InvitationStatus(
     words_differed=True,
     trouble="That name is in use.",
 )
+HOLDER = Holder(role=Role.REPORTER, name="aliya", key="0f" * 32, words=WORDS, recalled=True)
 JOINER = JoinerStatus(number=4, invitation=3, words=WORDS, joiner_agrees=True, desk_agrees=False)
 ATTACHMENT = AttachmentStatus(
     name="photo.jpg",
@@ -199,6 +206,12 @@ ANSWERS: list[Reply | Event] = [
     replies.WireLogListing(
         bytes(32), (WireEntry(number=0, up=True, at=NOON, clock_sure=True, signed=b"entry"),)
     ),
+    recalls.RecallSigned(signed=b"signed", desk=DESK, words=WORDS, since=NOON),
+    recalls.HolderListing(holders=(HOLDER,)),
+    recalls.RecallPrepared(recall=b"recall", holder=HOLDER),
+    recalls.RecallShown(HOLDER),
+    recalls.Recalled(holder=HOLDER, relays=3, owed=7),
+    recalls.OwnRecall(b"recall"),
     replies.Filed(id="7k2m", release_at=NOON, warnings=(FilingWarning.OLD_KEY,)),
     replies.Status(dispatches=(DISPATCH,), more=4, wire_last_at=NOON),
     replies.InboxListing(items=(ITEM,)),

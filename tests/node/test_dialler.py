@@ -23,12 +23,10 @@ from meshnews.node.dialler import (
     NEWS_S_MAX,
     RELAYS_WANTED,
     STEADY_S,
-    TRIES_PER_BEACON,
-    TRIES_PER_SHORT_BEACON,
     Dialler,
-    Target,
 )
 from meshnews.node.event import Address, Dial
+from meshnews.node.target import TRIES_PER_BEACON, TRIES_PER_SHORT_BEACON, Target
 
 RELAY = RelayKeys(X25519Public(bytes(31) + b"\x01"), SymmetricKey(bytes(32)), RelayFlags(0))
 MESH = Rendezvous.of_members(SymmetricKey(bytes(32)), Day(2500))
@@ -386,3 +384,58 @@ def test_the_next_beacon_of_a_member_who_is_linked_over_the_air_is_not_called(
     assert dialler.due(901.0)
     dialler.ended(LinkId(1), 1000.0)
     assert dialler.due(1400.0)
+
+
+# A key that was replaced
+
+NEW = replace(RELAY, beacon_key=SymmetricKey(b"n" * 32))
+OLD = Rendezvous.at_relay(RELAY.beacon_key)
+
+
+def under(dialler: Dialler, now_s: float, *, link: int = 1) -> Rendezvous:
+    """Return the secret under which the one call that is due is made."""
+    return call(dialler, now_s, link=link).handshake.rendezvous
+
+
+def test_a_call_to_a_fixed_address_that_meets_silence_is_made_under_the_key_before(
+    dialler: Dialler,
+) -> None:
+    dialler.know(NEW, [FIXED], [RELAY.beacon_key])
+    assert under(dialler, 0.0) == Rendezvous.at_relay(NEW.beacon_key)
+    dialler.ended(LinkId(1), 5.0)
+    assert under(dialler, 100.0, link=2) == OLD
+    dialler.completed(LinkId(2), 100.0)
+    dialler.ended(LinkId(2), 200.0)
+    assert under(dialler, 300.0, link=3) == Rendezvous.at_relay(NEW.beacon_key)
+
+
+def test_what_was_cut_short_says_nothing_about_the_key(dialler: Dialler) -> None:
+    dialler.know(NEW, [FIXED], [RELAY.beacon_key])
+    under(dialler, 0.0)
+    dialler.ended(LinkId(1), 1.0, cut=True)
+    assert under(dialler, 100.0, link=2) == Rendezvous.at_relay(NEW.beacon_key)
+
+
+def test_a_beacon_is_answered_under_the_key_it_was_made_with(dialler: Dialler) -> None:
+    dialler.know(NEW, [], [RELAY.beacon_key])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    target = call(dialler, 0.0)
+    assert target.handshake == RelayTarget(RELAY.static, OLD, bytes([1]) * 16)
+    assert target.rendezvous == Rendezvous.at_relay(NEW.beacon_key)
+
+
+def test_a_beacon_under_a_key_that_counts_no_more_leads_nowhere(dialler: Dialler) -> None:
+    dialler.know(NEW, [], [RELAY.beacon_key])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    dialler.know(NEW, [])
+    assert dialler.due(0.0) == []
+
+
+def test_over_the_air_too_a_relay_is_answered_under_the_key_of_its_beacon(
+    dialler: Dialler,
+) -> None:
+    dialler.know(NEW, [], [RELAY.beacon_key])
+    dialler.hear_radio(short_of_relay(1), [AIR], 0.0)
+    target = call(dialler, 0.0)
+    assert target.handshake.rendezvous == OLD
+    assert target.rendezvous == Rendezvous.at_relay(NEW.beacon_key)

@@ -173,16 +173,21 @@ def test_a_mesh_key_and_a_notice_key_are_replaced(member: Holder) -> None:
     assert member.machine.node.home.identity.notice_key == fresh
 
 
-def test_a_relay_takes_a_beacon_key_of_its_own_and_answers_to_no_other() -> None:
+def test_a_relay_takes_a_beacon_key_of_its_own_and_answers_to_the_one_before_for_a_month() -> None:
     relay = holder(Role.RELAY)
-    relay.take(Refresh(time=1, beacon_key=SymmetricKey(b"b" * 32)))
     own = relay.machine.node.home.identity.relay
     assert own is not None
-    assert own.beacon_key == SymmetricKey(b"b" * 32)
+    assert own.beacon_key is not None
+    relay.take(Refresh(time=1, beacon_key=SymmetricKey(b"b" * 32)))
 
     def answered(node: Node) -> list[bytes]:
         return [each.secret.raw for each in node.presence.keys().unprompted]
 
+    assert relay.machine.ask(answered) == [b"b" * 32, own.beacon_key.raw]
+    relay.machine.later(29)
+    relay.machine.restart()
+    assert relay.machine.ask(answered) == [b"b" * 32, own.beacon_key.raw]
+    relay.machine.later(2)
     assert relay.machine.ask(answered) == [b"b" * 32]
 
 
@@ -197,6 +202,19 @@ def test_a_refresh_from_the_future_is_passed_over(member: Holder) -> None:
     assert not [k for k in load_relays(member.machine.carry) if k.static == OTHER]
     member.take(Refresh(time=now_s, relays=(relay_keys(2),)))
     assert member.beacon_key() == bytes([2]) * 32
+
+
+def test_a_holder_without_a_clock_takes_refreshes_of_a_year_ahead_and_none_of_two(
+    member: Holder,
+) -> None:
+    machine = member.machine
+    now_s = machine.node.home.wall.s
+    machine.clock = replace(machine.clock, wall_s=600.0, wall_is_trusted=False)
+    machine.restart()
+    member.take(Refresh(time=now_s + 390 * 86400, relays=(relay_keys(1),)))
+    assert member.beacon_key() == bytes([1]) * 32
+    member.take(Refresh(time=now_s + 700 * 86400, relays=(relay_keys(2),)))
+    assert member.beacon_key() == bytes([1]) * 32
 
 
 def test_what_a_recalled_editor_set_gives_way_to_any_other_editors_word() -> None:

@@ -147,11 +147,11 @@ def whole_desk() -> Newsroom:
     for number in (3, 4):
         newsroom.enrol(editor, newsroom.machine(f"reporter-{number}", HomeRole.REPORTER))
     for machine in newsroom.world.machines.values():
-        _lighten(machine)
+        lighten(machine)
     return newsroom
 
 
-def _lighten(machine: Machine) -> None:
+def lighten(machine: Machine) -> None:
     """Take most postage for large files off a card: nobody here spends it, all are copied."""
     large = bytes([TrafficClass.BULK])
     if machine.vault is not None:

@@ -10,13 +10,15 @@ import click
 from meshnews_cli import complaint
 from meshnews_cli.commands.endpoint import endpoint
 from meshnews_cli.commands.invite import invite, pending
+from meshnews_cli.commands.recall import recall, report_signed_recall
 from meshnews_cli.identify import name_of
 from meshnews_cli.options import Command, FilePath, with_access
 from meshnews_cli.session import Access, Needs, session
 
 if TYPE_CHECKING:
     from meshnews.control.fact import SafetyWords
-    from meshnews.control.reply import DeskMade, ManifestSigned
+    from meshnews.control.recall_reply import RootSigned
+    from meshnews.control.reply import DeskMade
 
 
 @click.group()
@@ -117,6 +119,7 @@ def _require_outside(folder: Path, home: Path) -> None:
 desk.add_command(invite)
 desk.add_command(pending)
 desk.add_command(endpoint)
+desk.add_command(recall)
 
 _REQUEST = click.argument("request", type=FilePath)
 _COMPARED = click.option(
@@ -282,14 +285,14 @@ def sign(
     root_passphrase_file: Path | None,
     output: Path | None,
 ) -> None:
-    """Sign what `desk editor` prepared, with the root key.
+    """Sign what `desk editor` or `desk recall` prepared, with the root key.
 
     It needs no home and no network: use a machine that has neither. The
     signed file (FILE.signed) goes back to the editor.
     """
     import tempfile
 
-    from meshnews.control.reply import ManifestSigned
+    from meshnews.control.recall_reply import RootSigned
     from meshnews.control.request import DeskSign
     from meshnews.limits import MANIFEST_BYTES_MAX, ROOT_KEY_BYTES_MAX
     from meshnews_cli import secret
@@ -308,15 +311,19 @@ def sign(
             "Passphrase of the root key: ", root_passphrase_file, option="--root-passphrase-file"
         )
         with session(nowhere, Needs.NOTHING) as conversation:
-            made = conversation.connection.ask(DeskSign(manifest, key, passphrase), ManifestSigned)
+            made = conversation.connection.ask(DeskSign(manifest, key, passphrase), RootSigned)
         fill(made.signed)
     _report_signed(access, made, target)
 
 
-def _report_signed(access: Access, made: "ManifestSigned", target: Path) -> None:
+def _report_signed(access: Access, made: "RootSigned", target: Path) -> None:
+    from meshnews.control.reply import ManifestSigned
     from meshnews_cli.shape import to_json
     from meshnews_cli.terminal import count, note, row
 
+    if not isinstance(made, ManifestSigned):
+        report_signed_recall(access, made, target)
+        return
     if access.as_json:
         fields = {"desk": made.desk, "version": made.version, "editors": made.editors}
         click.echo(to_json({"file": str(target), **fields, "valid_until": made.valid_until}))

@@ -42,7 +42,7 @@ def _ask(conversation: Session, wanted: str | None) -> "Status":
 
 
 def _show(access: Access, answer: "Status", *, once: bool) -> None:
-    from meshnews_cli.sentences import NOTHING_MOVES
+    from meshnews_cli.sentences import HOME_RECALLED, NOTHING_MOVES
     from meshnews_cli.shape import shape, to_json
     from meshnews_cli.terminal import count, note, say
     from meshnews_cli.wire_sentences import last_wire
@@ -60,6 +60,8 @@ def _show(access: Access, answer: "Status", *, once: bool) -> None:
         note(f"{count(answer.more, 'older one')} not shown.")
     if wire := last_wire(answer.wire_last_at, answer.wire_expected_at, now=answer.told_at):
         note(wire)
+    if answer.recalled:
+        note(HOME_RECALLED)
     if once:
         note(NOTHING_MOVES)
 

@@ -12,14 +12,15 @@ from meshnews.desk.certificate import read_certificate
 from meshnews.desk.manifest import Role as EditorRole
 from meshnews.ids import Day, TrafficClass
 from meshnews.limits import CLOCK_AHEAD_S_MAX, PREKEYS_PER_PACK
-from meshnews.node.dialler import Target
 from meshnews.node.home import Home
 from meshnews.node.identity import Role, load_relays
 from meshnews.node.node import Node
 from meshnews.node.person import Person
 from meshnews.node.stock import CARD_POSTAGE
+from meshnews.node.target import Target
 from meshnews.node.wallet import Wallet
 from meshnews.store.age import DAY_S, day_at
+from meshnewsd.control.recall_findings import of_recalls
 from meshnewsd.control.times import date_of, moment
 from meshnewsd.platform.clock import PLAUSIBLE_WALL_S
 
@@ -53,6 +54,7 @@ def of_node(node: Node) -> list[Finding]:
             day=date_of(manifest.not_after),
         )
     )
+    findings += of_recalls(node)
     if home.identity.role is Role.REPORTER and home.vault is not None:
         findings += _card_findings(node)
     targets = node.dialler.targets.values()

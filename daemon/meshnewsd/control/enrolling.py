@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from meshnews.control.fact import Role, SafetyWord
+from meshnews.control.recall_reply import RecallSigned
 from meshnews.control.reply import (
     CardMade,
     CardWords,
@@ -24,14 +25,16 @@ from meshnews.control.request import (
     EnrolRequest,
 )
 from meshnews.crypto import words as library
+from meshnews.desk.recall import Recall
 from meshnews.desk.request import Joiner, role_of
 from meshnews.errors import Refusal
 from meshnews.node import enrolment as library_enrolment
 from meshnews.node.enrolment import desk_words, request_words
 from meshnews.node.node import Node
 from meshnews.node.office import sign_offline
+from meshnews.node.signing import recall_words
 from meshnewsd.control.table import Asker
-from meshnewsd.control.times import date_of
+from meshnewsd.control.times import date_of, moment
 
 if TYPE_CHECKING:
     from meshnewsd.control.server import Emit
@@ -156,16 +159,19 @@ class EnrolmentDesk:
         )
 
 
-async def sign(request: DeskSign, _: Sequence[int], __: "Emit") -> ManifestSigned:
-    """Sign a prepared manifest with a root key; asks no node."""
+async def sign(request: DeskSign, _: Sequence[int], __: "Emit") -> ManifestSigned | RecallSigned:
+    """Sign a prepared manifest or recall with a root key; asks no node."""
     signed = sign_offline(request.manifest, request.root_key, request.root_passphrase)
-    manifest = signed.manifest
+    says, desk = signed.says, signed.says.desk.hex()
+    if isinstance(says, Recall):
+        words, since = words_fact(recall_words(says)), moment(says.time)
+        return RecallSigned(signed=signed.signed, desk=desk, words=words, since=since)
     return ManifestSigned(
         signed=signed.signed,
-        desk=manifest.desk.hex(),
-        version=manifest.version,
-        editors=len(manifest.editors),
-        valid_until=date_of(manifest.not_after),
+        desk=desk,
+        version=says.version,
+        editors=len(says.editors),
+        valid_until=date_of(says.not_after),
     )
 
 

@@ -28,6 +28,7 @@ from meshnews.node import dispatch as record
 from meshnews.node import filing as sealing
 from meshnews.node.filing import FilingDraft
 from meshnews.node.node import Node
+from meshnews.node.recalling import is_own_recalled
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import date_of, day_of, moment
 from meshnewsd.host import NodeFailed
@@ -147,6 +148,7 @@ def _status(node: Node, item: str | None) -> Status:
         wire_last_at=moment(node.wire_log.last_at or 0),
         wire_expected_at=moment(node.wire_log.expected_at() or 0),
         told_at=moment(node.home.wall.s),
+        recalled=is_own_recalled(node.home),
     )
 
 

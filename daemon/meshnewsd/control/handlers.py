@@ -7,6 +7,7 @@ from meshnewsd.control.filing import FilingDesk
 from meshnewsd.control.inviting import InvitationDesk
 from meshnewsd.control.machine_diagnosis import Premises
 from meshnewsd.control.reading import ReadingDesk
+from meshnewsd.control.recalling import RecallDesk
 from meshnewsd.control.server import Handlers
 from meshnewsd.control.table import Asker
 from meshnewsd.control.watching import LookoutDesk
@@ -19,6 +20,7 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
     filing, reading = FilingDesk(asker), ReadingDesk(asker)
     enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, premises, outlook or Outlook())
     inviting, wiring = InvitationDesk(asker), WireDesk(asker, premises.certificate)
+    recalling = RecallDesk(asker)
     return {
         ask.Hello: asker.welcome,
         ask.DeskCreate: enrolment.create,
@@ -42,6 +44,10 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
         ask.DeskEndpointList: wiring.list,
         ask.Wire: wiring.wire,
         ask.WireLog: wiring.log,
+        ask.DeskHolders: recalling.holders,
+        ask.DeskRecall: recalling.prepare,
+        ask.DeskRecallSigned: recalling.publish,
+        ask.RecallOwn: recalling.own,
         ask.File: filing.file,
         ask.StatusRequest: filing.status,
         ask.Watch: filing.watch,

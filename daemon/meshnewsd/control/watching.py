@@ -116,5 +116,6 @@ def _fact(one: Neighbour, names: dict[bytes, str], now: int) -> NeighbourFact:
         since=since,
         bytes_received=one.received,
         bytes_sent=one.sent,
+        watched=one.is_watched,
         bytes_per_s=(one.received + one.sent) // max(1, one.since_s),
     )
