@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshnews.crypto.entropy import Entropy
-from meshnews.crypto.keys import Ed25519Public
+from meshnews.crypto.keys import Ed25519Public, SymmetricKey
+from meshnews.desk.pack import RelayKeys
 from meshnews.desk.recall import revocation_id
 from meshnews.ids import BundleRef, Day, IssuerId, LinkId
 from meshnews.node import identity as who
@@ -346,22 +347,21 @@ class Node:
 
         Those that were recalled are forgotten, and called no more.
         """
-        former = FormerKeys(self.home.carry)
-        relays = []
+        former, now_s = FormerKeys(self.home.carry), self.home.moment.lived_s
+        in_force: list[tuple[RelayKeys, tuple[SymmetricKey, ...]]] = []
         for keys in who.load_relays(self.home.carry):
             if self.home.book.is_recalled(revocation_id(keys.static)):
                 self.switchboard.part_from(keys.static)
                 self.dialler.forget(keys.static)
             else:
-                relays.append(keys)
-        self.uplinks.know(relays)
-        for keys in relays:
+                in_force.append((keys, tuple(former.of(beacon_of(keys.static), now_s))))
+        self.uplinks.know(in_force)
+        for keys, earlier in in_force:
             fixed = [
                 neighbour.address
                 for neighbour in self.home.settings.neighbours
                 if keys.static.startswith(neighbour.relay)
             ]
-            earlier = former.of(beacon_of(keys.static), self.home.moment.lived_s)
             self.dialler.know(keys, fixed, earlier)
 
     def take_from_drop(self, name: str, data: bytes) -> None:

@@ -44,6 +44,7 @@ class Route:
         tried_s: when it was last called.
         trouble: why the last call led to nobody; None: it did, or there was none.
         proven_s: when a receipt last came back through it.
+        former, turn: secrets that it may still be called by, and which of all comes next.
         taken_s: since when it has been taking bundles without bringing a receipt.
     """
 
@@ -57,6 +58,8 @@ class Route:
     trouble: Trouble | None = None
     proven_s: float | None = None
     taken_s: float | None = None
+    former: tuple[Rendezvous, ...] = ()
+    turn: int = 0
 
     @property
     def is_idle(self) -> bool:
@@ -67,7 +70,14 @@ class Route:
     def target(self) -> Target:
         """Whom a stream over it is for."""
         rendezvous = Rendezvous.at_relay(self.relay.beacon_key)
-        return Target(self.relay.static, rendezvous, self.relay, reached=self.address)
+        return Target(
+            self.relay.static,
+            rendezvous,
+            self.relay,
+            former=self.former,
+            turn=self.turn,
+            reached=self.address,
+        )
 
     def is_suspect(self, now_s: float, patience_s: float) -> bool:
         """Tell whether it has been taking bundles for too long without bringing a receipt."""

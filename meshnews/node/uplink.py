@@ -20,9 +20,11 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from meshnews.crypto.entropy import between
+from meshnews.crypto.keys import SymmetricKey
 from meshnews.desk.bulletin import RelayFlags
 from meshnews.desk.pack import RelayKeys
 from meshnews.ids import LinkId
+from meshnews.link.rendezvous import Rendezvous
 from meshnews.node import shelf
 from meshnews.node.event import Address, Dial, Dialled, Topic, Trouble
 from meshnews.node.home import Home
@@ -68,20 +70,24 @@ class UplinkKeeper:
 
     # Which ways there are ---------------------------------------------------
 
-    def know(self, relays: Iterable[RelayKeys]) -> None:
-        """Learn from card and bulletins which ways there are now; what is known of each stays."""
+    def know(self, relays: Iterable[tuple[RelayKeys, Iterable[SymmetricKey]]]) -> None:
+        """Learn from card and bulletins which ways there are now; what is known of each stays.
+
+        Args:
+            relays: the keys of each relay and collector, and those it may still be called by.
+        """
         home = self._home
         before = {(route.relay.static, route.address): route for route in self.routes}
         endpoints, settings = home.book.directory.endpoints, home.settings
         self.routes = []
-        for relay in relays:
+        for relay, former in relays:
             if RelayFlags.COLLECTOR not in relay.flags:
                 continue
             for address, within_s in addresses_of(
                 relay.static, endpoints, settings.proxies, is_direct=settings.is_direct
             ):
                 route = before.get((relay.static, address)) or Route(relay, address, within_s)
-                route.relay = relay
+                route.relay, route.former = relay, tuple(map(Rendezvous.at_relay, former))
                 if route not in self.routes and len(self.routes) < ROUTES_MAX:
                     self.routes.append(route)
         self._collectors = frozenset(bytes(route.relay.static) for route in self.routes)
@@ -217,6 +223,7 @@ class UplinkKeeper:
         now_s = self._home.moment.lived_s
         self._learn(route, trouble)
         if began_s is None:
+            route.turn += 1
             return
         if now_s >= began_s + STEADY_S:
             self._wait_s = WAIT_S_MIN
