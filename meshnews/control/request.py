@@ -280,7 +280,10 @@ class Follow(RequestBase, frozen=True, tag="follow"):
 
 
 class Inbox(RequestBase, frozen=True, tag="inbox"):
-    """List what has come in.  Answer: `InboxListing`."""
+    """List what has come in, CONTROL_ITEMS_MAX items at most.  Answer: `InboxListing`."""
+
+    before: ItemId | None = None
+    """Only what came in before this item; None: the newest."""
 
 
 class Open(RequestBase, frozen=True, tag="open"):

@@ -17,7 +17,16 @@ from meshnews.limits import CHUNK_BYTES
 from meshnews.node import shelf
 from meshnews.node.filing import FilingDraft
 from meshnews.node.identity import Role as HomeRole
-from meshnews.node.letter import Alarm, Item, Verdict, decode_item
+from meshnews.node.item import (
+    Alarm,
+    Heading,
+    Item,
+    Verdict,
+    decode_heading,
+    decode_text,
+    encode_text,
+    whole,
+)
 from meshnews.store.port import State
 from meshnews.wire.codec import encode
 from tests.node.newsroom import TODAY, Machine, enrolled, make_desk
@@ -85,7 +94,7 @@ def test_items_are_listed_newest_first_and_found_by_how_they_begin(desk: Desk) -
     for item in listed:
         word = item.ref.id.hex()
         for prefix in (word, word[:12], word[:12].upper()):
-            assert desk.editor.ask(lambda node, p=prefix: node.letters.find(p)) == item  # type: ignore[misc]
+            assert desk.editor.ask(lambda node, p=prefix: node.letters.find_whole(p)) == item  # type: ignore[misc]
 
 
 def test_what_is_not_there_and_what_is_ambiguous_is_refused(desk: Desk) -> None:
@@ -95,6 +104,62 @@ def test_what_is_not_there_and_what_is_ambiguous_is_refused(desk: Desk) -> None:
     assert refused(desk.editor, lambda node: node.letters.find("0" * 64)) == "no-such-item"
     assert refused(desk.editor, lambda node: node.letters.find("")) == "ambiguous-item"
     assert refused(desk.reporter, lambda node: node.letters.find("")) == "no-such-item"
+
+
+def test_an_inbox_is_listed_a_part_at_a_time(desk: Desk) -> None:
+    for number in range(5):
+        filed(desk.reporter, f"text {number}")
+        bring(desk.editor, *wires(desk.reporter))
+    listed, before = [], None
+    while page := listing(desk.editor, at_most=2, before=before):
+        assert len(page) <= 2
+        listed += page
+        before = page[-1]
+    assert [heading.number for heading in listed] == [4, 3, 2, 1, 0]
+    assert [heading.ref for heading in listed] == [item.ref for item in items(desk.editor)]
+
+
+def test_neither_a_list_nor_a_search_reads_a_text(desk: Desk) -> None:
+    filed(desk.reporter)
+    bring(desk.editor, *wires(desk.reporter))
+    item = only(desk.editor)
+    # A vault without its texts is enough for all that asks for none.
+    vault = desk.editor.vault
+    assert vault is not None
+    vault.delete(shelf.LETTER_TEXT, item.ref.id)
+    (heading,) = listing(desk.editor, at_most=10)
+    assert desk.editor.ask(lambda node: node.letters.find(item.ref.id.hex()[:3])) == heading
+    assert desk.editor.ask(lambda node: node.letters.mark_read(heading)).read_at > 0
+
+
+def test_only_what_its_author_wrote_is_looked_at_when_that_becomes_known(desk: Desk) -> None:
+    known = replace(an_item(), alarms=(), trees=())
+    stranger = replace(known, ref=numbered(1), name="", verdict=Verdict.UNPROVEN)
+    other = replace(stranger, ref=numbered(2), author=b"o" * 32)
+    for item in (known, stranger, other):
+        desk.editor.ask(lambda node, one=item: node.letters.add(one))  # type: ignore[misc]
+    for _ in range(2):
+        desk.editor.ask(
+            lambda node: node.letters.name_author(
+                b"a" * 32, name="south-1", verdict=Verdict.VERIFIED, gaps=[stranger.ref.id]
+            )
+        )
+    said = [(item.name, item.verdict, item.alarms) for item in items(desk.editor)]
+    assert said == [
+        ("", Verdict.UNPROVEN, ()),
+        ("south-1", Verdict.VERIFIED, (Alarm.GAP,)),
+        (known.name, known.verdict, ()),
+    ]
+    assert desk.editor.vault is not None
+    assert desk.editor.vault.count(shelf.STRANGER) == 1
+
+
+def numbered(number: int) -> BundleRef:
+    return BundleRef(TrafficClass.ROUTINE, Day(TODAY), BundleId(number.to_bytes(32, "big")))
+
+
+def listing(machine: Machine, *, at_most: int, before: Heading | None = None) -> list[Heading]:
+    return machine.ask(lambda node: node.letters.listing(at_most=at_most, before=before))
 
 
 def test_a_closed_vault_has_no_items(desk: Desk) -> None:
@@ -343,7 +408,8 @@ def an_item() -> Item:
     ],
 )
 def test_an_item_is_read_back_as_it_was_written(item: Item) -> None:
-    assert decode_item(item.ref.id, item.encode()) == item
+    heading = decode_heading(item.ref.id, item.encode())
+    assert whole(heading, decode_text(encode_text(item.text))) == item
 
 
 FIELDS = st.integers(0, 1 << 40) | st.text("abc ", max_size=9) | st.binary(max_size=40)
@@ -352,7 +418,9 @@ FIELDS = st.integers(0, 1 << 40) | st.text("abc ", max_size=9) | st.binary(max_s
 @given(st.binary(max_size=200) | st.lists(FIELDS, max_size=20).map(encode))
 def test_what_is_no_item_is_malformed(value: bytes) -> None:
     with pytest.raises(Malformed):
-        decode_item(b"i" * 32, value)
+        decode_heading(b"i" * 32, value)
+    with pytest.raises(Malformed):
+        decode_text(value)
 
 
 @given(st.data())
@@ -361,7 +429,7 @@ def test_an_item_with_a_byte_changed_is_another_item_or_malformed(data: st.DataO
     place = data.draw(st.integers(0, len(value) - 1))
     value[place] ^= data.draw(st.integers(1, 255))
     try:
-        item = decode_item(b"i" * 32, bytes(value))
+        item = decode_heading(b"i" * 32, bytes(value))
     except Malformed:
         return
     assert item != an_item()

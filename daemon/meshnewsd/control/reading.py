@@ -22,7 +22,7 @@ from meshnews.control.fact import (
 from meshnews.control.reply import AttachmentSaved, InboxListing, Opened, Progress, ReplyFiled
 from meshnews.control.request import Inbox, Open, SaveAttachment, SendReply
 from meshnews.limits import CHUNK_BYTES, CONTROL_ITEMS_MAX
-from meshnews.node.letter import Item
+from meshnews.node.item import Heading, Item
 from meshnews.node.node import Node
 from meshnewsd.control.filing import WORDS
 from meshnewsd.control.sparing import Sparing
@@ -42,19 +42,22 @@ class ReadingDesk:
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
 
-    async def inbox(self, _: Inbox, __: Sequence[int], ___: "Emit") -> InboxListing:
-        """List what has come in."""
-        items = await self._asker.ask(lambda node: node.letters.all())
-        return InboxListing(
-            items=tuple(map(_line, items[:CONTROL_ITEMS_MAX])),
-            more=max(0, len(items) - CONTROL_ITEMS_MAX),
-        )
+    async def inbox(self, request: Inbox, _: Sequence[int], __: "Emit") -> InboxListing:
+        """List what has come in, a part of it at a time."""
+
+        def act(node: Node) -> InboxListing:
+            before = None if request.before is None else node.letters.find(request.before)
+            found = node.letters.listing(at_most=CONTROL_ITEMS_MAX, before=before)
+            more = found[-1].number if found else 0
+            return InboxListing(items=tuple(map(_line, found)), more=more)
+
+        return await self._asker.ask(act)
 
     async def open(self, request: Open, _: Sequence[int], __: "Emit") -> Opened:
         """Show one item, note that it was read, and tell its author so."""
 
         def act(node: Node) -> Opened:
-            item = node.letters.find(request.id)
+            item = node.letters.find_whole(request.id)
             if not item.read_at:
                 node.letters.mark_read(item)
                 if node.home.identity.is_desk:
@@ -98,7 +101,7 @@ class ReadingDesk:
         return await self._asker.ask(act)
 
 
-def _leaves(node: Node, *, item: Item, index: int, start: int) -> list[bytes]:
+def _leaves(node: Node, *, item: Heading, index: int, start: int) -> list[bytes]:
     tree, _ = item.trees[index]
     end = min(start + LEAVES_PER_STEP, tree.n)
     return [node.letters.piece(item, index, position) for position in range(start, end)]
@@ -111,7 +114,7 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def _line(item: Item) -> InboxItem:
+def _line(item: Heading) -> InboxItem:
     return InboxItem(
         id=item.ref.id.hex(),
         kind=_kind(item),
@@ -162,5 +165,5 @@ def bytes_here(size: int, *, leaves: int, here: int) -> int:
     return (here - 1) * CHUNK_BYTES + leaf_bytes(leaves - 1, size)
 
 
-def _kind(item: Item) -> ItemKind:
+def _kind(item: Heading) -> ItemKind:
     return ItemKind.REPLY if item.kind.value == "reply" else ItemKind.DISPATCH
