@@ -118,6 +118,12 @@ _OF_THE_MACHINE: Final[dict[tuple[Check, Level | None], Words]] = {
         "Only {size} are free on the disk, so that what you file may be refused.",
         "Make room on the disk of {home}.",
     ),
+    (Check.ROOM, None): Words(
+        "Attachments kept here take nearly all of the {size} there are for bundles, so that no "
+        "more of them come in.",
+        "Save them elsewhere and let them go, item by item, with `meshnews open ID --save DIR "
+        "--let-go`, or raise `quota_mb`.",
+    ),
     (Check.CLOCK, Level.GOOD): Words("The clock is believed."),
     (Check.CLOCK, None): Words(
         "The clock is not believed, so this machine goes by {day} and `meshnews file` asks for "

@@ -37,6 +37,8 @@ class Check(enum.StrEnum):
     """Others may read or change `number` other files, one of them `name`.  Levels likewise."""
     DISK = "disk"
     """`number` bytes are free under the stores."""
+    ROOM = "room"
+    """BAD: nine tenths of the room for bundles, `number` bytes, hold what is kept until let go."""
     CLOCK = "clock"
     """GOOD: believed.  WARNING: not; `day` is the day the machine goes by."""
     CLOCK_WRONG = "clock-wrong"

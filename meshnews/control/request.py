@@ -307,6 +307,12 @@ class SaveAttachment(RequestBase, frozen=True, tag="save-attachment"):
         return 1
 
 
+class LetGo(RequestBase, frozen=True, tag="let-go"):
+    """Keep the attachments of an item here no longer, now that they are saved.  Answer: `Done`."""
+
+    id: ItemId
+
+
 class SendReply(RequestBase, frozen=True, tag="send-reply"):
     """Seal an answer to the author of an item, and queue it.  Answer: `ReplyFiled`."""
 
@@ -365,6 +371,7 @@ Request: TypeAlias = (
     | Inbox
     | Open
     | SaveAttachment
+    | LetGo
     | SendReply
     | Neighbours
     | Look

@@ -1,7 +1,7 @@
 """An opened item as it is kept: what a list of items says of it, and apart from that its text.
 
     heading = [number, class, day, kind, author, name, slug, priority, claimed, arrived,
-               reference, verdict, alarms, [[attachment, leaves here], …], read]
+               reference, verdict, alarms, [[attachment, leaves here], …], read, let go]
 
 A list of thousands of items reads headings alone: a text may be a hundred times as large.
 """
@@ -57,6 +57,7 @@ class Heading:
         name: under which the desk knows the author; empty for a stranger.
         reference: the first 16 bytes of the id it is about, or none.
         trees: its attachments, and how many leaves of each are here.
+        let_go_at: when the pieces of its attachments were let go.
     """
 
     ref: BundleRef
@@ -73,6 +74,7 @@ class Heading:
     alarms: tuple[Alarm, ...] = ()
     trees: tuple[tuple[AttachmentTree, int], ...] = ()
     read_at: int = 0
+    let_go_at: int = 0
 
     def encode(self) -> bytes:
         """Return the canonical encoding of the heading."""
@@ -94,6 +96,7 @@ class Heading:
                 [str(alarm) for alarm in self.alarms],
                 trees,
                 self.read_at,
+                self.let_go_at,
             ]
         )
 
@@ -111,9 +114,9 @@ def decode_heading(bundle_id: bytes, value: bytes) -> Heading:
     Raises:
         Malformed: the vault holds something else.
     """
-    record = as_list(decode(value, bytes_max=RECORD_BYTES_MAX), size=15)
+    record = as_list(decode(value, bytes_max=RECORD_BYTES_MAX), size=16)
     number, traffic, day, kind, author, name, slug, priority, claimed = record[:9]
-    arrived, reference, verdict, alarms, trees, read_at = record[9:]
+    arrived, reference, verdict, alarms, trees, read_at, let_go_at = record[9:]
     return Heading(
         ref=BundleRef(
             TrafficClass(as_int(traffic, 0, 3)), Day(as_int(day, 0, DAY_MAX)), BundleId(bundle_id)
@@ -131,6 +134,7 @@ def decode_heading(bundle_id: bytes, value: bytes) -> Heading:
         alarms=tuple(_word(Alarm, one) for one in as_list(alarms, at_most=8)),
         trees=tuple(map(_tree, as_list(trees, at_most=ATTACHMENTS_MAX))),
         read_at=as_int(read_at, 0, _TIME_S_MAX),
+        let_go_at=as_int(let_go_at, 0, _TIME_S_MAX),
     )
 
 

@@ -10,8 +10,8 @@
     handed        the same ‖ collector 8 -> this collector says to have it
 
 The text lies in the vault, apart from the heading: nothing but showing it reads
-it.  Chunks stay on carry, pinned and encrypted; their key is in the heading, so an
-attachment is put together only when it is saved.
+it.  Chunks stay on carry, pinned and encrypted, until they are let go; their key
+is in the heading, so an attachment is put together only when it is saved.
 """
 
 from collections.abc import Container, Iterator
@@ -147,21 +147,20 @@ class Letters:
             Refusal: it is not here, or not complete.
         """
         tree, _ = item.trees[index]
+        if item.let_go_at:
+            raise Refusal(
+                "attachment-let-go",
+                what=f"Attachment {index + 1} was let go to make room.",
+                meaning="It was complete and had been saved; only its text is kept here.",
+                remedy="Look where it was saved, or ask another editor.",
+            )
         value = self._home.open_vault.get(shelf.LEAF, _leaf_key(item.ref.id, index, position))
         if value is not None:
-            identifier, data_hash = as_list(decode(value, bytes_max=128), size=2)
-            node = TreeNode(
-                BundleId(as_bytes(identifier, 32)), as_bytes(data_hash, 32), 0, position
-            )
+            node = _leaf(value, position)
             wire = self._home.custody.body(node_ref(node, tree))
             if wire is not None:
                 return open_leaf(parse(wire), node, tree)
-        raise Refusal(
-            "attachment-incomplete",
-            what=f"Attachment {index + 1} is not complete yet.",
-            meaning="Parts of it are still on their way.",
-            remedy="Try again after the next contact; `meshnews open` says how much is here.",
-        )
+        raise _incomplete(index)
 
     # Keeping ----------------------------------------------------------------
 
@@ -192,6 +191,41 @@ class Letters:
                 missing = (Alarm.GAP,) if item.ref.id in gaps else ()
                 alarms = tuple(dict.fromkeys((*item.alarms, *missing)))
                 self._keep(replace(item, name=name, verdict=verdict, alarms=alarms))
+
+    def let_go(self, item: Heading, *, at_most: int) -> bool:
+        """Keep the pieces of an item's attachments no longer; its text stays.
+
+        Returns:
+            Whether that was all: one call lets go of `at_most` pieces.
+
+        Raises:
+            Refusal: not all of them are here, so that nobody can have saved them.
+        """
+        for index, (tree, here) in enumerate(item.trees):
+            if here < tree.n:
+                raise _incomplete(index)
+        if not item.let_go_at:
+            self._keep(replace(item, let_go_at=max(1, self._home.wall.s)))
+        vault = self._home.open_vault
+        pieces = list(vault.scan(shelf.LEAF, item.ref.id, at_most=at_most))
+        for key, value in pieces:
+            tree, _ = item.trees[key[_ID_BYTES]]
+            self._home.custody.let_go(node_ref(_leaf(value, 0), tree), self._home.moment)
+            vault.delete(shelf.LEAF, key)
+        if len(pieces) == at_most:
+            return False
+        for tree, _ in item.trees:
+            self._let_indexes_go(tree)
+        return True
+
+    def _let_indexes_go(self, tree: AttachmentTree) -> None:
+        custody, pending = self._home.custody, [root_node(tree)]
+        while pending:
+            node = pending.pop()
+            wire = custody.body(node_ref(node, tree))
+            if wire is not None and node.level:
+                pending += open_index(parse(wire), node, tree)
+                custody.let_go(node_ref(node, tree), self._home.moment)
 
     def settle_gap(self, identifier: bytes) -> None:
         """Take back the alarm that something before an item was missing: it has come."""
@@ -275,6 +309,7 @@ class Letters:
             value = encode([node.id, node.data_hash])
             vault.put(shelf.LEAF, _leaf_key(letter, index, node.position), value)
         vault.delete(shelf.AWAITED, _awaited_key(letter, index, node))
+        self._home.custody.pin(bundle.ref)
         self.confirm(bundle, purge_of(node, tree))
         return children
 
@@ -287,7 +322,6 @@ class Letters:
         """
         home = self._home
         receipt = receipt_of(bundle, purge)
-        home.custody.pin(bundle.ref)
         if home.identity.is_collector:
             home.custody.acknowledge(receipt, home.moment)
             return
@@ -369,3 +403,17 @@ def _awaited_key(letter: bytes, index: int, node: TreeNode) -> bytes:
 
 def _leaf_key(letter: bytes, index: int, position: int) -> bytes:
     return letter + bytes([index]) + position.to_bytes(8, "big")
+
+
+def _leaf(value: bytes, position: int) -> TreeNode:
+    identifier, data_hash = as_list(decode(value, bytes_max=128), size=2)
+    return TreeNode(BundleId(as_bytes(identifier, 32)), as_bytes(data_hash, 32), 0, position)
+
+
+def _incomplete(index: int) -> Refusal:
+    return Refusal(
+        "attachment-incomplete",
+        what=f"Attachment {index + 1} is not complete yet.",
+        meaning="Parts of it are still on their way.",
+        remedy="Try again after the next contact; `meshnews open` says how much is here.",
+    )

@@ -206,7 +206,6 @@ class Opening:
         home = self._home
         if letter.inner.kind is Kind.CARD:
             self._take_card(letter)
-            home.custody.pin(bundle.ref)
         elif letter.inner.kind is Kind.REFRESH:
             self._take_keys(letter)
         elif letter.inner.kind in {Kind.DISPATCH, Kind.ORDER}:

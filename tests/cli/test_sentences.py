@@ -61,6 +61,7 @@ PROBLEMS_ONLY = {
     Check.SOCKET,
     Check.CONFIG,
     Check.FILES,
+    Check.ROOM,
     Check.CLOCK_WRONG,
     Check.ENABLED,
     Check.LINGER,

@@ -333,12 +333,57 @@ def test_a_receipt_that_came_back_while_the_vault_was_closed_is_due_no_more(desk
     assert due(desk, COLLECTORS[0]) == []
 
 
-def test_what_was_opened_is_kept_whatever_presses(desk: Desk) -> None:
-    filed(desk.reporter, TEXT, PICTURE)
-    brought = wires(desk.reporter)
-    bring(desk.editor, *brought)
-    entries = [desk.editor.carry.entry(parse(wire).ref) for wire in brought]
-    assert all(entry is not None and entry.pinned for entry in entries)
+def pinned(machine: Machine, brought: list[bytes]) -> list[bool]:
+    entries = [machine.carry.entry(parse(wire).ref) for wire in brought]
+    return [entry is not None and entry.pinned for entry in entries]
+
+
+def test_what_was_opened_is_kept_whatever_presses_until_it_is_let_go(desk: Desk) -> None:
+    draft = filed(desk.reporter, TEXT, PICTURE)
+    texts, chunks = parts(desk.reporter, draft)
+    bring(desk.editor, *texts, *chunks)
+    # The text lies in the vault, and its receipt needs no body.
+    assert not any(pinned(desk.editor, texts))
+    assert all(pinned(desk.editor, chunks))
+    (item,) = listing(desk.editor, at_most=1)
+    for is_all in (False, True):
+        assert let_go(desk.editor, at_most=LEAVES - 1) is is_all
+    (gone,) = listing(desk.editor, at_most=1)
+    assert (item.let_go_at, gone.let_go_at > 0) == (0, True)
+    assert not any(pinned(desk.editor, chunks))
+    assert only(desk.editor).text == TEXT
+    assert refused(desk.editor, lambda node: node.letters.piece(gone, 0, 0)) == "attachment-let-go"
+    assert desk.editor.vault is not None
+    assert desk.editor.vault.count(shelf.LEAF) == 0
+
+
+def let_go(machine: Machine, *, at_most: int) -> bool:
+    (item,) = listing(machine, at_most=1)
+    return machine.ask(lambda node: node.letters.let_go(item, at_most=at_most))
+
+
+def test_what_is_let_go_makes_room_once_its_receipt_is_out(desk: Desk) -> None:
+    draft = filed(desk.reporter, TEXT, PICTURE)
+    texts, chunks = parts(desk.reporter, draft)
+    bring(desk.editor, *texts, *chunks)
+    custody = desk.editor.node.home.custody
+    before = custody.free_bytes()
+    for receipt in desk.editor.ask(lambda node: node.letters.due()):
+        desk.editor.ask(lambda node, one=receipt: custody.acknowledge(one, node.home.moment))  # type: ignore[misc]
+    assert let_go(desk.editor, at_most=LEAVES + 1)
+    assert custody.free_bytes() == before + sum(map(len, chunks))
+    for wire in chunks:
+        assert not custody.wants(parse(wire).ref, State.HELD, desk.editor.node.home.moment)
+
+
+def test_what_is_not_complete_is_not_let_go(desk: Desk) -> None:
+    draft = filed(desk.reporter, TEXT, PICTURE)
+    texts, chunks = parts(desk.reporter, draft)
+    bring(desk.editor, *texts, *chunks[:-1])
+    (item,) = listing(desk.editor, at_most=1)
+    question = lambda node: node.letters.let_go(item, at_most=9)  # noqa: E731  asked once
+    assert refused(desk.editor, question) == "attachment-incomplete"
+    assert all(pinned(desk.editor, chunks[:-1]))
 
 
 def test_an_answers_receipt_is_held_back_and_then_let_go(desk: Desk) -> None:
@@ -394,6 +439,7 @@ def an_item() -> Item:
         alarms=(Alarm.GAP, Alarm.BRANCH, Alarm.TWO_PLACES),
         trees=((tree, 1), (replace(tree, name=""), 0)),
         read_at=3,
+        let_go_at=4,
     )
 
 

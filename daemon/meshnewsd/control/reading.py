@@ -19,8 +19,8 @@ from meshnews.control.fact import (
     Phase,
     Verdict,
 )
-from meshnews.control.reply import AttachmentSaved, InboxListing, Opened, Progress, ReplyFiled
-from meshnews.control.request import Inbox, Open, SaveAttachment, SendReply
+from meshnews.control.reply import AttachmentSaved, Done, InboxListing, Opened, Progress, ReplyFiled
+from meshnews.control.request import Inbox, LetGo, Open, SaveAttachment, SendReply
 from meshnews.limits import CHUNK_BYTES, CONTROL_ITEMS_MAX
 from meshnews.node.item import Heading, Item
 from meshnews.node.node import Node
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 LEAVES_PER_STEP = 16
 """Leaves read in one transaction: others get their turn between two."""
+
+PIECES_PER_STEP = 256
+"""Pieces let go in one transaction."""
 
 
 class ReadingDesk:
@@ -89,6 +92,16 @@ class ReadingDesk:
             raise refusal.save_failed(request.index + 1)
         await trio.to_thread.run_sync(os.fsync, descriptors[0])
         return AttachmentSaved(done, tree.sha256)
+
+    async def let_go(self, request: LetGo, _: Sequence[int], __: "Emit") -> Done:
+        """Keep the attachments of an item no longer."""
+
+        def act(node: Node) -> bool:
+            return node.letters.let_go(node.letters.find(request.id), at_most=PIECES_PER_STEP)
+
+        while not await self._asker.ask(act):
+            pass
+        return Done()
 
     async def reply(self, request: SendReply, _: Sequence[int], __: "Emit") -> ReplyFiled:
         """Seal an answer to the author of an item."""
@@ -152,6 +165,7 @@ def _whole(item: Item) -> Opened:
                 sha256=tree.sha256,
                 bytes_here=bytes_here(tree.size, leaves=tree.n, here=here),
                 complete=here >= tree.n,
+                let_go=item.let_go_at > 0,
             )
             for tree, here in item.trees
         ),
