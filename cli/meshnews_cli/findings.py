@@ -171,6 +171,10 @@ _OF_NETWORKS: Final[dict[tuple[Check, Level | None], Words]] = {
         "Nothing can be sent to everybody on {name}, so no machine is found there by calling.",
         "Let UDP port {number} out of this machine's firewall, or use another network.",
     ),
+    (Check.PORT, None): Words(
+        "Nobody comes in at TCP port {number}, since this machine does not give it to the daemon.",
+        "End the program that has it, which `ss -ltnp` shows, or name another in `config.toml`.",
+    ),
     (Check.FIREWALL, Level.GOOD): Words("No firewall of this machine keeps others' calls away."),
     (Check.FIREWALL, None): Words(
         "A firewall of this machine keeps others' calls away on {name}, so others are not found.",

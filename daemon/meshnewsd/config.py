@@ -199,6 +199,12 @@ def _impossible(config: Config) -> Sequence[tuple[str, str]]:
             ipaddress.ip_address(address)
         except ValueError:
             problems.append(("must hold IP addresses only", "addresses"))
+    ports = (config.port, *config.extra_ports)
+    problems += [
+        (f"names port {port}, which is named before", f"extra_ports[{index}]")
+        for index, port in enumerate(config.extra_ports)
+        if port in ports[: index + 1]
+    ]
     for index, neighbour in enumerate(config.neighbour):
         if not _is_where(neighbour.at):
             problems.append(

@@ -79,6 +79,8 @@ class Check(enum.StrEnum):
     """WARNING: the network of `name` gave no IPv4 address."""
     CALLS = "calls"
     """WARNING: nothing can be sent to everybody on the network of `name`."""
+    PORT = "port"
+    """BAD: nobody can come in at the port `number`, which another program has."""
     FIREWALL = "firewall"
     """WARNING: a firewall keeps others' calls away on `name`; their UDP port is `number`."""
     FIREWALL_UNKNOWN = "firewall-unknown"

@@ -65,6 +65,7 @@ PROBLEMS_ONLY = {
     Check.CLOCK_WRONG,
     Check.ENABLED,
     Check.LINGER,
+    Check.PORT,
     Check.IPV4,
     Check.CALLS,
     Check.FIREWALL_UNKNOWN,
