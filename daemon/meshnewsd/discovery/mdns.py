@@ -25,12 +25,6 @@ from typing import Final
 
 import trio
 from zeroconf import (
-    DNSAddress,
-    DNSRecord,
-    DNSService,
-    DNSText,
-    RecordUpdate,
-    RecordUpdateListener,
     ServiceBrowser,
     ServiceInfo,
     ServiceStateChange,
@@ -40,6 +34,7 @@ from zeroconf import (
 from meshnews.crypto.entropy import Entropy, below, between
 from meshnews.link.beacon import BEACON_BYTES
 from meshnews.node.event import Address, Heard
+from meshnewsd.discovery.claim import NameWatch, label_of
 from meshnewsd.discovery.interface import Health, Hear, Shown, reachable
 from meshnewsd.platform.entropy import OsEntropy
 from meshnewsd.platform.interfaces import AddressWatch, InterfaceAddress, list_connected
@@ -192,7 +187,7 @@ class Responder:
         """What is registered, by beacon."""
         self._plans: dict[bytes, float] = {}
         """When to register what is shown and is not, and to withdraw what is and is not shown."""
-        self._names = _NameWatch()
+        self._names = NameWatch()
         self._changed = trio.Event()
 
     def show(self, shown: Shown) -> None:
@@ -208,7 +203,7 @@ class Responder:
     @property
     def rivals(self) -> frozenset[str]:
         """Labels of ours under which somebody else answers."""
-        labels = {_label_of(service) for service in self._services.values()}
+        labels = {label_of(service) for service in self._services.values()}
         return frozenset(labels & self._names.taken)
 
     async def run(self) -> None:
@@ -220,7 +215,7 @@ class Responder:
         zeroconf = await trio.to_thread.run_sync(self._open)
         self._services.clear()
         self._plans.clear()
-        self._names = _NameWatch()
+        self._names = NameWatch()
         try:
             names_in, names = trio.open_memory_channel[str](NAMES_QUEUED_MAX)
             handlers = [self._notice_into(names_in, trio.lowlevel.current_trio_token())]
@@ -345,63 +340,6 @@ def _keep_to(sock: socket.socket, interface: str) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
     except PermissionError:
         _log.warning("an old kernel: others' networks may hear of this one", interface=interface)
-
-
-class _NameWatch(RecordUpdateListener):
-    """Notices another machine that answers under a name of ours (RFC 6762, section 9).
-
-    What others repeat word for word is no conflict: routers carry such records from
-    one network into another.  Told by zeroconf in its own thread.
-    """
-
-    def __init__(self) -> None:
-        self.taken: frozenset[str] = frozenset()
-        """Labels under which somebody else has answered."""
-        self._said: dict[str, frozenset[_Content]] = {}
-
-    def claim(self, service: ServiceInfo) -> None:
-        """Take note of what we say under the names of a service, besides what we said before."""
-        records = [service.dns_service(), service.dns_text(), *service.dns_addresses()]
-        for record in records:
-            said = self._said.get(record.key, frozenset())
-            self._said[record.key] = said | {_content(record)}
-
-    def release(self, service: ServiceInfo) -> None:
-        """Claim the names of a service no longer."""
-        for name in (service.key, service.server_key or ""):
-            self._said.pop(name, None)
-
-    def async_update_records(
-        self,
-        zc: Zeroconf,  # noqa: ARG002  zeroconf's own signature
-        now: float,  # noqa: ARG002  likewise
-        records: list[RecordUpdate],
-    ) -> None:
-        """Look at what came from the network, our own words among it."""
-        for record in (update.new for update in records):
-            said, content = self._said.get(record.key), _content(record)
-            if said is not None and content and content not in said and record.ttl:
-                self.taken |= {record.key.partition(".")[0]}
-
-
-_Content = tuple[int | str | bytes | None, ...]
-
-
-def _content(record: DNSRecord) -> _Content:
-    """Return what a record says, without the interface it was heard on; () for other kinds."""
-    match record:
-        case DNSService():
-            return "srv", record.priority, record.weight, record.port, record.server_key
-        case DNSText():
-            return "txt", record.text
-        case DNSAddress():
-            return "address", record.address
-        case _:
-            return ()
-
-
-def _label_of(service: ServiceInfo) -> str:
-    return service.name.partition(".")[0]
 
 
 def read_service(service: ServiceInfo, *, loopback: bool = False) -> list[Heard]:
