@@ -118,6 +118,12 @@ _OF_THE_MACHINE: Final[dict[tuple[Check, Level | None], Words]] = {
         "Only {size} are free on the disk, so that what you file may be refused.",
         "Make room on the disk of {home}.",
     ),
+    (Check.ROOM, None): Words(
+        "Attachments kept here take nearly all of the {size} there are for bundles, so that no "
+        "more of them come in.",
+        "Save them elsewhere and let them go, item by item, with `meshnews open ID --save DIR "
+        "--let-go`, or raise `quota_mb`.",
+    ),
     (Check.CLOCK, Level.GOOD): Words("The clock is believed."),
     (Check.CLOCK, None): Words(
         "The clock is not believed, so this machine goes by {day} and `meshnews file` asks for "
@@ -164,6 +170,10 @@ _OF_NETWORKS: Final[dict[tuple[Check, Level | None], Words]] = {
     (Check.CALLS, None): Words(
         "Nothing can be sent to everybody on {name}, so no machine is found there by calling.",
         "Let UDP port {number} out of this machine's firewall, or use another network.",
+    ),
+    (Check.PORT, None): Words(
+        "Nobody comes in at TCP port {number}, since this machine does not give it to the daemon.",
+        "End the program that has it, which `ss -ltnp` shows, or name another in `config.toml`.",
     ),
     (Check.FIREWALL, Level.GOOD): Words("No firewall of this machine keeps others' calls away."),
     (Check.FIREWALL, None): Words(

@@ -37,21 +37,24 @@ class Saving:
             file_name(each.name, number=number)
             for number, each in enumerate(opened.attachments, start=1)
         ]
-        sizes = [each.size if each.complete else 0 for each in opened.attachments]
+        self._here = [each.complete and not each.let_go for each in opened.attachments]
+        sizes = [
+            each.size if here else 0
+            for here, each in zip(self._here, opened.attachments, strict=True)
+        ]
         self._shown = listener(list(map(Load, self._names, sizes)), as_json=as_json)
         self.saved: dict[int, str] = {}
 
     def run(self) -> None:
-        """Save the text, and every attachment that is complete.
+        """Save the text, and every attachment that is here, complete.
 
         Raises:
             Refusal: one cannot be saved, or Ctrl-C was typed; those before it are.
         """
-        complete = [n for n, each in enumerate(self._opened.attachments) if each.complete]
         try:
             with contextlib.closing(self._shown):
                 self._save_text()
-                for index in complete:
+                for index in (n for n, here in enumerate(self._here) if here):
                     self.saved[index] = self._save(index)
                     self._tell(self.saved[index])
         except KeyboardInterrupt as exc:

@@ -196,7 +196,7 @@ class _App:
                 *radio_doors.listening,
             ),
         )
-        outlook = Outlook(finders, port=config.beacon_port)
+        outlook = Outlook(finders, port=config.beacon_port, missing_ports=lambda: doors.missing)
         if not is_on:
             return outlook
         runs: list[tuple[str, Callable[[], Awaitable[None]]]] = [

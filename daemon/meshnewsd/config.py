@@ -242,6 +242,12 @@ def _impossible(config: Config) -> Sequence[tuple[str, str]]:
             problems.append(
                 ("must be number:port: nobody is asked for a name", f"proxies[{index}]")
             )
+    ports = (config.port, *config.extra_ports)
+    problems += [
+        (f"names port {port}, which is named before", f"extra_ports[{index}]")
+        for index, port in enumerate(config.extra_ports)
+        if port in ports[: index + 1]
+    ]
     for index, neighbour in enumerate(config.neighbour):
         if not _is_where(neighbour.at):
             problems.append(

@@ -293,6 +293,8 @@ class AttachmentStatus(Fact, frozen=True, kw_only=True):
     sha256: Sha256
     bytes_here: Count
     complete: bool
+    let_go: bool = False
+    """It was complete and is kept here no longer."""
 
 
 class PartStatus(Fact, frozen=True, kw_only=True):

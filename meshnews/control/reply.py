@@ -275,6 +275,7 @@ class InboxListing(ReplyBase, frozen=True, tag="inbox-listing", kw_only=True):
 
     items: Annotated[tuple[InboxItem, ...], Meta(max_length=CONTROL_ITEMS_MAX)]
     more: Count = 0
+    """How many came in before the last of these: `Inbox.before` that one lists them."""
 
 
 class Opened(ReplyBase, frozen=True, tag="opened", kw_only=True):

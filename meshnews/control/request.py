@@ -313,7 +313,10 @@ class Follow(RequestBase, frozen=True, tag="follow"):
 
 
 class Inbox(RequestBase, frozen=True, tag="inbox"):
-    """List what has come in.  Answer: `InboxListing`."""
+    """List what has come in, CONTROL_ITEMS_MAX items at most.  Answer: `InboxListing`."""
+
+    before: ItemId | None = None
+    """Only what came in before this item; None: the newest."""
 
 
 class Open(RequestBase, frozen=True, tag="open"):
@@ -335,6 +338,12 @@ class SaveAttachment(RequestBase, frozen=True, tag="save-attachment"):
     def descriptors(self) -> int:
         """One, to be written."""
         return 1
+
+
+class LetGo(RequestBase, frozen=True, tag="let-go"):
+    """Keep the attachments of an item here no longer, now that they are saved.  Answer: `Done`."""
+
+    id: ItemId
 
 
 class SendReply(RequestBase, frozen=True, tag="send-reply"):
@@ -408,6 +417,7 @@ Request: TypeAlias = (
     | Inbox
     | Open
     | SaveAttachment
+    | LetGo
     | SendReply
     | Neighbours
     | Look

@@ -9,7 +9,7 @@ from meshnews.errors import Refusal
 from meshnews.ids import BundleId
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.home import Home
-from meshnews.node.letter import Item, Verdict
+from meshnews.node.item import Heading, Verdict
 from meshnews.node.office import post
 from meshnews.node.person import Person
 from meshnews.node.roster import Roster
@@ -24,7 +24,7 @@ class Answers:
     def __init__(self, home: Home) -> None:
         self._home = home
 
-    def reply(self, item: Item, text: str) -> bytes:
+    def reply(self, item: Heading, text: str) -> bytes:
         """Send a text to the author of an item; return its identifier.
 
         Raises:
@@ -53,7 +53,7 @@ class Answers:
             raise _cannot_answer()
         return sent
 
-    def tell_read(self, item: Item) -> None:
+    def tell_read(self, item: Heading) -> None:
         """Tell the author that an item was read; silently nothing where that cannot be."""
         is_proven = item.verdict in {Verdict.VERIFIED, Verdict.LAPSED}
         if not is_proven or item.kind is not Kind.DISPATCH or self._is_recalled(item):
@@ -61,10 +61,10 @@ class Answers:
         inner = Inner(Kind.READ, "", Priority.ROUTINE, item.ref.id[:REFERENCE_BYTES])
         self._send(item, inner)
 
-    def _is_recalled(self, item: Item) -> bool:
+    def _is_recalled(self, item: Heading) -> bool:
         return self._home.book.is_recalled(revocation_id(item.author))
 
-    def _send(self, item: Item, inner: Inner) -> BundleId | None:
+    def _send(self, item: Heading, inner: Inner) -> BundleId | None:
         """Seal to the author of an item; None, and nothing written, where that cannot be."""
         home = self._home
         person = Person(home.open_vault)

@@ -1,162 +1,54 @@
 """Opened items: what a person reads, the attachments that belong to it, and receipts that are due.
 
-    letter        bundle id -> the record below
-    letter-order  u64 -> bundle id
+    letter        bundle id -> its heading (`meshnews.node.item`)
+    letter-text   bundle id -> its text
+    letter-order  number u64 -> bundle id
+    stranger      author ‖ letter id -> empty: its author is not known yet
     awaited       chunk id ‖ letter id ‖ attachment u8 -> [level, position, data hash]
     leaf          letter id ‖ attachment u8 ‖ position u64 -> [chunk id, data hash]
     due           class u8 ‖ day u32 ‖ id -> receipt that did not come back yet
     handed        the same ‖ collector 8 -> this collector says to have it
 
-The text lies in the vault.  Chunks stay on carry, pinned and encrypted; their
-key is in the record, so an attachment is put together only when it is saved.
+The text lies in the vault, apart from the heading: nothing but showing it reads
+it.  Chunks stay on carry, pinned and encrypted, until they are let go; their key
+is in the heading, so an attachment is put together only when it is saved.
 """
 
-import enum
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from dataclasses import replace
+from typing import Final
 
 from meshnews.bundle.chunks import TreeNode, node_ref, open_index, open_leaf, purge_of, root_node
 from meshnews.bundle.format import Bundle, parse
 from meshnews.bundle.receipt import Receipt, decode_receipt, receipt_of
-from meshnews.bundle.statement import Kind, Priority
-from meshnews.bundle.tree import AttachmentTree, attachment_value, decode_attachment
-from meshnews.errors import LocalMisuse, Malformed, PeerError, Refusal
-from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
-from meshnews.limits import ATTACHMENTS_MAX, DAY_MAX, TEXT_CHARS_MAX
+from meshnews.bundle.tree import AttachmentTree
+from meshnews.errors import LocalMisuse, PeerError, Refusal
+from meshnews.ids import BundleId, BundleRef
 from meshnews.node import shelf
 from meshnews.node.event import Topic
 from meshnews.node.home import Home
+from meshnews.node.item import (
+    Alarm,
+    Heading,
+    Item,
+    Verdict,
+    decode_heading,
+    decode_text,
+    encode_text,
+    whole,
+)
 from meshnews.store.port import State
 from meshnews.store.reference import key_of, ref_of
 from meshnews.store.terms import Acknowledged
-from meshnews.wire.codec import Value, as_bytes, as_int, as_list, as_text, decode, encode
+from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode
 
-RECORD_BYTES_MAX: Final = 256 * 1024
 _ACKED: Final = frozenset({State.ACKED, State.ACKED_WITH_BODY})
 _DUE_DAYS: Final = 60
 """Longer than anybody compares what was filed so long ago."""
 _ID_BYTES: Final = 32
 _COLLECTOR_BYTES: Final = 8
-_NAME_CHARS_MAX: Final = 256
-_TIME_S_MAX: Final = 1 << 60
 _COUNT_MAX: Final = 1 << 40
-
-
-_WordT = TypeVar("_WordT", bound=enum.StrEnum)
-
-
-class Verdict(enum.StrEnum):
-    """What is known of who wrote an item."""
-
-    VERIFIED = "verified"
-    DESK = "desk"
-    LAPSED = "lapsed"
-    UNPROVEN = "unproven"
-    FORK = "fork"
-    """Unproven, and it does not continue what was known of its author."""
-    UNREADABLE = "unreadable"
-
-
-class Alarm(enum.StrEnum):
-    """Something about an item that a person should look into."""
-
-    TWO_PLACES = "two-places"
-    GAP = "gap"
-    BRANCH = "branch"
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One opened item.  Times are seconds since 1970 UTC; 0: not yet, or not said.
-
-    Attributes:
-        ref: the bundle it came in.
-        author: the key that signed it; empty when it could not be opened.
-        name: under which the desk knows the author; empty for a stranger.
-        reference: the first 16 bytes of the id it is about, or none.
-        trees: its attachments, and how many leaves of each are here.
-    """
-
-    ref: BundleRef
-    kind: Kind
-    author: bytes
-    name: str
-    slug: str
-    priority: Priority
-    claimed_at: int
-    arrived_at: int
-    text: str
-    reference: bytes
-    verdict: Verdict
-    alarms: tuple[Alarm, ...] = ()
-    trees: tuple[tuple[AttachmentTree, int], ...] = ()
-    read_at: int = 0
-
-    def encode(self) -> bytes:
-        """Return the canonical encoding."""
-        trees: list[Value] = [[attachment_value(tree), here] for tree, here in self.trees]
-        return encode(
-            [
-                int(self.ref.traffic),
-                self.ref.day,
-                str(self.kind),
-                self.author,
-                self.name,
-                self.slug,
-                int(self.priority),
-                self.claimed_at,
-                self.arrived_at,
-                self.text,
-                self.reference,
-                str(self.verdict),
-                [str(alarm) for alarm in self.alarms],
-                trees,
-                self.read_at,
-            ]
-        )
-
-
-def decode_item(bundle_id: bytes, value: bytes) -> Item:
-    """Return the item that `Item.encode` wrote.
-
-    Raises:
-        Malformed: the vault holds something else.
-    """
-    fields = as_list(decode(value, bytes_max=RECORD_BYTES_MAX), size=15)
-    traffic, day, kind, author, name, slug, priority, claimed, arrived = fields[:9]
-    text, reference, verdict, alarms, trees, read_at = fields[9:]
-    return Item(
-        ref=BundleRef(
-            TrafficClass(as_int(traffic, 0, 3)), Day(as_int(day, 0, DAY_MAX)), BundleId(bundle_id)
-        ),
-        kind=_word(Kind, kind),
-        author=as_bytes(author, at_most=32),
-        name=as_text(name, chars_max=_NAME_CHARS_MAX),
-        slug=as_text(slug, chars_max=_NAME_CHARS_MAX),
-        priority=Priority(as_int(priority, 1, 4)),
-        claimed_at=as_int(claimed, 0, _TIME_S_MAX),
-        arrived_at=as_int(arrived, 0, _TIME_S_MAX),
-        text=as_text(text, chars_max=TEXT_CHARS_MAX, multiline=True),
-        reference=as_bytes(reference, at_most=16),
-        verdict=_word(Verdict, verdict),
-        alarms=tuple(_word(Alarm, one) for one in as_list(alarms, at_most=8)),
-        trees=tuple(map(_tree, as_list(trees, at_most=ATTACHMENTS_MAX))),
-        read_at=as_int(read_at, 0, _TIME_S_MAX),
-    )
-
-
-def _word(words: type[_WordT], value: Value) -> _WordT:
-    word = as_text(value, chars_max=16)
-    try:
-        return words(word)
-    except ValueError as exc:
-        raise Malformed("a word that means nothing here") from exc
-
-
-def _tree(value: Value) -> tuple[AttachmentTree, int]:
-    tree, here = as_list(value, size=2)
-    return decode_attachment(tree), as_int(here, 0, _COUNT_MAX)
+_HEXADECIMAL: Final = frozenset("0123456789abcdef")
 
 
 class Letters:
@@ -167,27 +59,45 @@ class Letters:
 
     # Reading ----------------------------------------------------------------
 
-    def all(self) -> list[Item]:
-        """Return every item, the newest first."""
+    def count(self) -> int:
+        """Return how many items have ever come in: none is deleted singly."""
+        vault = self._home.vault
+        return 0 if vault is None else vault.count(shelf.LETTER_ORDER)
+
+    def listing(self, *, at_most: int, before: Heading | None = None) -> list[Heading]:
+        """Return what came in last, the newest first; `before` an item: what came before that."""
         vault = self._home.vault
         if vault is None:
             return []
-        ids = [identifier for _, identifier in vault.scan(shelf.LETTER_ORDER)]
-        return [item for identifier in reversed(ids) if (item := self.get(identifier)) is not None]
+        end = self.count() if before is None else before.number
+        numbers = range(end - 1, max(0, end - at_most) - 1, -1)
+        ids = [vault.get(shelf.LETTER_ORDER, _number_key(number)) for number in numbers]
+        found = [self.heading(identifier) for identifier in ids if identifier is not None]
+        return [heading for heading in found if heading is not None]
+
+    def heading(self, identifier: bytes) -> Heading | None:
+        """Return what a list says of one item, by its whole identifier."""
+        vault = self._home.vault
+        value = None if vault is None else vault.get(shelf.LETTER, identifier)
+        return None if value is None else decode_heading(identifier, value)
 
     def get(self, identifier: bytes) -> Item | None:
         """Return one item by its whole identifier."""
-        vault = self._home.vault
-        value = None if vault is None else vault.get(shelf.LETTER, identifier)
-        return None if value is None else decode_item(identifier, value)
+        heading = self.heading(identifier)
+        if heading is None:
+            return None
+        text = self._home.open_vault.get(shelf.LETTER_TEXT, identifier)
+        if text is None:
+            raise LocalMisuse("a letter without a text")
+        return whole(heading, decode_text(text))
 
-    def find(self, prefix: str) -> Item:
-        """Return the item whose identifier begins with these hexadecimal digits.
+    def find(self, prefix: str) -> Heading:
+        """Return what a list says of the item that begins with these hexadecimal digits.
 
         Raises:
             Refusal: there is none, or more than one.
         """
-        found = [item for item in self.all() if item.ref.id.hex().startswith(prefix.lower())]
+        found = self._beginning_with(prefix.lower())
         if len(found) != 1:
             raise Refusal(
                 "no-such-item" if not found else "ambiguous-item",
@@ -198,7 +108,31 @@ class Letters:
             )
         return found[0]
 
-    def mark_read(self, item: Item) -> Item:
+    def find_whole(self, prefix: str) -> Item:
+        """Return the item that begins with these hexadecimal digits, with its text.
+
+        Raises:
+            Refusal: there is none, or more than one.
+        """
+        item = self.get(self.find(prefix).ref.id)
+        if item is None:
+            raise LocalMisuse("a letter that was found is gone")
+        return item
+
+    def _beginning_with(self, digits: str) -> list[Heading]:
+        """Return two of the items that begin with these digits, or all if there are fewer."""
+        vault = self._home.vault
+        if vault is None or not _HEXADECIMAL.issuperset(digits):
+            return []
+        # Keys are bytes: half of one stands for each of sixteen.
+        stems = [digits] if len(digits) % 2 == 0 else [digits + last for last in _HEXADECIMAL]
+        return [
+            decode_heading(identifier, value)
+            for stem in sorted(stems)
+            for identifier, value in vault.scan(shelf.LETTER, bytes.fromhex(stem), at_most=2)
+        ][:2]
+
+    def mark_read(self, item: Heading) -> Heading:
         """Take note that a person has opened an item."""
         if item.read_at:
             return item
@@ -206,28 +140,27 @@ class Letters:
         self._keep(read)
         return read
 
-    def piece(self, item: Item, index: int, position: int) -> bytes:
+    def piece(self, item: Heading, index: int, position: int) -> bytes:
         """Return one leaf of an attachment, verified: CHUNK_BYTES of the file, the last fewer.
 
         Raises:
             Refusal: it is not here, or not complete.
         """
         tree, _ = item.trees[index]
+        if item.let_go_at:
+            raise Refusal(
+                "attachment-let-go",
+                what=f"Attachment {index + 1} was let go to make room.",
+                meaning="It was complete and had been saved; only its text is kept here.",
+                remedy="Look where it was saved, or ask another editor.",
+            )
         value = self._home.open_vault.get(shelf.LEAF, _leaf_key(item.ref.id, index, position))
         if value is not None:
-            identifier, data_hash = as_list(decode(value, bytes_max=128), size=2)
-            node = TreeNode(
-                BundleId(as_bytes(identifier, 32)), as_bytes(data_hash, 32), 0, position
-            )
+            node = _leaf(value, position)
             wire = self._home.custody.body(node_ref(node, tree))
             if wire is not None:
                 return open_leaf(parse(wire), node, tree)
-        raise Refusal(
-            "attachment-incomplete",
-            what=f"Attachment {index + 1} is not complete yet.",
-            meaning="Parts of it are still on their way.",
-            remedy="Try again after the next contact; `meshnews open` says how much is here.",
-        )
+        raise _incomplete(index)
 
     # Keeping ----------------------------------------------------------------
 
@@ -236,9 +169,12 @@ class Letters:
         vault = self._home.open_vault
         if vault.get(shelf.LETTER, item.ref.id) is not None:
             return
-        order = self._next_order()
-        vault.put(shelf.LETTER_ORDER, order.to_bytes(8, "big"), item.ref.id)
-        self._keep(item)
+        heading = replace(item, number=self.count())
+        vault.put(shelf.LETTER_ORDER, _number_key(heading.number), item.ref.id)
+        vault.put(shelf.LETTER_TEXT, item.ref.id, encode_text(item.text))
+        if item.author and not item.name and item.verdict is not Verdict.DESK:
+            vault.put(shelf.STRANGER, item.author + item.ref.id, b"")
+        self._keep(heading)
         for index, (tree, _) in enumerate(item.trees):
             self._await(item.ref.id, index, root_node(tree))
             self._gather(item.ref.id, index, root_node(tree))
@@ -247,15 +183,53 @@ class Letters:
         self, author: bytes, *, name: str, verdict: Verdict, gaps: Container[bytes]
     ) -> None:
         """Say who wrote what came before its author was known; what is in `gaps` has one."""
-        for item in self.all():
-            if item.author == author and not item.name:
+        vault = self._home.open_vault
+        for key, _ in vault.scan(shelf.STRANGER, author):
+            vault.delete(shelf.STRANGER, key)
+            item = self.heading(key[len(author) :])
+            if item is not None:
                 missing = (Alarm.GAP,) if item.ref.id in gaps else ()
                 alarms = tuple(dict.fromkeys((*item.alarms, *missing)))
                 self._keep(replace(item, name=name, verdict=verdict, alarms=alarms))
 
+    def let_go(self, item: Heading, *, at_most: int) -> bool:
+        """Keep the pieces of an item's attachments no longer; its text stays.
+
+        Returns:
+            Whether that was all: one call lets go of `at_most` pieces.
+
+        Raises:
+            Refusal: not all of them are here, so that nobody can have saved them.
+        """
+        for index, (tree, here) in enumerate(item.trees):
+            if here < tree.n:
+                raise _incomplete(index)
+        if not item.let_go_at:
+            self._keep(replace(item, let_go_at=max(1, self._home.wall.s)))
+        vault = self._home.open_vault
+        pieces = list(vault.scan(shelf.LEAF, item.ref.id, at_most=at_most))
+        for key, value in pieces:
+            tree, _ = item.trees[key[_ID_BYTES]]
+            self._home.custody.let_go(node_ref(_leaf(value, 0), tree), self._home.moment)
+            vault.delete(shelf.LEAF, key)
+        if len(pieces) == at_most:
+            return False
+        for tree, _ in item.trees:
+            self._let_indexes_go(tree)
+        return True
+
+    def _let_indexes_go(self, tree: AttachmentTree) -> None:
+        custody, pending = self._home.custody, [root_node(tree)]
+        while pending:
+            node = pending.pop()
+            wire = custody.body(node_ref(node, tree))
+            if wire is not None and node.level:
+                pending += open_index(parse(wire), node, tree)
+                custody.let_go(node_ref(node, tree), self._home.moment)
+
     def settle_gap(self, identifier: bytes) -> None:
         """Take back the alarm that something before an item was missing: it has come."""
-        item = self.get(identifier)
+        item = self.heading(identifier)
         if item is not None and Alarm.GAP in item.alarms:
             left = tuple(alarm for alarm in item.alarms if alarm is not Alarm.GAP)
             fits = item.verdict is Verdict.FORK and Alarm.BRANCH not in left
@@ -263,11 +237,7 @@ class Letters:
             self._keep(replace(item, alarms=left, verdict=verdict))
             self._home.tell(Topic.INBOX, [item.ref])
 
-    def _next_order(self) -> int:
-        # Items are never deleted singly, so the count is a fresh number.
-        return self._home.open_vault.count(shelf.LETTER_ORDER)
-
-    def _keep(self, item: Item) -> None:
+    def _keep(self, item: Heading) -> None:
         self._home.open_vault.put(shelf.LETTER, item.ref.id, item.encode())
         self._home.tell(Topic.INBOX, [item.ref])
 
@@ -299,7 +269,7 @@ class Letters:
 
     def _gather(self, letter: bytes, index: int, node: TreeNode) -> bool:
         """Take in a node of a tree, and below it what is here already; tell whether it was one."""
-        item = self.get(letter)
+        item = self.heading(letter)
         if item is None:
             raise LocalMisuse("a chunk for no letter")
         tree, here = item.trees[index]
@@ -339,6 +309,7 @@ class Letters:
             value = encode([node.id, node.data_hash])
             vault.put(shelf.LEAF, _leaf_key(letter, index, node.position), value)
         vault.delete(shelf.AWAITED, _awaited_key(letter, index, node))
+        self._home.custody.pin(bundle.ref)
         self.confirm(bundle, purge_of(node, tree))
         return children
 
@@ -351,7 +322,6 @@ class Letters:
         """
         home = self._home
         receipt = receipt_of(bundle, purge)
-        home.custody.pin(bundle.ref)
         if home.identity.is_collector:
             home.custody.acknowledge(receipt, home.moment)
             return
@@ -423,9 +393,27 @@ class Letters:
             yield key, value
 
 
+def _number_key(number: int) -> bytes:
+    return number.to_bytes(8, "big")
+
+
 def _awaited_key(letter: bytes, index: int, node: TreeNode) -> bytes:
     return node.id + letter + bytes([index])
 
 
 def _leaf_key(letter: bytes, index: int, position: int) -> bytes:
     return letter + bytes([index]) + position.to_bytes(8, "big")
+
+
+def _leaf(value: bytes, position: int) -> TreeNode:
+    identifier, data_hash = as_list(decode(value, bytes_max=128), size=2)
+    return TreeNode(BundleId(as_bytes(identifier, 32)), as_bytes(data_hash, 32), 0, position)
+
+
+def _incomplete(index: int) -> Refusal:
+    return Refusal(
+        "attachment-incomplete",
+        what=f"Attachment {index + 1} is not complete yet.",
+        meaning="Parts of it are still on their way.",
+        remedy="Try again after the next contact; `meshnews open` says how much is here.",
+    )

@@ -33,8 +33,9 @@ from meshnews.node.event import Topic
 from meshnews.node.former import replace_relay_key
 from meshnews.node.home import Home
 from meshnews.node.identity import Role
+from meshnews.node.item import Alarm, Item, Verdict
 from meshnews.node.keyring import Keyring
-from meshnews.node.letter import Alarm, Item, Letters, Verdict
+from meshnews.node.letter import Letters
 from meshnews.node.notices import Notices
 from meshnews.node.person import Person
 from meshnews.node.refreshing import Refreshing
@@ -205,7 +206,6 @@ class Opening:
         home = self._home
         if letter.inner.kind is Kind.CARD:
             self._take_card(letter)
-            home.custody.pin(bundle.ref)
         elif letter.inner.kind is Kind.REFRESH:
             self._take_keys(letter)
         elif letter.inner.kind in {Kind.DISPATCH, Kind.ORDER}:
@@ -249,7 +249,7 @@ class Opening:
     def _is_shown(self, letter: Letter) -> bool:
         """Tell whether this statement is an item already: a reader can seal it once more."""
         item = Chains(self._home.open_vault).item_of(letter)
-        return item is not None and self._letters.get(item) is not None
+        return item is not None and self._letters.heading(item) is not None
 
     def _verdict(self, known: Known | None, alarms: Collection[Alarm] = ()) -> Verdict:
         manifest = self._home.book.manifest

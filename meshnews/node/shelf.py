@@ -82,7 +82,13 @@ OUTBOX: Final = "outbox"
 is known to hold it."""
 
 LETTER: Final = "letter"
-"""letters: bundle id -> an opened item."""
+"""letters: bundle id -> the heading of an opened item."""
+
+LETTER_TEXT: Final = "letter-text"
+"""letters: bundle id -> the text of an opened item."""
+
+STRANGER: Final = "stranger"
+"""letters: byline key ‖ bundle id -> empty: an opened item by somebody not known yet."""
 
 LETTER_ORDER: Final = "letter-order"
 """letters: u64 -> bundle id, in order of opening."""

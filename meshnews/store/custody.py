@@ -132,6 +132,10 @@ class Custody:
         """Return how many bytes of bodies there is room for."""
         return self._room.free_bytes
 
+    def is_stuck(self, share: float) -> bool:
+        """Tell whether less than `share` of the quota is free or would make way."""
+        return self._room.is_stuck(share)
+
     def free_space(self, bytes_free: int) -> None:
         """Take note of what the disk has left."""
         self._room.free_space(bytes_free)
@@ -363,6 +367,17 @@ class Custody:
         latest_s = moment.lived_s + life_of(entry) * DAY_S
         dies_at_s = min(entry.dies_at_s, latest_s)
         self._carry.change(replace(entry, pinned=False, dies_at_s=dies_at_s))
+
+    def let_go(self, ref: BundleRef, moment: Moment) -> None:
+        """Stop keeping a bundle; drop its body at once where its receipt is known.
+
+        One that is not acked goes by the ordinary rules: without its body it would
+        only be fetched again.
+        """
+        self.unpin(ref, moment)
+        entry = self._carry.entry(ref)
+        if entry is not None and entry.state is State.ACKED_WITH_BODY:
+            self._room.evict(entry, moment)
 
     def forget(self, ref: BundleRef) -> None:
         """Drop all that is known of a bundle."""

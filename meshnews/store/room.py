@@ -5,6 +5,8 @@ lowest day (that of arrival, if it was dated ahead) and the most copied first.  
 newcomer displaces only what goes before it, and either finds all the room it needs or
 displaces nothing.  Stamped bundles have at most STAMP_SHARE_MAX of the quota.  Notices
 are never displaced, so those that bear nothing new for all have at most NOTICE_SHARE_MAX.
+At a desk's machine texts may take what the disk bears beyond the quota: what was opened
+and is kept there never goes, and would keep them out for good.
 See docs/protocol/custody.md, "Room".
 """
 
@@ -53,6 +55,31 @@ class Room:
         quota = self._terms.quota_bytes
         return quota if self._bearable is None else min(quota, self._bearable)
 
+    def _allowed_to(self, traffic: TrafficClass, auth: AuthKind) -> int:
+        """Return how far a newcomer may fill the store."""
+        is_text = self._terms.desk and traffic < TrafficClass.BULK
+        if is_text and auth is AuthKind.POSTAGE and self._bearable is not None:
+            return self._bearable
+        return self.allowed_bytes
+
+    def is_stuck(self, share: float) -> bool:
+        """Tell whether less than `share` of the quota is free or would make way.
+
+        What is kept whatever presses has the rest: so much of it that attachments
+        find no room any more.
+        """
+        quota = self._terms.quota_bytes
+        wanted = quota * share - (quota - self._carry.usage().total)
+        at_most = _LOOK_AT
+        while wanted > 0:
+            going = self._carry.first_to_go(at_most=at_most)
+            if sum(entry.size for entry in going) >= wanted:
+                return False
+            if len(going) < at_most:
+                return True
+            at_most *= 8
+        return False
+
     @property
     def free_bytes(self) -> int:
         """What is left without displacing anything."""
@@ -90,13 +117,22 @@ class Room:
         gone = 0
         if excess <= 0:
             return gone
+        bears = self._bearable is not None and self._carry.usage().total <= self._bearable
         for entry in self._carry.first_to_go(at_most=at_most):
             if excess <= 0:
                 break
+            if bears and not self._goes_at_ease(entry):
+                continue
             self.evict(entry, moment)
             excess -= entry.size
             gone += 1
         return gone
+
+    def _goes_at_ease(self, entry: Entry) -> bool:
+        """Tell whether a body above the quota goes though the disk bears it."""
+        is_kept = self._terms.desk and entry.auth is AuthKind.POSTAGE
+        is_over = entry.state in {State.ACKED_WITH_BODY, State.AGED}
+        return not is_kept or is_over or entry.ref.traffic is TrafficClass.BULK
 
     def evict(self, entry: Entry, moment: Moment) -> None:
         """Drop a body; keep the mark that its state leaves, if any."""
@@ -123,7 +159,7 @@ class Room:
     ) -> list[Entry] | None:
         """Return what has to go for a new bundle; None when it finds no room."""
         usage = self._carry.usage()
-        allowed = self.allowed_bytes
+        allowed = self._allowed_to(place[0], auth)
         needed = usage.total + size - allowed
         if auth is AuthKind.STAMP:
             over_share = usage.stamped + size - int(allowed * STAMP_SHARE_MAX)

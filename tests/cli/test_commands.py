@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from meshnews.control import refusal
@@ -48,6 +49,7 @@ from meshnews.control.request import (
     File,
     Inbox,
     Init,
+    LetGo,
     Open,
     SaveAttachment,
     SendReply,
@@ -542,6 +544,40 @@ def test_saving_again_writes_nothing_twice(
         assert cli("open", "7k2m", "--save", tmp_path / "out").status == 0
     assert len(fake.asked_for(SaveAttachment)) == 2
     assert (tmp_path / "out" / "a-2.jpg").read_bytes() == examples.PHOTO
+
+
+def test_attachments_are_let_go_once_all_of_them_are_saved(
+    daemon: StartDaemon, cli: RunCommand, tmp_path: Path
+) -> None:
+    fake = daemon({Open: opened("a.jpg"), SaveAttachment: saver(examples.PHOTO), LetGo: Done()})
+    outcome = cli("open", "7k2m", "--save", tmp_path / "out", "--let-go")
+    assert outcome.status == 0
+    assert fake.asked_for(LetGo) == [LetGo("7k2mq9xa")]
+    assert (tmp_path / "out" / "a.jpg").read_bytes() == examples.PHOTO
+
+
+def test_nothing_is_let_go_that_is_not_saved(
+    daemon: StartDaemon, cli: RunCommand, tmp_path: Path
+) -> None:
+    fake = daemon({Open: opened("a.jpg", complete=False), LetGo: Done()})
+    assert cli("open", "7k2m", "--let-go").status == 2
+    assert cli("open", "7k2m", "--save", tmp_path / "out", "--let-go").status == 1
+    assert fake.asked_for(LetGo) == []
+
+
+def test_what_was_let_go_is_said_and_not_asked_for_again(
+    daemon: StartDaemon, cli: RunCommand, tmp_path: Path
+) -> None:
+    item = opened("a.jpg")
+    gone = msgspec.structs.replace(item.attachments[0], let_go=True)
+    fake = daemon({Open: msgspec.structs.replace(item, attachments=(gone,)), LetGo: Done()})
+    outcome = cli("open", "7k2m", "--save", tmp_path / "out")
+    assert outcome.status == 0
+    assert "let go" in outcome.out
+    assert fake.asked_for(SaveAttachment) == []
+    # Letting go may have been interrupted.
+    assert cli("open", "7k2m", "--save", tmp_path / "out", "--let-go").status == 0
+    assert len(fake.asked_for(LetGo)) == 1
 
 
 def test_an_incomplete_attachment_is_not_saved_and_the_status_says_so(

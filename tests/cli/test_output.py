@@ -252,6 +252,13 @@ def test_an_empty_house_says_so(daemon: StartDaemon, cli: RunCommand) -> None:
     assert cli("neighbours").out == "No other machine has a link to this one now.\n"
 
 
+def test_a_long_inbox_says_how_to_see_the_rest(daemon: StartDaemon, cli: RunCommand) -> None:
+    fake = daemon({Inbox: InboxListing(items=examples.INBOX.items, more=34_000)})
+    assert "`meshnews inbox --before c9t41wpz` goes on" in " ".join(cli("inbox").err.split())
+    assert cli("inbox", "--before", "C9T41WPZ").status == 0
+    assert fake.asked_for(Inbox) == [Inbox(), Inbox(before="c9t41wpz")]
+
+
 @pytest.mark.parametrize(
     ("role", "endpoint"), [("reporter", False), ("editor", True), ("relay", True)]
 )

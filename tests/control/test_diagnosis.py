@@ -6,7 +6,7 @@ import pytest
 
 from meshnews.control.finding import Check, Finding, Level
 from meshnewsd.control.machine_diagnosis import Premises, as_name, of_machine, of_premises
-from meshnewsd.control.network_diagnosis import of_networks
+from meshnewsd.control.network_diagnosis import of_networks, of_ports
 from meshnewsd.discovery.air import Way
 from meshnewsd.discovery.interface import Health
 from meshnewsd.platform.interfaces import InterfaceAddress
@@ -134,3 +134,9 @@ def test_a_command_without_a_daemon_is_not_asked_whether_it_is_a_service(
 def test_a_path_of_any_bytes_becomes_text() -> None:
     assert as_name("/home/\udcff") == "/home/\ufffd"
     assert len(as_name("x" * 9000)) == 4096
+
+
+def test_every_port_that_cannot_be_had_is_named() -> None:
+    assert of_ports([]) == []
+    said = [(each.check, each.level, each.number) for each in of_ports([80, 7117])]
+    assert said == [(Check.PORT, Level.BAD, 80), (Check.PORT, Level.BAD, 7117)]

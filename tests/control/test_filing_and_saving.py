@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,8 +15,10 @@ from trio.testing import MockClock
 
 from meshnews.control.fact import AttachmentOffer, Phase
 from meshnews.control.reply import AttachmentSaved, Event, Filed, Opened, Progress
-from meshnews.control.request import File, Open, SaveAttachment, SendReply
+from meshnews.control.request import File, Inbox, Open, SaveAttachment, SendReply
 from meshnews.errors import Refusal
+from meshnews.ids import BundleId
+from meshnews.limits import CONTROL_ITEMS_MAX
 from meshnews.node import shelf
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node
@@ -328,6 +330,29 @@ async def test_what_cannot_be_saved_whole_is_not_begun(
                 await reading.save(request, [saved_to], ignore)
             assert caught.value.code == code
     assert contents(saved_to) == b""
+
+
+async def test_an_inbox_is_told_in_parts_of_a_thousand(desk: Desk, picture: Path) -> None:
+    await filed_by(desk, picture)
+    bring(desk.editor, *wires(desk.reporter))
+    item = only(desk.editor)
+
+    def fill(node: Node) -> None:
+        for number in range(CONTROL_ITEMS_MAX + 2):
+            ref = item.ref._replace(id=BundleId(number.to_bytes(32, "big")))
+            node.letters.add(replace(item, ref=ref, trees=()))
+
+    desk.editor.ask(fill)
+    async with running(desk.editor) as daemon:
+        reading = ReadingDesk(daemon.asker)
+        newest = await reading.inbox(Inbox(), [], ignore)
+        oldest = await reading.inbox(Inbox(before=newest.items[-1].id), [], ignore)
+        with pytest.raises(Refusal) as caught:
+            await reading.inbox(Inbox(before="nothing-like-it"), [], ignore)
+    assert (len(newest.items), newest.more) == (CONTROL_ITEMS_MAX, 3)
+    assert (len(oldest.items), oldest.more) == (3, 0)
+    assert oldest.items[-1].id == item.ref.id.hex()
+    assert caught.value.code == "no-such-item"
 
 
 async def test_an_item_is_read_also_where_its_author_cannot_be_told(

@@ -120,6 +120,7 @@ REQUESTS: list[Request] = [
     requests.Inbox(),
     requests.Open("7k2m"),
     requests.SaveAttachment("7k2m", 3),
+    requests.LetGo("7k2m"),
     requests.SendReply("7k2m", "Where was this?"),
     requests.Neighbours(),
     requests.Look(600),

@@ -14,6 +14,7 @@ from meshnews.link.rendezvous import Rendezvous
 from meshnews.node.event import Address
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
+from meshnews.node.settings import Settings
 from meshnewsd.control.diagnosis import CARD_SOON_DAYS, HEARD_S, of_links, of_node
 from meshnewsd.control.times import day_of
 from tests.node.newsroom import DAY_S, TODAY, Machine, enrolled, make_desk, make_home
@@ -177,3 +178,19 @@ def test_that_some_are_heard_and_none_has_a_link_is_a_problem_of_its_own(
 ) -> None:
     reporter.ask(hear_relay)
     assert problems(reporter) & {Check.HEARD, Check.CONTACT, Check.RELAYS} == {Check.CONTACT}
+
+
+def test_a_desk_is_told_that_what_it_keeps_leaves_no_room() -> None:
+    editor, _ = make_desk()
+    assert Check.ROOM not in findings(editor)
+    kept = editor.node.home.carry.usage().total
+    small = Node(
+        carry=editor.carry,
+        vault=editor.vault,
+        entropy=editor.entropy,
+        settings=Settings(quota_bytes=kept),
+    )
+    with editor.carry.transaction():
+        small.start(editor.clock)
+        told = {each.check: each for each in of_node(small)}
+    assert (told[Check.ROOM].level, told[Check.ROOM].number) == (Level.BAD, kept)

@@ -13,8 +13,9 @@ from meshnews.node import shelf
 from meshnews.node.answer import REPLY_BYTES_MAX
 from meshnews.node.dispatch import DispatchState
 from meshnews.node.identity import Role as HomeRole
-from meshnews.node.letter import Item, Verdict
+from meshnews.node.item import Item, Verdict
 from meshnews.node.wallet import Wallet
+from tests.node.inbox import everything
 from tests.node.newsroom import Machine, Question, add_editor, enrolled, make_desk, make_home
 from tests.node.test_filing import begun, empty, finish
 from tests.node.test_office import refused
@@ -200,7 +201,7 @@ def test_the_author_is_told_that_a_dispatch_was_read(desk: Desk) -> None:
     delivered(desk)
     editor = desk.editors[1]
     before = set(wires(editor))
-    editor.ask(lambda node: node.answers.tell_read(node.letters.all()[0]))
+    editor.ask(lambda node: node.answers.tell_read(everything(node)[0]))
     bring(desk.reporter, *(set(wires(editor)) - before))
     (told,) = desk.reporter.ask(lambda node: node.dispatches.all())
     assert told.state is DispatchState.READ

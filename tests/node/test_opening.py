@@ -20,12 +20,13 @@ from meshnews.limits import STANZA_BYTES
 from meshnews.node import shelf
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.identity import Role as HomeRole
-from meshnews.node.letter import Alarm, Item, Verdict
+from meshnews.node.item import Alarm, Item, Verdict
 from meshnews.node.node import Node
 from meshnews.node.person import Person
 from meshnews.node.roster import Roster
 from meshnews.store.memory import MemoryVault
 from meshnews.store.terms import Judgement
+from tests.node.inbox import everything
 from tests.node.newsroom import (
     Machine,
     add_editor,
@@ -105,7 +106,7 @@ def bring(machine: Machine, *bundles: bytes) -> None:
 
 
 def items(machine: Machine) -> list[Item]:
-    return machine.ask(lambda node: node.letters.all())
+    return machine.ask(everything)
 
 
 def only(machine: Machine) -> Item:

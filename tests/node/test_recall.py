@@ -8,7 +8,7 @@ from meshnews.bundle.statement import Priority
 from meshnews.desk.recall import revocation_id
 from meshnews.node.former import former_own_keys
 from meshnews.node.identity import Role
-from meshnews.node.letter import Verdict
+from meshnews.node.item import Verdict
 from meshnews.node.node import Node
 from meshnews.node.person import Person
 from meshnews.node.recalling import Recalling, holders, recall_own

@@ -30,6 +30,8 @@ REFUSED = {
     ),
     "a port out of range": ("port = 70000", "'port'", 1),
     "a port that is a word": ('port = "http"', "'port'", 1),
+    "a port twice": ("port = 7117\nextra_ports = [7118, 7117]", "'extra_ports[1]'", 2),
+    "a further port twice": ("extra_ports = [80, 80]", "'extra_ports[1]'", 1),
     "any port twice": ("extra_ports = [80, 0]", "'extra_ports[1]'", 1),
     "an address that is none": ('addresses = ["eth0"]', "'addresses'", 1),
     "no address at all": ("addresses = []", "'addresses'", 1),

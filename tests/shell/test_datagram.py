@@ -342,6 +342,17 @@ async def test_a_flood_is_left_to_the_kernel(open_place: Open, autojump_clock: M
         assert len(place.finder._recent) <= HEARD_REMEMBERED_MAX
 
 
+async def test_what_is_no_beacon_takes_the_place_of_none(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place() as place:
+        for number in range(10 * HEARD_PER_S_MAX):
+            place.air.say(bytes(47 + number % 2 * 2))
+        place.air.say(SECOND)
+        await wait_all_tasks_blocked()
+        assert [heard.beacon for heard in place.heard] == [SECOND]
+
+
 @given(st.binary(max_size=64), st.ip_addresses(v=4).map(str))
 def test_no_datagram_from_anywhere_breaks_anything(data: bytes, host: str) -> None:
     assert source_of(socket.AF_INET, (host, PORT)) in {None, f"{host}:0"}

@@ -14,6 +14,7 @@ from meshnewsd.config import Config
 from meshnewsd.discovery.interface import Shown
 from meshnewsd.discovery.mdns import TTL_S, MdnsFinder, read_service
 from meshnewsd.discovery.registry import make_finders
+from meshnewsd.platform.interfaces import InterfaceAddress
 
 BEACON = bytes(range(48))
 OTHER = bytes(range(100, 148))
@@ -93,6 +94,35 @@ def test_only_an_open_home_uses_dns_sd() -> None:
     }
 
 
+def test_every_network_is_told_of_its_own_addresses_only() -> None:
+    found = [
+        InterfaceAddress("wlan0", 2, "192.168.1.20"),
+        InterfaceAddress("wlan0", 2, "2001:db8:1::5"),
+        InterfaceAddress("tun0", 3, "10.8.0.6"),
+        InterfaceAddress("lo", 1, "127.0.0.1"),
+    ]
+    finder = MdnsFinder(service_type=TYPE, hear=lambda heard: None)
+    places = finder._places(found)
+    told = {
+        name: finder._responder(place)._describe(LABEL, BEACON, 7117).parsed_addresses()
+        for name, place in places.items()
+    }
+    assert told == {"tun0": ["10.8.0.6"], "wlan0": ["192.168.1.20", "2001:db8:1::5"]}
+
+
+async def test_a_responder_hears_its_own_interface_only() -> None:
+    place = (InterfaceAddress("lo", socket.if_nametoindex("lo"), "127.0.0.1"),)
+    responder = MdnsFinder(service_type=TYPE, hear=lambda heard: None)._responder(place)
+    zeroconf = await trio.to_thread.run_sync(responder._open)
+    try:
+        ends = [*zeroconf.engine.readers, *zeroconf.engine.senders]
+        assert ends
+        bound = [end.sock.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16) for end in ends]
+        assert {name.rstrip(b"\0") for name in bound} == {b"lo"}
+    finally:
+        await trio.to_thread.run_sync(zeroconf.close)
+
+
 class Ear:
     """Keeps what was heard for whoever waits for it."""
 
@@ -145,7 +175,8 @@ async def test_who_answers_under_our_name_is_noticed_and_who_repeats_us_is_not()
         nursery.start_soon(near.run)
         nursery.start_soon(far.run)
         await far_ear.until(BEACON)
-        (own,) = near._services.values()
+        (responder,) = near._responders.values()
+        (own,) = responder._services.values()
         answer_as(own)
         answer_as(a_service_like(own, name=f"{LABEL}.{own.type}", server=f"{LABEL}.local."))
         await near_ear.until(OTHER)

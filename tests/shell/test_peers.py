@@ -24,7 +24,7 @@ from meshnews.node.event import (
     Trouble,
 )
 from meshnewsd.peers.dialler import DIAL_S_MAX, STAGGER_S, dial
-from meshnewsd.peers.doors import GENERATIONS_MAX, Doors
+from meshnewsd.peers.doors import GENERATIONS_MAX, TRY_AGAIN_S, Doors
 from meshnewsd.peers.peers import DIALS_MAX, Peers
 from meshnewsd.transports.interface import Take, Unreachable
 from meshnewsd.transports.memory import MemoryNetwork, MemoryStream, MemoryTransport
@@ -89,6 +89,35 @@ async def test_the_node_is_told_of_every_port_that_was_taken() -> None:
         ports = [each.port for each in place.doors.listening]
         assert ports[0] == 443, "beacons name the one that is told last"
         assert place.box.events == [Listening("memory", port) for port in ports]
+
+
+async def test_a_port_that_is_taken_keeps_no_other_shut(autojump_clock: MockClock) -> None:
+    network = MemoryNetwork()
+    other = await network.transport("here").bind(443)
+    async with open_place(network=network) as place:
+        assert len(place.doors.listening) == 1
+        assert place.doors.missing == (443,)
+        await call(place)
+        assert len(place.told(Accepted)) == 1
+        await other.aclose()
+        await trio.sleep(TRY_AGAIN_S + 1)
+        assert not place.doors.missing
+        assert Listening("memory", 443) in place.told(Listening)
+        await network.transport("there").open("here:443")
+        await wait_all_tasks_blocked()
+        assert len(place.told(Accepted)) == 2
+
+
+async def test_a_port_that_is_lost_is_taken_again(autojump_clock: MockClock) -> None:
+    async with open_place() as place:
+        door = place.network.doorways["here:443"]
+        door.lose()
+        await wait_all_tasks_blocked()
+        assert place.doors.missing == (443,)
+        assert len(place.doors.listening) == 1
+        await call(place)
+        await trio.sleep(TRY_AGAIN_S + 1)
+        assert not place.doors.missing
 
 
 async def test_a_guest_is_accepted_heard_answered_and_lost() -> None:

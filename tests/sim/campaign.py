@@ -27,12 +27,13 @@ from meshnews.crypto.entropy import SeededEntropy
 from meshnews.errors import Refusal
 from meshnews.node.event import Carrier
 from meshnews.node.filing import FilingDraft
-from meshnews.node.letter import Verdict
+from meshnews.node.item import Verdict
 from meshnews.node.node import Node
 from meshnews.sim.machine import Machine, PowerCut
 from meshnews.sim.stream import NO_FAULTS, Faults, Way
 from meshnews.sim.world import START_S, World
 from meshnews.store.age import DAY_ZERO_S, SAVE_S
+from tests.node.inbox import everything
 from tests.sim import claims
 from tests.sim.claims import Answer, Attempt, Record
 from tests.sim.newsroom import Newsroom, whole_desk
@@ -292,7 +293,7 @@ class Campaign:
         if not editors:
             return
         editor = self.luck.choice(editors)
-        items = self.world.ask(editor, lambda node: node.letters.all())
+        items = self.world.ask(editor, everything)
         if not items:
             return
         item = self.luck.choice(items)

@@ -11,13 +11,14 @@ from meshnews.ids import BundleId, BundleRef, TrafficClass
 from meshnews.limits import SWEEP_S_MAX
 from meshnews.node import shelf
 from meshnews.node.dispatch import DispatchState
-from meshnews.node.letter import Alarm, Item, Verdict
+from meshnews.node.item import Alarm, Item, Verdict
 from meshnews.node.node import Node
 from meshnews.node.person import Person
 from meshnews.node.wallet import Wallet
 from meshnews.sim.machine import Machine
 from meshnews.sim.world import World
 from meshnews.store.port import State
+from tests.node.inbox import everything
 
 ACKED = frozenset({State.ACKED, State.ACKED_WITH_BODY})
 ACKED_KEPT_S = 6 * 3600.0 + SWEEP_S_MAX + 100.0
@@ -160,7 +161,7 @@ def _everything_filed_is_received(
 def _everything_sealed_to_it_is_here(
     world: World, editor: Machine, dispatches: dict[BundleId, Attempt]
 ) -> None:
-    items = world.ask(editor, lambda node: node.letters.all())
+    items = world.ask(editor, everything)
     ids = [item.ref.id for item in items]
     assert len(ids) == len(set(ids)), f"{editor.name} has an item twice"
     key = sign_key(editor)
@@ -198,7 +199,7 @@ def _an_item_is_as_filed(world: World, editor: Machine, item: Item, attempt: Att
 
 
 def _every_answer_came_once(world: World, reporter: Machine, record: Record) -> None:
-    items = world.ask(reporter, lambda node: node.letters.all())
+    items = world.ask(reporter, everything)
     texts = [item.text for item in items]
     assert len(texts) == len(set(texts)), f"{reporter.name} has an answer twice: {texts}"
     own = [answer for answer in record.answers if answer.author == reporter.name]

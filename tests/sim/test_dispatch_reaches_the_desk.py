@@ -7,10 +7,11 @@ import pytest
 from meshnews.bundle.statement import Priority
 from meshnews.node.dispatch import DispatchState
 from meshnews.node.identity import Role as HomeRole
-from meshnews.node.letter import Verdict
+from meshnews.node.item import Verdict
 from meshnews.sim.machine import Machine
 from meshnews.sim.world import World
 from meshnews.store.port import State
+from tests.node.inbox import everything
 from tests.sim.newsroom import TEXT, Newsroom, file, small_desk
 
 
@@ -42,7 +43,7 @@ def test_there_and_back(seed: int) -> None:
     meet(world, "relay-1", "collector-1")
     meet(world, "collector-1", "editor-1", seconds=60.0)
 
-    (item,) = world.ask(editor, lambda node: node.letters.all())
+    (item,) = world.ask(editor, everything)
     assert (item.name, item.text, item.verdict) == ("reporter-1", TEXT, Verdict.VERIFIED)
     tree, here = item.trees[0]
     assert here == tree.n
@@ -56,7 +57,7 @@ def test_there_and_back(seed: int) -> None:
     meet(world, "relay-1", "collector-1")
     meet(world, "reporter-1", "relay-1")
     assert state_of(newsroom, reporter, identifier) is DispatchState.RECEIVED
-    (answer,) = world.ask(reporter, lambda node: node.letters.all())
+    (answer,) = world.ask(reporter, everything)
     assert answer.text == "Received, thank you."
     assert answer.verdict is Verdict.DESK
 
@@ -84,7 +85,7 @@ def test_a_flash_goes_in_class_one() -> None:
     newsroom, machines = small_desk(world)
     file(newsroom, machines["reporter-1"], priority=Priority.FLASH)
     meet(world, "reporter-1", "relay-1", "collector-1", "editor-1", seconds=60.0)
-    (item,) = world.ask(machines["editor-1"], lambda node: node.letters.all())
+    (item,) = world.ask(machines["editor-1"], everything)
     assert item.priority is Priority.FLASH
 
 
@@ -108,7 +109,7 @@ def test_two_editors_both_get_everything() -> None:
     newsroom.introduce(second)
     meet(world, "editor-2", "collector-1", seconds=60.0)
     for editor in (machines["editor-1"], second):
-        (item,) = world.ask(editor, lambda node: node.letters.all())
+        (item,) = world.ask(editor, everything)
         assert (item.text, item.name) == (TEXT, "reporter-1")
         assert item.trees[0][1] == item.trees[0][0].n
 
@@ -125,7 +126,7 @@ def test_a_relay_without_a_clock_carries_all_the_same() -> None:
     meet(world, "reporter-1", "relay-1")
     meet(world, "relay-1", "collector-1")
     meet(world, "collector-1", "editor-1", seconds=60.0)
-    assert len(world.ask(machines["editor-1"], lambda node: node.letters.all())) == 1
+    assert len(world.ask(machines["editor-1"], everything)) == 1
 
 
 def test_acked_work_is_not_offered_to_a_second_relay() -> None:

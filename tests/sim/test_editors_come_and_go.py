@@ -13,6 +13,7 @@ from meshnews.node import shelf
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
 from meshnews.node.person import Person
+from tests.node.inbox import everything
 from tests.sim.newsroom import PASSPHRASE, Newsroom, file
 from tests.sim.world import Machine, World
 
@@ -85,7 +86,7 @@ class Desk:
 
     def read(self) -> set[str]:
         """Return what the reporter can read."""
-        letters = self.world.ask(self.reporter, lambda node: node.letters.all())
+        letters = self.world.ask(self.reporter, everything)
         return {item.text for item in letters}
 
     def owners(self) -> list[set[bytes]]:
@@ -95,7 +96,7 @@ class Desk:
 
 
 def _answer(node: Node, *, about: str, text: str) -> None:
-    (item,) = [item for item in node.letters.all() if item.text == about]
+    (item,) = [item for item in everything(node) if item.text == about]
     node.answers.reply(item, text)
 
 

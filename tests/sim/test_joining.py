@@ -12,6 +12,7 @@ from meshnews.node.joining import Joined, Progress
 from meshnews.node.settings import Visibility
 from meshnews.sim.machine import Machine
 from meshnews.sim.world import World
+from tests.node.inbox import everything
 from tests.sim.newsroom import QUICK, Newsroom, file
 
 
@@ -94,7 +95,7 @@ def test_who_joined_files_at_once(world: World) -> None:
     world.run(5)
     file(newsroom, reporter)
     world.run(60)
-    (item,) = world.ask(editor, lambda node: node.letters.all())
+    (item,) = world.ask(editor, everything)
     assert item.name == "reporter-1"
 
 

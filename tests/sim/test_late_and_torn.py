@@ -7,9 +7,10 @@ import pytest
 from meshnews.desk.manifest import Role as EditorRole
 from meshnews.node.dispatch import DispatchState
 from meshnews.node.identity import Role
-from meshnews.node.letter import Alarm, Item, Verdict
+from meshnews.node.item import Alarm, Item, Verdict
 from meshnews.sim.machine import Machine, PowerCut
 from meshnews.sim.world import World
+from tests.node.inbox import everything
 from tests.sim.newsroom import Newsroom, file, small_desk
 
 
@@ -21,7 +22,7 @@ def meet(world: World, *names: str, seconds: float = 40.0) -> None:
 
 
 def letters(world: World, machine: Machine) -> Sequence[Item]:
-    return world.ask(machine, lambda node: node.letters.all())
+    return world.ask(machine, everything)
 
 
 def again(world: World, machine: Machine, *, locked: bool = False) -> None:

@@ -14,11 +14,12 @@ from meshnews.link.rendezvous import mesh_key_on
 from meshnews.node.dispatch import DispatchState
 from meshnews.node.former import former_own_keys
 from meshnews.node.identity import Role, load_relay
-from meshnews.node.letter import Verdict
+from meshnews.node.item import Verdict
 from meshnews.node.person import Person
 from meshnews.node.recalling import Recalling
 from meshnews.node.settings import Visibility
 from meshnews.node.signing import sign_offline
+from tests.node.inbox import everything
 from tests.sim.newsroom import PASSPHRASE, QUICK, Newsroom, file, lighten, small_desk
 from tests.sim.world import DAY_ZERO_S, Machine, PowerCut, World
 
@@ -254,7 +255,7 @@ def test_what_the_recalled_reporter_filed_before_arrives_and_is_unproven() -> No
     mesh.recall("reporter-1")
     mesh.meet(mesh.relay, mesh.collector)
     mesh.meet(mesh.collector, mesh.editor)
-    (item,) = mesh.world.ask(mesh.editor, lambda node: node.letters.all())
+    (item,) = mesh.world.ask(mesh.editor, everything)
     assert item.verdict is Verdict.UNPROVEN
 
 
@@ -310,7 +311,7 @@ def test_who_was_away_for_weeks_comes_back_to_everybody(seed: int) -> None:
         mesh.meet(mesh.relay, mesh.collector)
         mesh.meet(third, mesh.relay)
     assert mesh.state(third, identifier) is DispatchState.RECEIVED
-    (item,) = mesh.world.ask(mesh.editor, lambda node: node.letters.all())
+    (item,) = mesh.world.ask(mesh.editor, everything)
     assert item.verdict is Verdict.VERIFIED
 
 
@@ -334,7 +335,7 @@ def test_an_editor_is_recalled_by_another_and_all_that_it_knew_is_replaced() -> 
     mesh.meet(late, mesh.relay)
     mesh.meet(mesh.relay, mesh.collector)
     mesh.meet(mesh.collector, mesh.editor)
-    (item,) = mesh.world.ask(mesh.editor, lambda node: node.letters.all())
+    (item,) = mesh.world.ask(mesh.editor, everything)
     assert item.verdict is Verdict.VERIFIED, "another editor vouches for whom it had enrolled"
 
 

@@ -10,6 +10,7 @@ from meshnews.node.settings import Visibility
 from meshnews.node.wallet import Wallet
 from meshnews.sim.machine import Machine
 from meshnews.sim.world import World
+from tests.node.inbox import everything
 from tests.sim.newsroom import QUICK, Newsroom, file, small_desk
 
 
@@ -128,8 +129,8 @@ def test_a_refresh_spends_itself_and_is_acknowledged() -> None:
         meet(world, "collector-1", "editor-1", seconds=60.0)
         meet(world, "relay-1", "collector-1")
         meet(world, "reporter-1", "relay-1")
-    assert world.ask(reporter, lambda node: node.letters.all()) == []
-    assert world.ask(editor, lambda node: len(node.letters.all())) == 3
+    assert world.ask(reporter, everything) == []
+    assert world.ask(editor, lambda node: len(everything(node))) == 3
     before = prekeys(reporter, editor)
     for _ in range(2):
         meet(world, "reporter-1", "relay-1")

@@ -3,9 +3,10 @@
 import pytest
 
 from meshnews.node.dispatch import DispatchState
-from meshnews.node.letter import Verdict
+from meshnews.node.item import Verdict
 from meshnews.sim.world import World
 from meshnews.store.age import DAY_ZERO_S
+from tests.node.inbox import everything
 from tests.sim.newsroom import file, small_desk
 
 MONTH_S = 30 * 86400
@@ -48,7 +49,7 @@ def test_a_card_300_days_old_files_and_is_answered(clockless: bool) -> None:
     meet("reporter-1", "relay-1")
     meet("relay-1", "collector-1")
     meet("collector-1", "editor-1", seconds=60.0)
-    (item,) = world.ask(editor, lambda node: node.letters.all())
+    (item,) = world.ask(editor, everything)
     assert item.verdict is Verdict.VERIFIED
     assert item.trees[0][1] == item.trees[0][0].n
     world.ask(editor, lambda node: node.answers.reply(item, "Good to hear from you."))
@@ -58,5 +59,5 @@ def test_a_card_300_days_old_files_and_is_answered(clockless: bool) -> None:
     found = world.ask(reporter, lambda node: node.dispatches.find(identifier))
     assert found.state is DispatchState.RECEIVED
     assert found.dispatch.attachments[0].received == found.dispatch.attachments[0].bundles
-    (answer,) = world.ask(reporter, lambda node: node.letters.all())
+    (answer,) = world.ask(reporter, everything)
     assert answer.text == "Good to hear from you."

@@ -27,6 +27,44 @@ def full(*samples_per_2k: int) -> int:
 # Room
 
 
+def test_a_desks_machine_full_of_what_it_keeps_still_takes_texts(press: Press) -> None:
+    keeper = Keeper(quota_bytes=full(2), desk=True)
+    for sample in (kept := [press.make(BULK), press.make(BULK)]):
+        keeper.take(sample)
+        keeper.custody.pin(sample.ref)
+    keeper.custody.free_space(RESERVE_BYTES + full(2))
+    assert keeper.take(press.make(BULK)) is Judgement.NO_ROOM
+    texts = [press.make(FLASH), press.make(ROUTINE)]
+    assert [keeper.take(text) for text in texts] == [Judgement.WANTED] * 2
+    # Beyond the quota they stay while the disk bears them, until they are acked.
+    keeper.custody.sweep(at())
+    assert keeper.states(texts) == [State.HELD] * 2
+    assert keeper.take(press.make(ROUTINE, day=TODAY - 2)) is Judgement.NO_ROOM
+    keeper.custody.acknowledge(texts[1].receipt, at())
+    keeper.custody.sweep(at(DAY_S))
+    assert keeper.states([*kept, *texts]) == [State.HELD] * 3 + [State.ACKED]
+
+
+def test_others_keep_to_the_quota_whatever_the_disk_bears(press: Press) -> None:
+    keeper = Keeper(quota_bytes=full(1))
+    keeper.custody.free_space(RESERVE_BYTES + full(9))
+    assert keeper.take(press.make(FLASH)) is Judgement.WANTED
+    assert keeper.take(press.make(FLASH)) is Judgement.NO_ROOM
+
+
+def test_a_store_is_stuck_when_hardly_anything_would_make_way(press: Press) -> None:
+    keeper = Keeper(quota_bytes=full(10), desk=True)
+    samples = [press.make(BULK) for _ in range(10)]
+    for number, sample in enumerate(samples):
+        keeper.take(sample)
+        assert not keeper.custody.is_stuck(0.1), number
+    for sample in samples[:9]:
+        keeper.custody.pin(sample.ref)
+    assert not keeper.custody.is_stuck(0.1)
+    keeper.custody.pin(samples[9].ref)
+    assert keeper.custody.is_stuck(0.1)
+
+
 def test_what_finds_no_room_is_noted_as_lacking(press: Press) -> None:
     keeper = Keeper(quota_bytes=full(1))
     first, second, offered = press.make(), press.make(), press.make()

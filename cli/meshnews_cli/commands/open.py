@@ -19,22 +19,30 @@ if TYPE_CHECKING:
 @click.option(
     "--save", type=FilePath, metavar="DIR", help="Save text and attachments into the folder DIR."
 )
+@click.option(
+    "--let-go", is_flag=True, help="Once all is saved, keep the attachments here no longer."
+)
 @with_access
-def open_item(access: Access, item: str, save: Path | None) -> None:
+def open_item(access: Access, item: str, *, save: Path | None, let_go: bool) -> None:
     """Read one item of the inbox, and save what is attached.
 
     An attachment is saved once it is complete, under a name made harmless;
     nothing is ever overwritten. Characters that could deceive the eye or the
     terminal are shown as <U+202E>; --json and --save give the text as it is.
+
+    An editor's machine keeps every attachment until --let-go makes room.
     """
-    from meshnews.control.reply import Opened
-    from meshnews.control.request import Open
+    if let_go and save is None:
+        raise click.UsageError("--let-go needs --save: only what is saved is let go.")
+    from meshnews.control.reply import Done, Opened
+    from meshnews.control.request import LetGo, Open
     from meshnews_cli import complaint
     from meshnews_cli.identify import item_id
     from meshnews_cli.shape import shape, to_json
 
     wanted = item_id(item)
     saved: dict[int, str] = {}
+    missing = 0
     with contextlib.ExitStack() as closing:
         folder = _folder(save, closing)
         connection = closing.enter_context(session(access, Needs.VAULT)).connection
@@ -47,12 +55,15 @@ def open_item(access: Access, item: str, save: Path | None) -> None:
             saving = Saving(connection, opened, folder, as_json=access.as_json)
             saving.run()
             saved = saving.saved
+        missing = sum(not each.let_go for each in opened.attachments) - len(saved)
+        # Asked again also when it was begun before: it may have been interrupted.
+        if let_go and not missing:
+            connection.ask(LetGo(opened.id), Done)
     if access.as_json:
         fields = shape(opened)
         assert isinstance(fields, dict)
         names = [saved.get(index) for index in range(len(opened.attachments))]
         click.echo(to_json({**fields, "saved": names}))
-    missing = len(opened.attachments) - len(saved)
     if folder is not None and missing:
         raise complaint.save_incomplete(missing)
 
@@ -89,6 +100,8 @@ def _show(opened: "Opened") -> None:
         if not attachment.complete:
             part = percent(attachment.bytes_here, attachment.size)
             here = f"{byte_size(attachment.bytes_here)} of it here ({min(part, 99)} %)"
+        if attachment.let_go:
+            here = "let go"
         say(
             f"{index + 1}. {name}, {attachment.role}, {byte_size(attachment.size)}, {here}",
             first="Attached  ",

@@ -26,6 +26,9 @@ from meshnewsd.platform.clock import PLAUSIBLE_WALL_S
 
 CARD_SOON_DAYS: Final = 60
 ISSUER_SOON_DAYS: Final = 60
+ROOM_SHARE: Final = 0.1
+"""Less than this of the room free, or held by what would make way, is too little."""
+
 HEARD_S: Final = 600.0
 CLOCK_AHEAD_DAYS_MAX: Final = CLOCK_AHEAD_S_MAX // DAY_S
 
@@ -135,8 +138,11 @@ def _clock_finding(home: Home) -> Finding:
 def _desk_findings(node: Node) -> list[Finding]:
     home, findings = node.home, list[Finding]()
     manifest = home.book.manifest
+    if home.identity.is_desk and home.custody.is_stuck(ROOM_SHARE):
+        quota = home.settings.quota_bytes
+        findings.append(Finding(check=Check.ROOM, level=Level.BAD, number=quota))
     if not home.identity.is_desk or manifest is None:
-        return []
+        return findings
     editors = len(manifest.holders_of(EditorRole.OPEN))
     level = Level.WARNING if editors < 2 else Level.GOOD
     findings.append(Finding(check=Check.EDITORS, level=level, number=editors))

@@ -56,6 +56,7 @@ def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = No
         ask.Inbox: reading.inbox,
         ask.Open: reading.open,
         ask.SaveAttachment: reading.save,
+        ask.LetGo: reading.let_go,
         ask.SendReply: reading.reply,
         ask.Neighbours: lookout.neighbours,
         ask.Look: lookout.look,

@@ -51,6 +51,11 @@ def of_networks(
     return findings
 
 
+def of_ports(missing: Iterable[int]) -> list[Finding]:
+    """Return one finding for each port that was named and cannot be had."""
+    return [Finding(check=Check.PORT, level=Level.BAD, number=port) for port in missing]
+
+
 def _of_firewalls(names: Sequence[str], health: Health, port: int) -> list[Finding]:
     """Return one finding for each interface where something is kept away, or one for all."""
     findings: list[Finding] = []

@@ -19,10 +19,10 @@ from meshnews.control.fact import (
     Phase,
     Verdict,
 )
-from meshnews.control.reply import AttachmentSaved, InboxListing, Opened, Progress, ReplyFiled
-from meshnews.control.request import Inbox, Open, SaveAttachment, SendReply
+from meshnews.control.reply import AttachmentSaved, Done, InboxListing, Opened, Progress, ReplyFiled
+from meshnews.control.request import Inbox, LetGo, Open, SaveAttachment, SendReply
 from meshnews.limits import CHUNK_BYTES, CONTROL_ITEMS_MAX
-from meshnews.node.letter import Item
+from meshnews.node.item import Heading, Item
 from meshnews.node.node import Node
 from meshnewsd.control.filing import WORDS
 from meshnewsd.control.sparing import Sparing
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 LEAVES_PER_STEP = 16
 """Leaves read in one transaction: others get their turn between two."""
 
+PIECES_PER_STEP = 256
+"""Pieces let go in one transaction."""
+
 
 class ReadingDesk:
     """The handlers, with the way to the node."""
@@ -42,19 +45,22 @@ class ReadingDesk:
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
 
-    async def inbox(self, _: Inbox, __: Sequence[int], ___: "Emit") -> InboxListing:
-        """List what has come in."""
-        items = await self._asker.ask(lambda node: node.letters.all())
-        return InboxListing(
-            items=tuple(map(_line, items[:CONTROL_ITEMS_MAX])),
-            more=max(0, len(items) - CONTROL_ITEMS_MAX),
-        )
+    async def inbox(self, request: Inbox, _: Sequence[int], __: "Emit") -> InboxListing:
+        """List what has come in, a part of it at a time."""
+
+        def act(node: Node) -> InboxListing:
+            before = None if request.before is None else node.letters.find(request.before)
+            found = node.letters.listing(at_most=CONTROL_ITEMS_MAX, before=before)
+            more = found[-1].number if found else 0
+            return InboxListing(items=tuple(map(_line, found)), more=more)
+
+        return await self._asker.ask(act)
 
     async def open(self, request: Open, _: Sequence[int], __: "Emit") -> Opened:
         """Show one item, note that it was read, and tell its author so."""
 
         def act(node: Node) -> Opened:
-            item = node.letters.find(request.id)
+            item = node.letters.find_whole(request.id)
             if not item.read_at:
                 node.letters.mark_read(item)
                 if node.home.identity.is_desk:
@@ -87,6 +93,16 @@ class ReadingDesk:
         await trio.to_thread.run_sync(os.fsync, descriptors[0])
         return AttachmentSaved(done, tree.sha256)
 
+    async def let_go(self, request: LetGo, _: Sequence[int], __: "Emit") -> Done:
+        """Keep the attachments of an item no longer."""
+
+        def act(node: Node) -> bool:
+            return node.letters.let_go(node.letters.find(request.id), at_most=PIECES_PER_STEP)
+
+        while not await self._asker.ask(act):
+            pass
+        return Done()
+
     async def reply(self, request: SendReply, _: Sequence[int], __: "Emit") -> ReplyFiled:
         """Seal an answer to the author of an item."""
 
@@ -98,7 +114,7 @@ class ReadingDesk:
         return await self._asker.ask(act)
 
 
-def _leaves(node: Node, *, item: Item, index: int, start: int) -> list[bytes]:
+def _leaves(node: Node, *, item: Heading, index: int, start: int) -> list[bytes]:
     tree, _ = item.trees[index]
     end = min(start + LEAVES_PER_STEP, tree.n)
     return [node.letters.piece(item, index, position) for position in range(start, end)]
@@ -111,7 +127,7 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def _line(item: Item) -> InboxItem:
+def _line(item: Heading) -> InboxItem:
     return InboxItem(
         id=item.ref.id.hex(),
         kind=_kind(item),
@@ -149,6 +165,7 @@ def _whole(item: Item) -> Opened:
                 sha256=tree.sha256,
                 bytes_here=bytes_here(tree.size, leaves=tree.n, here=here),
                 complete=here >= tree.n,
+                let_go=item.let_go_at > 0,
             )
             for tree, here in item.trees
         ),
@@ -162,5 +179,5 @@ def bytes_here(size: int, *, leaves: int, here: int) -> int:
     return (here - 1) * CHUNK_BYTES + leaf_bytes(leaves - 1, size)
 
 
-def _kind(item: Item) -> ItemKind:
+def _kind(item: Heading) -> ItemKind:
     return ItemKind.REPLY if item.kind.value == "reply" else ItemKind.DISPATCH

@@ -12,7 +12,7 @@ from meshnews.node.roster import Roster
 from meshnewsd.control import diagnosis
 from meshnewsd.control.bluetooth_diagnosis import of_bluetooth
 from meshnewsd.control.machine_diagnosis import Premises, of_machine
-from meshnewsd.control.network_diagnosis import of_networks
+from meshnewsd.control.network_diagnosis import of_networks, of_ports
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import moment
 from meshnewsd.discovery.interface import Outlook
@@ -73,6 +73,7 @@ class LookoutDesk:
             has_finders=bool(outlook.finders),
             port=outlook.port,
         )
+        findings += of_ports(outlook.missing_ports())
         findings += of_bluetooth(outlook.health)
         findings += await self._asker.ask(diagnosis.of_node)
         findings += await self._asker.ask(diagnosis.of_links)

@@ -39,7 +39,7 @@ HEARD_AGAIN_S: Final = 10.0
 
 HEARD_REMEMBERED_MAX: Final = 1024
 HEARD_PER_S_MAX: Final = 64
-"""More datagrams than this in a second are left to the kernel, which drops them."""
+"""More datagrams of a beacon's length in a second are left to the kernel, which drops them."""
 
 ERRANDS_MAX: Final = 32
 TRIES: Final = 5
@@ -244,6 +244,9 @@ class DatagramFinder:
                 if exc.errno in {errno.EBADF, errno.ENOTSOCK}:
                     raise
                 continue
+            if len(datagram.data) != BEACON_BYTES:
+                # What cannot be a beacon costs nothing, and must not take the place of one.
+                continue
             now_s = trio.current_time()
             if math.floor(now_s) != second:
                 second, count = math.floor(now_s), 0
@@ -251,8 +254,7 @@ class DatagramFinder:
             if count > HEARD_PER_S_MAX:
                 await trio.sleep_until(second + 1)
                 continue
-            if len(datagram.data) == BEACON_BYTES:
-                self._take(datagram, now_s)
+            self._take(datagram, now_s)
 
     def _take(self, datagram: Datagram, now_s: float) -> None:
         is_own = datagram.data in self._own

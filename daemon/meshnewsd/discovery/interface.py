@@ -114,11 +114,24 @@ class Finder(Protocol):
 
 
 class Outlook:
-    """How this machine's finders fare, all together.  `port` is where their calls go."""
+    """How this machine's finders fare, all together, and its doors.
 
-    def __init__(self, finders: Iterable[Finder] = (), *, port: int = 0) -> None:
+    Args:
+        finders: all there are.
+        port: where their calls go.
+        missing_ports: returns the ports to be called at that cannot be had.
+    """
+
+    def __init__(
+        self,
+        finders: Iterable[Finder] = (),
+        *,
+        port: int = 0,
+        missing_ports: Callable[[], tuple[int, ...]] = tuple,
+    ) -> None:
         self.finders = tuple(finders)
         self.port = port
+        self.missing_ports = missing_ports
 
     @property
     def health(self) -> Health:

@@ -5,6 +5,9 @@ random label, made afresh with every beacon; the machine's own name is never
 used.  Its only TXT entry is ``v=`` and the 48 bytes.  The port it names is
 drawn at random too: the real one is inside the beacon, for those it is for.
 
+Every interface has a responder of its own, with labels of its own, that names the
+addresses of that interface only: who is on one network learns nothing of the others.
+
 A beacon that takes another's place is registered, and the other withdrawn, each
 at a time of its own, so that nobody sees one turn into the other.
 
@@ -16,19 +19,12 @@ import contextlib
 import functools
 import ipaddress
 import math
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import trio
 from zeroconf import (
-    DNSAddress,
-    DNSRecord,
-    DNSService,
-    DNSText,
-    InterfaceChoice,
-    IPVersion,
-    RecordUpdate,
-    RecordUpdateListener,
     ServiceBrowser,
     ServiceInfo,
     ServiceStateChange,
@@ -38,10 +34,12 @@ from zeroconf import (
 from meshnews.crypto.entropy import Entropy, below, between
 from meshnews.link.beacon import BEACON_BYTES
 from meshnews.node.event import Address, Heard
+from meshnewsd.discovery.claim import NameWatch, label_of
 from meshnewsd.discovery.interface import Health, Hear, Shown, reachable
 from meshnewsd.platform.entropy import OsEntropy
 from meshnewsd.platform.interfaces import AddressWatch, InterfaceAddress, list_connected
 from meshnewsd.platform.logs import Log
+from meshnewsd.supervise import supervise
 
 DOMAIN: Final = "local."
 TXT_KEY: Final = b"v"
@@ -63,11 +61,13 @@ REGISTERED_S: Final = (6.0, 10.0)
 """After a change of beacons the old is withdrawn and the new registered, at times of their own:
 never are both there, or one answer to a query would hold the two."""
 
+_IPV4_BYTES: Final = 4
+
 _log = Log("mdns")
 
 
 class MdnsFinder:
-    """Meets `meshnewsd.discovery.interface.Finder`.
+    """Meets `meshnewsd.discovery.interface.Finder`: a responder for every interface.
 
     Args:
         service_type: such as ``_relay._tcp``.
@@ -91,17 +91,13 @@ class MdnsFinder:
         self._interfaces = None if interfaces is None else list(interfaces)
         self._entropy = entropy or OsEntropy()
         self._shown = Shown()
-        self._services: dict[bytes, ServiceInfo] = {}
-        """What is registered, by beacon."""
-        self._plans: dict[bytes, float] = {}
-        """When to register what is shown and is not, and to withdraw what is and is not shown."""
-        self._names = _NameWatch()
-        self._changed = trio.Event()
+        self._responders: dict[str, Responder] = {}
 
     def show(self, shown: Shown) -> None:
         """Show these from now on; see the protocol."""
         self._shown = shown
-        self._changed.set()
+        for responder in self._responders.values():
+            responder.show(shown)
 
     def beckon(self, beacons: tuple[bytes, ...], after_s: float) -> None:
         """Do nothing: whoever looks asks by itself."""
@@ -109,18 +105,117 @@ class MdnsFinder:
     @property
     def health(self) -> Health:
         """Who answers under a name of ours; what else fails here fails aloud."""
-        labels = {_label_of(service) for service in self._services.values()}
-        return Health(rivals=frozenset(labels & self._names.taken))
+        return Health(rivals=frozenset().union(*(r.rivals for r in self._responders.values())))
 
     async def run(self) -> None:
         """Show and browse until cancelled; see the protocol."""
         watch = AddressWatch(list_connected)
-        while not self._usable(watch.addresses):
-            await watch.changed()
+        scopes: dict[str, trio.CancelScope] = {}
+        try:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    places = self._places(watch.addresses)
+                    for name, responder in tuple(self._responders.items()):
+                        if places.get(name) != responder.place:
+                            scopes.pop(name).cancel()
+                            del self._responders[name]
+                    for name in sorted(places.keys() - self._responders.keys()):
+                        scopes[name] = trio.CancelScope()
+                        self._responders[name] = self._responder(places[name])
+                        nursery.start_soon(_run_in, scopes[name], self._responders[name])
+                    await watch.changed()
+        finally:
+            self._responders.clear()
+
+    def _places(
+        self, addresses: Iterable[InterfaceAddress]
+    ) -> dict[str, tuple[InterfaceAddress, ...]]:
+        """Return the addresses to be shown, by the interface on which they are."""
+        found = reachable(addresses, self._interfaces)
+        names = {each.interface for each in found}
+        return {
+            name: tuple(each for each in found if each.interface == name) for name in sorted(names)
+        }
+
+    def _responder(self, place: tuple[InterfaceAddress, ...]) -> "Responder":
+        responder = Responder(
+            service_type=self._type,
+            place=place,
+            hear=self._hear,
+            is_own=self._is_own,
+            entropy=self._entropy,
+        )
+        responder.show(self._shown)
+        return responder
+
+    def _is_own(self, name: str) -> bool:
+        return any(name in responder.names for responder in self._responders.values())
+
+
+async def _run_in(scope: trio.CancelScope, responder: "Responder") -> None:
+    with scope:
+        await supervise("mdns responder", responder.run, weather=(OSError,))
+
+
+class Responder:
+    """Shows and browses on one interface, and tells nothing there of the others.
+
+    Args:
+        service_type: with its domain.
+        place: the interface's addresses; when they change, another responder takes over.
+        hear: told what was heard.
+        is_own: tells whether a service is one of this machine's, on any interface.
+        entropy: for the labels.
+    """
+
+    def __init__(
+        self,
+        *,
+        service_type: str,
+        place: tuple[InterfaceAddress, ...],
+        hear: Hear,
+        is_own: Callable[[str], bool],
+        entropy: Entropy,
+    ) -> None:
+        self.place = place
+        self._type = service_type
+        self._hear = hear
+        self._is_own = is_own
+        self._entropy = entropy
+        self._shown = Shown()
+        self._services: dict[bytes, ServiceInfo] = {}
+        """What is registered, by beacon."""
+        self._plans: dict[bytes, float] = {}
+        """When to register what is shown and is not, and to withdraw what is and is not shown."""
+        self._names = NameWatch()
+        self._changed = trio.Event()
+
+    def show(self, shown: Shown) -> None:
+        """Show these from now on."""
+        self._shown = shown
+        self._changed.set()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The services that this one shows."""
+        return frozenset(service.name for service in self._services.values())
+
+    @property
+    def rivals(self) -> frozenset[str]:
+        """Labels of ours under which somebody else answers."""
+        labels = {label_of(service) for service in self._services.values()}
+        return frozenset(labels & self._names.taken)
+
+    async def run(self) -> None:
+        """Show and browse until cancelled.
+
+        Raises:
+            OSError: nothing can be sent or heard here.
+        """
         zeroconf = await trio.to_thread.run_sync(self._open)
         self._services.clear()
         self._plans.clear()
-        self._names = _NameWatch()
+        self._names = NameWatch()
         try:
             names_in, names = trio.open_memory_channel[str](NAMES_QUEUED_MAX)
             handlers = [self._notice_into(names_in, trio.lowlevel.current_trio_token())]
@@ -129,7 +224,6 @@ class MdnsFinder:
             await trio.to_thread.run_sync(zeroconf.add_listener, self._names, None)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._publish, zeroconf)
-                nursery.start_soon(self._follow_interfaces, zeroconf, watch)
                 for _ in range(RESOLVERS):
                     nursery.start_soon(self._resolve, zeroconf, names)
         finally:
@@ -137,16 +231,23 @@ class MdnsFinder:
                 await trio.to_thread.run_sync(zeroconf.close, abandon_on_cancel=True)
 
     def _open(self) -> Zeroconf:
-        if self._interfaces is not None:
-            return Zeroconf(interfaces=self._interfaces)
+        four = [each.address for each in self.place if len(each.packed) == _IPV4_BYTES]
+        six = sorted({each.index for each in self.place if len(each.packed) != _IPV4_BYTES})
         try:
-            return Zeroconf(interfaces=InterfaceChoice.All, ip_version=IPVersion.All)
+            zeroconf = Zeroconf(interfaces=[*four, *six])
         except OSError:
-            return Zeroconf(interfaces=InterfaceChoice.All, ip_version=IPVersion.V4Only)
-
-    def _usable(self, addresses: Iterable[InterfaceAddress]) -> list[bytes]:
-        """Return the addresses to be shown, packed."""
-        return sorted({each.packed for each in reachable(addresses, self._interfaces)})
+            if not (four and six):
+                raise
+            zeroconf = Zeroconf(interfaces=[*four])
+        # A socket hears what any other of the machine asked for, and would answer
+        # somebody on another network.
+        try:
+            for end in (*zeroconf.engine.readers, *zeroconf.engine.senders):
+                _keep_to(end.sock, self.place[0].interface)
+        except OSError:
+            zeroconf.close()
+            raise
+        return zeroconf
 
     async def _publish(self, zeroconf: Zeroconf) -> None:
         while True:
@@ -194,7 +295,7 @@ class MdnsFinder:
             self._type,
             f"{label}.{self._type}",
             port=port,
-            addresses=self._usable(list_connected()),
+            addresses=sorted(each.packed for each in self.place),
             server=f"{label}.{DOMAIN}",
             properties={TXT_KEY: beacon},
             host_ttl=TTL_S,
@@ -203,31 +304,13 @@ class MdnsFinder:
         self._names.claim(service)
         return service
 
-    async def _follow_interfaces(self, zeroconf: Zeroconf, watch: AddressWatch) -> None:
-        """Show on the interfaces that there are what was shown on those there were."""
-        known = self._usable(watch.addresses)
-        while True:
-            usable = self._usable(await watch.changed())
-            if usable != known:
-                known = usable
-                await self._move(zeroconf)
-
-    async def _move(self, zeroconf: Zeroconf) -> None:
-        # zeroconf does not notice by itself that interfaces come and go.
-        await trio.to_thread.run_sync(zeroconf.update_interfaces, self._interfaces)
-        for beacon, before in tuple(self._services.items()):
-            service = self._describe(_label_of(before), beacon, before.port or 0)
-            if self._services.get(beacon) is before:
-                self._services[beacon] = service
-                await trio.to_thread.run_sync(zeroconf.update_service, service)
-
     def _notice_into(
         self, names: trio.MemorySendChannel[str], token: trio.lowlevel.TrioToken
     ) -> Callable[..., None]:
         """Return what zeroconf calls, in its own thread, when a service comes, changes or goes."""
 
         def notice(name: str) -> None:
-            if any(service.name == name for service in self._services.values()):
+            if self._is_own(name):
                 return
             try:
                 names.send_nowait(name)
@@ -247,65 +330,16 @@ class MdnsFinder:
             ask = functools.partial(zeroconf.get_service_info, self._type, name, RESOLVE_MS_MAX)
             service = await trio.to_thread.run_sync(ask)
             if service is not None:
-                for heard in read_service(service, loopback=self._interfaces is not None):
+                for heard in read_service(service, loopback=self.place[0].is_loopback):
                     self._hear(heard)
 
 
-class _NameWatch(RecordUpdateListener):
-    """Notices another machine that answers under a name of ours (RFC 6762, section 9).
-
-    What others repeat word for word is no conflict: routers carry such records from
-    one network into another.  Told by zeroconf in its own thread.
-    """
-
-    def __init__(self) -> None:
-        self.taken: frozenset[str] = frozenset()
-        """Labels under which somebody else has answered."""
-        self._said: dict[str, frozenset[_Content]] = {}
-
-    def claim(self, service: ServiceInfo) -> None:
-        """Take note of what we say under the names of a service, besides what we said before."""
-        records = [service.dns_service(), service.dns_text(), *service.dns_addresses()]
-        for record in records:
-            said = self._said.get(record.key, frozenset())
-            self._said[record.key] = said | {_content(record)}
-
-    def release(self, service: ServiceInfo) -> None:
-        """Claim the names of a service no longer."""
-        for name in (service.key, service.server_key or ""):
-            self._said.pop(name, None)
-
-    def async_update_records(
-        self,
-        zc: Zeroconf,  # noqa: ARG002  zeroconf's own signature
-        now: float,  # noqa: ARG002  likewise
-        records: list[RecordUpdate],
-    ) -> None:
-        """Look at what came from the network, our own words among it."""
-        for record in (update.new for update in records):
-            said, content = self._said.get(record.key), _content(record)
-            if said is not None and content and content not in said and record.ttl:
-                self.taken |= {record.key.partition(".")[0]}
-
-
-_Content = tuple[int | str | bytes | None, ...]
-
-
-def _content(record: DNSRecord) -> _Content:
-    """Return what a record says, without the interface it was heard on; () for other kinds."""
-    match record:
-        case DNSService():
-            return "srv", record.priority, record.weight, record.port, record.server_key
-        case DNSText():
-            return "txt", record.text
-        case DNSAddress():
-            return "address", record.address
-        case _:
-            return ()
-
-
-def _label_of(service: ServiceInfo) -> str:
-    return service.name.partition(".")[0]
+def _keep_to(sock: socket.socket, interface: str) -> None:
+    """Let a socket hear and say nothing but on one interface (socket(7), Linux 5.7)."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+    except PermissionError:
+        _log.warning("an old kernel: others' networks may hear of this one", interface=interface)
 
 
 def read_service(service: ServiceInfo, *, loopback: bool = False) -> list[Heard]:

@@ -1,11 +1,13 @@
 """Where neighbours come in: takes the ports, and listens at them when and where it may.
 
-    generation of ports --a later one is asked for--> kept for a while --> closed
+    port that was named --in the way: another program--> tried again, until it is had
+    generation of free ports --a later one is asked for--> kept for a while --> closed
 
-Streams are accepted as long as the node shows a beacon, and on the interfaces
-where it shows it; at other times, and elsewhere, the machine answers like one
-that offers nothing.  Each epoch has ports of its own, so that the port does not
-tell whose beacon it was; those of before stay good while their beacons do.
+A port that cannot be had keeps no other shut.  Streams are accepted as long as
+the node shows a beacon, and on the interfaces where it shows it; at other times,
+and elsewhere, the machine answers like one that offers nothing.  Each epoch has
+ports of its own, so that the port does not tell whose beacon it was; those of
+before stay good while their beacons do.
 """
 
 import functools
@@ -23,12 +25,15 @@ from meshnewsd.transports.interface import Doorway, Host
 
 GENERATIONS_MAX: Final = 4
 
+TRY_AGAIN_S: Final = 20.0
+"""A named port that could not be had is tried again after this."""
+
 _log = Log("doors")
 
 
 @dataclass
 class _Generation:
-    """Ports that were taken together."""
+    """Free ports that were taken together."""
 
     doorways: list[tuple[Host, Doorway]] = field(default_factory=list)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
@@ -61,26 +66,37 @@ class Doors:
         self._peers = peers
         self._post = post
         self._shown = Advertise(())
-        self._changed = trio.Event()
+        self._until_changed: set[trio.CancelScope] = set()
         self._wanted = trio.Event()
         self._keep_s = 0.0
-        self._fixed = _Generation()
+        self._named = [
+            (transport, port) for port in self._ports if port for transport in transports.values()
+        ]
+        self._fixed: dict[tuple[str, int], Listening] = {}
         self._moving: list[_Generation] = []
+        self._why: dict[int, str] = {}
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The named ports that could not be had when they were last tried."""
+        had = {port for _, port in self._fixed}
+        return tuple(port for port in sorted(self._why) if port not in had)
 
     @property
     def listening(self) -> tuple[Listening, ...]:
         """The ports to be called at, as the node was told of them: the one to name last."""
         newest = self._moving[-1].listening if self._moving else []
         # Further ports are for whoever knows of them; beacons name the first.
-        fixed = self._fixed.listening[::-1]
+        places = [(transport.name, port) for transport, port in reversed(self._named)]
+        fixed = [self._fixed[place] for place in places if place in self._fixed]
         return tuple([*newest, *fixed] if self._ports[0] else [*fixed, *newest])
 
     def show(self, shown: Advertise) -> None:
         """Hear what the node now shows, and where."""
         before, self._shown = self._shown, shown
         if _place(before) != _place(shown):
-            self._changed.set()
-            self._changed = trio.Event()
+            for scope in self._until_changed:
+                scope.cancel()
 
     def relisten(self, keep_s: float) -> None:
         """Take fresh ports where they are free to choose; keep those of now so much longer."""
@@ -91,19 +107,63 @@ class Doors:
         """Take the ports and let neighbours in, until cancelled.
 
         Raises:
-            OSError: a port cannot be had, or was lost.
+            OSError: no free port can be had, or one was lost.
         """
         try:
             async with trio.open_nursery() as nursery:
-                self._fixed = await self._take([port for port in self._ports if port])
-                nursery.start_soon(self._keep, self._fixed)
+                for transport, port in self._named:
+                    await nursery.start(self._hold, transport, port)
                 while True:
                     await self._move(nursery)
                     self._wanted = trio.Event()
                     self._tell()
                     await self._wanted.wait()
         finally:
-            self._fixed, self._moving = _Generation(), []
+            self._fixed, self._moving = {}, []
+
+    async def _hold(
+        self,
+        transport: Host,
+        port: int,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Take one named port and let neighbours in there; try again when it cannot be had."""
+        door, is_first = await self._try(transport, port), True
+        while True:
+            if door is not None:
+                self._fixed[transport.name, port] = Listening(transport.name, door.port)
+            if is_first:
+                # Whoever waits for this tells of all ports at once.
+                task_status.started()
+            elif door is not None:
+                self._tell()
+            if door is not None:
+                await self._open_while_had(transport, port, door)
+            await trio.sleep(TRY_AGAIN_S)
+            door, is_first = await self._try(transport, port), False
+
+    async def _try(self, transport: Host, port: int) -> Doorway | None:
+        try:
+            return await transport.bind(port)
+        except OSError as exc:
+            self._failed(port, exc)
+            return None
+
+    async def _open_while_had(self, transport: Host, port: int, door: Doorway) -> None:
+        try:
+            await self._serve(transport, door)
+        except OSError as exc:
+            self._failed(port, exc)
+        finally:
+            del self._fixed[transport.name, port]
+            with trio.CancelScope(shield=True):
+                await door.aclose()
+
+    def _failed(self, port: int, cause: OSError) -> None:
+        reason = cause.strerror or str(cause)
+        if self._why.get(port) != reason:
+            _log.warning("port cannot be had", port=port, cause=cause)
+        self._why[port] = reason
 
     async def _move(self, nursery: trio.Nursery) -> None:
         free = [port for port in self._ports if not port]
@@ -137,25 +197,30 @@ class Doors:
     async def _keep(self, generation: _Generation) -> None:
         try:
             with generation.scope:
-                while True:
-                    await self._serve(generation.doorways)
+                async with trio.open_nursery() as nursery:
+                    for transport, door in generation.doorways:
+                        nursery.start_soon(self._serve, transport, door)
         finally:
             if generation in self._moving:
                 self._moving.remove(generation)
             await _close(generation)
 
-    async def _serve(self, doorways: Sequence[tuple[Host, Doorway]]) -> None:
-        """Accept where something is shown, until that changes."""
-        changed, place = self._changed, _place(self._shown)
-        if place is not None:
-            async with trio.open_nursery() as nursery:
-                for transport, door in doorways:
-                    take = functools.partial(self._peers.accept, transport.carrier)
-                    nursery.start_soon(door.serve, take, self._shown.interfaces)
-                await changed.wait()
-                nursery.cancel_scope.cancel()
-        else:
-            await changed.wait()
+    async def _serve(self, transport: Host, door: Doorway) -> None:
+        """Accept at one door, when and where something is shown.
+
+        Raises:
+            OSError: the port was lost.
+        """
+        take = functools.partial(self._peers.accept, transport.carrier)
+        while True:
+            with trio.CancelScope() as scope:
+                self._until_changed.add(scope)
+                try:
+                    if _place(self._shown) is None:
+                        await trio.sleep_forever()
+                    await door.serve(take, self._shown.interfaces)
+                finally:
+                    self._until_changed.discard(scope)
 
 
 def _place(shown: Advertise) -> tuple[tuple[str, ...] | None] | None:

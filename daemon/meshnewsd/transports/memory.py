@@ -160,6 +160,7 @@ class MemoryDoorway:
         self.place = place
         self.take: Take | None = None
         self._network = network
+        self._lost = trio.Event()
 
     @property
     def where(self) -> str:
@@ -169,10 +170,16 @@ class MemoryDoorway:
     async def serve(self, take: Take, interfaces: tuple[str, ...] | None = None) -> None:
         """Accept until cancelled; see the protocol.  A place is its own only interface."""
         self.take = take if interfaces is None or self.place in interfaces else None
+        self._lost = trio.Event()
         try:
-            await trio.sleep_forever()
+            await self._lost.wait()
+            raise OSError("the port was lost")
         finally:
             self.take = None
+
+    def lose(self) -> None:
+        """Let `serve` raise OSError, as when another program took the port meanwhile."""
+        self._lost.set()
 
     async def aclose(self) -> None:
         """Give the port back."""

@@ -126,9 +126,10 @@ class TcpDoorway:
         elif not self._sockets:
             self._sockets = await _bind_all(self._addresses, self.port)
         try:
+            for sock in self._sockets:
+                sock.listen(BACKLOG)
             async with trio.open_nursery() as nursery:
                 for sock in self._sockets:
-                    sock.listen(BACKLOG)
                     nursery.start_soon(_accept, sock, take)
                 await trio.sleep_forever()
         finally:
