@@ -161,8 +161,8 @@ class Node:
             self._happened(last)
             self._spread()
             self.switchboard.fill()
-        effects, self.switchboard.effects = self.switchboard.effects, []
-        effects += self._show()
+        shown = self._show()
+        effects, self.switchboard.effects = [*self.switchboard.effects, *shown], []
         effects.extend(dict.fromkeys(home.changed))
         home.changed.clear()
         effects.append(Wake(self._wake_after_s(clock)))
