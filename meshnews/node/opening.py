@@ -135,9 +135,7 @@ class Opening:
             if known:
                 # An editor who names another's scan key has seals made for that one,
                 # which it cannot read.  They stand beside the one that it can.
-                found, key = max(
-                    known, key=lambda pair: (pair[1].secret is not None, pair[1].byline)
-                )
+                found, key = max(known, key=_usefulness)
                 self._recognised(bundle, found, key)
                 return
 
