@@ -23,8 +23,8 @@ from meshnews.bundle.format import Bundle, parse
 from meshnews.bundle.receipt import Receipt, decode_receipt, receipt_of
 from meshnews.bundle.tree import AttachmentTree
 from meshnews.errors import LocalMisuse, PeerError, Refusal
-from meshnews.ids import BundleId, BundleRef
-from meshnews.node import shelf
+from meshnews.ids import BundleRef
+from meshnews.node import piece, shelf
 from meshnews.node.event import Topic
 from meshnews.node.home import Home
 from meshnews.node.item import (
@@ -148,19 +148,16 @@ class Letters:
         """
         tree, _ = item.trees[index]
         if item.let_go_at:
-            raise Refusal(
-                "attachment-let-go",
-                what=f"Attachment {index + 1} was let go to make room.",
-                meaning="It was complete and had been saved; only its text is kept here.",
-                remedy="Look where it was saved, or ask another editor.",
-            )
-        value = self._home.open_vault.get(shelf.LEAF, _leaf_key(item.ref.id, index, position))
+            raise piece.let_go(index)
+        value = self._home.open_vault.get(
+            shelf.LEAF, piece.key_of_leaf(item.ref.id, index, position)
+        )
         if value is not None:
-            node = _leaf(value, position)
+            node = piece.leaf(value, position)
             wire = self._home.custody.body(node_ref(node, tree))
             if wire is not None:
                 return open_leaf(parse(wire), node, tree)
-        raise _incomplete(index)
+        raise piece.incomplete(index)
 
     # Keeping ----------------------------------------------------------------
 
@@ -203,14 +200,14 @@ class Letters:
         """
         for index, (tree, here) in enumerate(item.trees):
             if here < tree.n:
-                raise _incomplete(index)
+                raise piece.incomplete(index)
         if not item.let_go_at:
             self._keep(replace(item, let_go_at=max(1, self._home.wall.s)))
         vault = self._home.open_vault
         pieces = list(vault.scan(shelf.LEAF, item.ref.id, at_most=at_most))
         for key, value in pieces:
             tree, _ = item.trees[key[_ID_BYTES]]
-            self._home.custody.let_go(node_ref(_leaf(value, 0), tree), self._home.moment)
+            self._home.custody.let_go(node_ref(piece.leaf(value, 0), tree), self._home.moment)
             vault.delete(shelf.LEAF, key)
         if len(pieces) == at_most:
             return False
@@ -307,7 +304,7 @@ class Letters:
         else:
             open_leaf(bundle, node, tree)
             value = encode([node.id, node.data_hash])
-            vault.put(shelf.LEAF, _leaf_key(letter, index, node.position), value)
+            vault.put(shelf.LEAF, piece.key_of_leaf(letter, index, node.position), value)
         vault.delete(shelf.AWAITED, _awaited_key(letter, index, node))
         self._home.custody.pin(bundle.ref)
         self.confirm(bundle, purge_of(node, tree))
@@ -399,21 +396,3 @@ def _number_key(number: int) -> bytes:
 
 def _awaited_key(letter: bytes, index: int, node: TreeNode) -> bytes:
     return node.id + letter + bytes([index])
-
-
-def _leaf_key(letter: bytes, index: int, position: int) -> bytes:
-    return letter + bytes([index]) + position.to_bytes(8, "big")
-
-
-def _leaf(value: bytes, position: int) -> TreeNode:
-    identifier, data_hash = as_list(decode(value, bytes_max=128), size=2)
-    return TreeNode(BundleId(as_bytes(identifier, 32)), as_bytes(data_hash, 32), 0, position)
-
-
-def _incomplete(index: int) -> Refusal:
-    return Refusal(
-        "attachment-incomplete",
-        what=f"Attachment {index + 1} is not complete yet.",
-        meaning="Parts of it are still on their way.",
-        remedy="Try again after the next contact; `meshnews open` says how much is here.",
-    )

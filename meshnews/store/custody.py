@@ -369,11 +369,7 @@ class Custody:
         self._carry.change(replace(entry, pinned=False, dies_at_s=dies_at_s))
 
     def let_go(self, ref: BundleRef, moment: Moment) -> None:
-        """Stop keeping a bundle; drop its body at once where its receipt is known.
-
-        One that is not acked goes by the ordinary rules: without its body it would
-        only be fetched again.
-        """
+        """Unpin a bundle; an acked body goes at once, another would only be fetched again."""
         self.unpin(ref, moment)
         entry = self._carry.entry(ref)
         if entry is not None and entry.state is State.ACKED_WITH_BODY:

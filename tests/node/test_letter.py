@@ -368,7 +368,7 @@ def test_what_is_let_go_makes_room_once_its_receipt_is_out(desk: Desk) -> None:
     bring(desk.editor, *texts, *chunks)
     custody = desk.editor.node.home.custody
     before = custody.free_bytes()
-    for receipt in desk.editor.ask(lambda node: node.letters.due(COLLECTORS[0])):
+    for receipt in due(desk, COLLECTORS[0]):
         desk.editor.ask(lambda node, one=receipt: custody.acknowledge(one, node.home.moment))  # type: ignore[misc]
     assert let_go(desk.editor, at_most=LEAVES + 1)
     assert custody.free_bytes() == before + sum(map(len, chunks))
