@@ -139,6 +139,7 @@ def connect(home: Path) -> Connection | None:
             raise complaint.daemon_unreachable(exc) from exc
         _require_own(sock)
     except BaseException:
+        # Whatever ends us, Ctrl-C too, leaves no socket open.
         sock.close()
         raise
     return Connection(sock)

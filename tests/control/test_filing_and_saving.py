@@ -1,5 +1,6 @@
 """What is filed through the daemon is filed whole or not at all; what is saved is as it was."""
 
+import math
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -259,20 +260,23 @@ async def test_a_node_that_fails_while_it_seals_has_filed_nothing(
 async def test_a_daemon_that_ends_while_it_seals_does_not_wait_for_itself(
     desk: Desk, picture: Path, autojump_clock: MockClock
 ) -> None:
-    began_s = trio.current_time()
+    ended_s = -math.inf
     async with trio.open_nursery() as nursery:
         daemon = Daemon(desk.reporter)
         nursery.start_soon(daemon.host.run)
         await daemon.host.started.wait()
 
         async def end(event: Event) -> None:
+            nonlocal ended_s
+            # While a thread reads the file the clock may jump; from here on none does.
+            ended_s = trio.current_time()
             nursery.cancel_scope.cancel()
             # The node is gone by the time that the handler hears of it.
             with trio.CancelScope(shield=True):
                 await trio.sleep(0.1)
 
         nursery.start_soon(file, daemon, picture, end)
-    assert trio.current_time() - began_s < 1.0
+    assert trio.current_time() - ended_s < 1.0
     desk.reporter.restart()
     assert_nothing_left(desk.reporter)
 

@@ -32,20 +32,22 @@ async def test_what_it_raises_reaches_the_caller_and_the_thread_goes_on() -> Non
 
 
 async def test_a_cancelled_caller_waits_until_the_coroutine_has_cleaned_up() -> None:
-    ended = []
-
-    async def work() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.sleep(0)
-            ended.append(True)
+    begun, ended = trio.Event(), []
 
     async with AsyncioThread() as thread:
+
+        async def work() -> None:
+            thread.tell_trio(begun.set)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0)
+                ended.append(True)
+
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(thread.run, work)
-                await thread.run(lambda: asyncio.sleep(0))
+                await begun.wait()
                 scope.cancel()
         assert scope.cancelled_caught
         assert ended == [True]

@@ -23,6 +23,8 @@ from meshnewsd.discovery.datagram import (
     HEARD_AGAIN_S,
     HEARD_PER_S_MAX,
     HEARD_REMEMBERED_MAX,
+    TRIES,
+    TRY_AGAIN_S,
     DatagramFinder,
 )
 from meshnewsd.discovery.interface import Shown
@@ -258,6 +260,18 @@ async def test_an_interface_that_takes_nothing_yet_is_tried_again(
         await trio.sleep(1)
         assert {each.interface for each in air.sent} == {2, 3}
         assert place.finder.troubles == {}
+
+
+async def test_an_interface_is_called_at_fault_only_when_it_goes_on_refusing(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    air = FakeAir({CABLE_4})
+    air.failing[2] = OSError(errno.ENETUNREACH, "unreachable")
+    async with open_place(air, Shown((FIRST,))) as place:
+        assert place.finder.troubles == {"eth0": "unreachable"}
+        assert place.finder.health.troubles == {}
+        await trio.sleep(TRIES * TRY_AGAIN_S)
+        assert place.finder.health.troubles == {"eth0": "unreachable"}
 
 
 async def test_an_interface_that_never_takes_anything_does_not_keep_us_busy(

@@ -30,8 +30,8 @@ from meshnews.sim.watchman import Broken
 from meshnews.store.port import State
 
 ROOT = Path(__file__).parents[2]
-RELAY = Path(__file__).parents[2] / "docs" / "plans" / "relay.json"
-SCENARIO = Path(os.environ.get("MESHNEWS_SCENARIO", "/work/shared/scenario"))
+RELAY = ROOT / "docs" / "plans" / "relay.json"
+SCENARIO = Path(os.environ.get("MESHNEWS_SCENARIO", ROOT.parent / "shared" / "scenario"))
 """Outside material: a plan of January 2022, and a bound of somebody else's making."""
 
 

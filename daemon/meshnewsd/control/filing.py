@@ -73,6 +73,7 @@ class FilingDesk:
                 await self._attach(draft, number, offer, descriptors[number], emit)
             return await self._finish(draft, request)
         except BaseException:
+            # A cancelled caller frees its draft too.
             await self._abandon(draft)
             raise
 

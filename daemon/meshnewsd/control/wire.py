@@ -81,6 +81,7 @@ class ControlWire:
             close_all(descriptors)
             raise HungUp from exc
         except BaseException:
+            # A cancelled reader, too, leaves no descriptor open.
             close_all(descriptors)
             raise
         return None if body is None else Frame(body, descriptors)

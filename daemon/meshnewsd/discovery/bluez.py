@@ -141,6 +141,7 @@ class Bluez:
         except AuthError as exc:
             raise Refused("org.freedesktop.DBus.Error.AuthFailed", str(exc)) from exc
         except BaseException:
+            # Cancelled or failed: a half-made connection is nobody's.
             bus.disconnect()
             raise
         bluez = cls(bus)
@@ -207,6 +208,7 @@ class Bluez:
             manager = _Part(SERVICE, adapter.path, ADVERTISING)
             await self._call(manager, "RegisterAdvertisement", "oa{sv}", path, {})
         except BaseException:
+            # Cancelled or failed: an object nobody advertises is not kept.
             self._bus.unexport(path)
             raise
 

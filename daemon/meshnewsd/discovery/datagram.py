@@ -88,6 +88,7 @@ class DatagramFinder:
         self._echoes = Echoes(trio.current_time)
         self.troubles: dict[str, str] = {}
         """Interfaces on which the last attempt to send failed, and why."""
+        self._since_s: dict[str, float] = {}
 
     # What is shown ----------------------------------------------------------
 
@@ -135,8 +136,14 @@ class DatagramFinder:
     def health(self) -> Health:
         """What could not be sent, and what does not come in; see the protocol."""
         echoes = self._echoes
+        # An address that has just come refuses at first: it is tried again meanwhile.
+        early_s = trio.current_time() - TRIES * TRY_AGAIN_S
         return Health(
-            troubles=dict(self.troubles),
+            troubles={
+                interface: cause
+                for interface, cause in self.troubles.items()
+                if self._since_s[interface] <= early_s
+            },
             open=echoes.open(),
             pending=echoes.pending(),
             deaf=echoes.deaf(),
@@ -182,7 +189,7 @@ class DatagramFinder:
             gone = {link.interface for link in before} - {link.interface for link in self._links}
             self._echoes.forget(gone)
             for interface in gone:
-                self.troubles.pop(interface, None)
+                self._no_trouble(interface)
 
     async def _send_in_time(self) -> None:
         while True:
@@ -225,12 +232,20 @@ class DatagramFinder:
             except OSError as exc:
                 self._echoes.failed(link.interface, way)
                 # One network that takes nothing is no reason to be mute on the others.
-                if self.troubles.get(link.interface) != (cause := exc.strerror or str(exc)):
-                    _log.info("cannot send", interface=link.interface, cause=cause)
-                self.troubles[link.interface] = cause
+                self._note_trouble(link.interface, exc.strerror or str(exc))
                 return False
-        self.troubles.pop(link.interface, None)
+        self._no_trouble(link.interface)
         return True
+
+    def _note_trouble(self, interface: str, cause: str) -> None:
+        if self.troubles.get(interface) != cause:
+            _log.info("cannot send", interface=interface, cause=cause)
+        self.troubles[interface] = cause
+        self._since_s.setdefault(interface, trio.current_time())
+
+    def _no_trouble(self, interface: str) -> None:
+        self.troubles.pop(interface, None)
+        self._since_s.pop(interface, None)
 
     # Listening --------------------------------------------------------------------
 

@@ -185,6 +185,7 @@ class Doors:
                     door = await transport.bind(port)
                     generation.doorways.append((transport, door))
         except BaseException:
+            # Cancelled or failed: ports taken so far are given back.
             await _close(generation)
             raise
         return generation

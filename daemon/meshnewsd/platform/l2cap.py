@@ -155,6 +155,7 @@ class LinuxKernel:
             sock.setsockopt(_SOL_BLUETOOTH, _RCVMTU, struct.pack("=H", PACKET_BYTES_MAX))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         except BaseException:
+            # Whatever ends us, the socket is not left to chance.
             sock.close()
             raise
         return sock

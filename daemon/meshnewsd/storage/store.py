@@ -66,6 +66,7 @@ class Store:
                 self._vault_db.commit()
             self._carry_db.commit()
         except BaseException:
+            # Whatever ends the work, what it did half is undone.
             self._roll_back()
             raise
         self._carry.committed()
