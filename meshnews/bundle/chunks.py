@@ -14,11 +14,10 @@ meets a key that was used.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from meshnews.bundle.envelope import Terms, close, disclose, purge_of_key, shape_for
-from meshnews.bundle.format import Bundle, Head, commitment
+from meshnews.bundle.format import Bundle, Franker, Head, commitment
 from meshnews.bundle.tree import (
     HASH_BYTES,
     KEY_BYTES,
@@ -40,8 +39,8 @@ from meshnews.limits import ATTACHMENT_BYTES_MAX, INDEX_CHILDREN_MAX, STANZA_BYT
 CHILD_BYTES: Final = 2 * HASH_BYTES
 _STREAM_BYTES: Final = 64
 
-ChunkAuthFor = Callable[[BundleId, TrafficClass], bytes]
-"""Gives the auth field, zero-filled, for the identifier of a chunk just sealed."""
+ChunkFranker = Callable[[TrafficClass], Franker]
+"""Gives what admits the next chunk, of this class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class TreeWriter:
         role: what the attachment is to its dispatch.
         life: of every chunk, in days.
         day: of every chunk, even.
-        auth_for: franks each chunk; called once for each.
+        franker: gives what franks a chunk; called once for each.
         name: what to save it as; made safe here.
 
     Raises:
@@ -87,7 +86,7 @@ class TreeWriter:
         role: Role,
         life: int,
         day: Day,
-        auth_for: ChunkAuthFor,
+        franker: ChunkFranker,
         name: str = "",
     ) -> None:
         if len(file_key) != KEY_BYTES or not 0 <= size <= ATTACHMENT_BYTES_MAX:
@@ -97,7 +96,7 @@ class TreeWriter:
         self._role = role
         self._name = clean_name(name)
         self._terms = Terms(tree_traffic(role, size), day, life)
-        self._auth_for = partial(_swap, auth_for, self._terms.traffic)
+        self._franker = franker
         self._leaves = leaves_of(size)
         self._depth = depth_of(self._leaves)
         self._sha256 = hashlib.sha256()
@@ -161,17 +160,13 @@ class TreeWriter:
         ephemeral = X25519Secret(b2(Label.CHUNK_EPHEMERAL, b"", key=key)).public
         stanzas = _stanzas(key, shape.stanza_count * STANZA_BYTES)
         head = Head(shape, commitment(purge_of_key(key)), ephemeral, stanzas)
-        bundle = close(key, data, head, self._auth_for).bundle
+        bundle = close(key, data, head, self._franker(self._terms.traffic)).bundle
         self._sealed[level] = position + 1
         if level < self._depth:
             self._children[level + 1] += bundle.id + data_hash
         else:
             self._root = TreeNode(bundle.id, data_hash, level, position)
         return bundle
-
-
-def _swap(auth_for: ChunkAuthFor, traffic: TrafficClass, id: BundleId) -> bytes:  # noqa: A002
-    return auth_for(id, traffic)
 
 
 def root_node(tree: AttachmentTree) -> TreeNode:

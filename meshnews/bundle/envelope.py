@@ -13,7 +13,7 @@ this does not.
 from dataclasses import dataclass, field
 from typing import Final
 
-from meshnews.bundle.format import AuthFor, Bundle, Head, assemble, associated_data, commitment
+from meshnews.bundle.format import Bundle, Franker, Head, assemble, associated_data, commitment
 from meshnews.bundle.shape import Shape, shape_of
 from meshnews.crypto.aead import NONCE_ZERO, unseal
 from meshnews.crypto.aead import seal as encrypt
@@ -102,7 +102,7 @@ def shape_for(terms: Terms, payload_bytes: int, *, size_min: int = WIRE_BYTES[0]
     raise LocalMisuse("a payload that no bundle of its class holds")
 
 
-def close(key: bytes, payload: bytes, head: Head, auth_for: AuthFor) -> Sealed:
+def close(key: bytes, payload: bytes, head: Head, franker: Franker) -> Sealed:
     """Return the bundle that holds `payload` under `key` behind `head`.
 
     Raises:
@@ -115,7 +115,7 @@ def close(key: bytes, payload: bytes, head: Head, auth_for: AuthFor) -> Sealed:
     ciphertext = encrypt(
         b2(Label.PAYLOAD, b"", key=key), padded, nonce12=NONCE_ZERO, ad=associated_data(head)
     )
-    return Sealed(assemble(head, ciphertext, auth_for), purge_of_key(key))
+    return Sealed(assemble(head, ciphertext, franker), purge_of_key(key))
 
 
 def disclose(bundle: Bundle, key: bytes) -> Opened:

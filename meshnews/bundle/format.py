@@ -4,16 +4,16 @@
     body = pack[ 1, kind, class, life, day, pc, E, stanzas, ciphertext ]
 
         h_ct   = b2('bundle-ct', E ‖ stanzas ‖ ciphertext)
-        h_rest = b2('bundle-rest', h_ct ‖ meta)                  meta: see `shape`
+        h_rest = b2('bundle-rest', h_ct ‖ meta ‖ pk)             meta: see `shape`
         id     = b2('bundle-id', pc ‖ h_rest)
     offer = pack[ pc, h_ct, meta, auth ]
 
-`auth` is no part of the identifier: whoever changes it changes no bundle.
+pk is the postage key in `auth`, nothing with a stamp.  The rest of `auth` is no part
+of the identifier: whoever changes that changes no bundle.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from meshnews.bundle.shape import (
     AUTH_BYTES,
@@ -36,8 +36,22 @@ OFFER_BYTES_MAX: Final = 1 + 2 * (2 + HASH_BYTES) + 2 + META_BYTES_MAX + 2 + AUT
 _DAY_2_BYTES: Final = 0xCC
 _DAY_3_BYTES: Final = 0xCD
 
-AuthFor = Callable[[BundleId], bytes]
-"""Gives the auth field, zero-filled, for the identifier of a bundle just sealed."""
+_KEY_AT: Final = 4
+"""Where the postage key stands in an auth field: see `postage`."""
+_KEY_BYTES: Final = 32
+
+
+class Franker(Protocol):
+    """Admits a bundle that is being sealed."""
+
+    @property
+    def payer(self) -> bytes:
+        """The postage key that its identifier names; empty for a stamp."""
+        ...
+
+    def auth(self, id: BundleId) -> bytes:  # noqa: A002  the protocol's word
+        """Return its auth field, filled up with zeros."""
+        ...
 
 
 class Shaped:
@@ -88,7 +102,7 @@ class Shaped:
 class Offer(Shaped):
     """The part of a bundle by which a peer judges it before its body moves.
 
-    The identifier commits to everything in it but `auth`.
+    The identifier commits to everything in it but the signatures of `auth`.
 
     Raises:
         Malformed: `meta` is one that no bundle may have.
@@ -104,7 +118,7 @@ class Offer(Shaped):
 
     def __post_init__(self) -> None:
         shape = shape_of_meta(self.meta)
-        h_rest = rest_hash(self.h_ct, self.meta)
+        h_rest = rest_hash(self.h_ct, self.meta, payer_of(self.auth, shape.kind))
         place = object.__setattr__
         place(self, "shape", shape)
         place(self, "h_rest", h_rest)
@@ -181,9 +195,18 @@ class Bundle(Shaped):
         return Offer(self.pc, self.h_ct, self.shape.meta, self.auth)
 
 
-def rest_hash(h_ct: bytes, meta: bytes) -> bytes:
-    """Return `h_rest`: what the identifier commits to beside `pc`."""
-    return b2(Label.BUNDLE_REST, h_ct + meta)
+def payer_of(auth: bytes, kind: AuthKind) -> bytes:
+    """Return the key that an auth field says it is signed with; empty for a stamp."""
+    return auth[_KEY_AT : _KEY_AT + _KEY_BYTES] if kind is AuthKind.POSTAGE else b""
+
+
+def rest_hash(h_ct: bytes, meta: bytes, payer: bytes) -> bytes:
+    """Return `h_rest`: what the identifier commits to beside `pc`.
+
+    Were the postage key not in it, a carrier could put its own postage on another's
+    bundle, and have that dropped with its own by all who took it so.
+    """
+    return b2(Label.BUNDLE_REST, b"".join((h_ct, meta, payer)))
 
 
 def bundle_id(pc: bytes, h_rest: bytes) -> BundleId:
@@ -235,7 +258,7 @@ def parse(wire: bytes) -> Bundle:
     )
     pc = wire[shape.pc_at : shape.pc_at + HASH_BYTES]
     h_ct = b2(Label.BUNDLE_CT, sealed)
-    h_rest = rest_hash(h_ct, shape.meta)
+    h_rest = rest_hash(h_ct, shape.meta, payer_of(wire[-AUTH_BYTES:], shape.kind))
     ref = BundleRef(shape.traffic, shape.day, bundle_id(pc, h_rest))
     return Bundle(wire, shape, ref, pc, ephemeral, h_ct, h_rest)
 
@@ -266,11 +289,12 @@ def associated_data(head: Head | Bundle) -> bytes:
     )
 
 
-def assemble(head: Head, ciphertext: bytes, auth_for: AuthFor) -> Bundle:
-    """Return the bundle that `head` and `ciphertext` make, franked by `auth_for`.
+def assemble(head: Head, ciphertext: bytes, franker: Franker) -> Bundle:
+    """Return the bundle that `head` and `ciphertext` make, franked by `franker`.
 
     Raises:
-        LocalMisuse: a length is not what the shape has.
+        LocalMisuse: a length is not what the shape has, or the payer is another than
+            the franker said.
     """
     shape = head.shape
     if (
@@ -281,11 +305,12 @@ def assemble(head: Head, ciphertext: bytes, auth_for: AuthFor) -> Bundle:
     ):
         raise LocalMisuse("a bundle's field of the wrong length")
     h_ct = b2(Label.BUNDLE_CT, b"".join((head.ephemeral, head.stanzas, ciphertext)))
-    h_rest = rest_hash(h_ct, shape.meta)
+    payer = franker.payer
+    h_rest = rest_hash(h_ct, shape.meta, payer)
     ref = BundleRef(shape.traffic, shape.day, bundle_id(head.pc, h_rest))
-    auth = auth_for(ref.id)
-    if len(auth) != AUTH_BYTES:
-        raise LocalMisuse("an auth field of the wrong length")
+    auth = franker.auth(ref.id)
+    if len(auth) != AUTH_BYTES or payer_of(auth, shape.kind) != payer:
+        raise LocalMisuse("an auth field of the wrong length, or of another payer")
     wire = b"".join(
         (
             shape.lead,

@@ -1,12 +1,12 @@
 """What lets a relay tell press bundles from noise: postage, and stamps for those without.
 
-    auth    = postage | stamp, filled up with zeros to 179 bytes; no part of the identifier
+    auth    = postage | stamp, filled up with zeros to 179 bytes
     postage = pack[ 1, pk32, expiry_day, class, n, kid4, cert64, sig64 ]
     stamp   = pack[ 2, nonce8, bits ]
 
         kid  = b2('issuer', issuer's public key)[:4]
         cert = issuer's signature over 'postage1' ‖ pk ‖ expiry_day u16 ‖ class u8 ‖ n u8
-        sig  = postage key's signature over 'frank1' ‖ id
+        sig  = postage key's signature over 'frank1' ‖ id; the id names pk
         b2('stamp', id ‖ nonce8) begins with at least `bits` zero bits
 
 See docs/protocol/bundles.md.
@@ -160,18 +160,56 @@ def frank(key: PostageKey, id: BundleId) -> bytes:  # noqa: A002  the protocol's
     Raises:
         LocalMisuse: a field of `key` is one that no postage may have.
     """
-    secret = Ed25519Secret(key.seed)
-    return encode_auth(
-        Postage(
-            key=secret.public,
-            expiry_day=key.expiry_day,
-            traffic=key.traffic,
-            n=key.n,
-            issuer=key.issuer,
-            certificate=key.certificate,
-            signature=secret.sign(Label.FRANK_1, id),
+    return ByPostage(key).auth(id)
+
+
+class ByPostage:
+    """A franker that pays with one piece of postage, n bundles of its class at most.
+
+    Attributes:
+        payer: the public half of its key.
+    """
+
+    def __init__(self, key: PostageKey) -> None:
+        self._key = key
+        self._secret = Ed25519Secret(key.seed)
+        self.payer: bytes = self._secret.public
+
+    def auth(self, id: BundleId) -> bytes:  # noqa: A002
+        """Return the auth field by which the key answers for the bundle `id`.
+
+        Raises:
+            LocalMisuse: a field of the key is one that no postage may have.
+        """
+        key = self._key
+        return encode_auth(
+            Postage(
+                key=self._secret.public,
+                expiry_day=key.expiry_day,
+                traffic=key.traffic,
+                n=key.n,
+                issuer=key.issuer,
+                certificate=key.certificate,
+                signature=self._secret.sign(Label.FRANK_1, id),
+            )
         )
-    )
+
+
+@dataclass(frozen=True, slots=True)
+class ByStamp:
+    """A franker that pays with work: see `make_stamp`."""
+
+    bits: int = STAMP_BITS_MIN
+    first: int = 0
+
+    @property
+    def payer(self) -> bytes:
+        """Nobody: anyone may stamp anything."""
+        return b""
+
+    def auth(self, id: BundleId) -> bytes:  # noqa: A002
+        """Return the auth field, once its work is done."""
+        return make_stamp(id, bits=self.bits, first=self.first)
 
 
 def find_stamp(id: BundleId, *, bits: int, first: int, tries: int) -> bytes | None:  # noqa: A002

@@ -25,7 +25,7 @@ from meshnews.bundle.envelope import (
     purge_of_key,
     shape_for,
 )
-from meshnews.bundle.format import AuthFor, Head, commitment
+from meshnews.bundle.format import Franker, Head, commitment
 from meshnews.crypto.aead import LONG_NONCE_BYTES, TAG_BYTES, xseal, xunseal
 from meshnews.crypto.digest import Label, b2
 from meshnews.crypto.entropy import Entropy, shuffled
@@ -122,7 +122,7 @@ def seal(
     traffic: TrafficClass,
     day: Day,
     entropy: Entropy,
-    auth_for: AuthFor,
+    franker: Franker,
     life: int = LIVES_DAYS[-1],
     kind: AuthKind = AuthKind.POSTAGE,
     envelope: Draft | None = None,
@@ -148,7 +148,7 @@ def seal(
     ]
     ordered = b"".join(shuffled(entropy, stanzas))
     head = Head(shape, envelope.pc, envelope.ephemeral.public, ordered)
-    return close(envelope.key, payload, head, auth_for)
+    return close(envelope.key, payload, head, franker)
 
 
 def _stanza(envelope: Draft, reader: Reader) -> bytes:
@@ -195,7 +195,7 @@ def seal_notice(
     *,
     day: Day,
     entropy: Entropy,
-    auth_for: AuthFor,
+    franker: Franker,
     life: int = LIVES_DAYS[-1],
     envelope: Draft | None = None,
 ) -> Sealed:
@@ -213,7 +213,7 @@ def seal_notice(
     if envelope.key != payload_key_of_notice(notice_key, ephemeral, day):
         raise LocalMisuse("an envelope for another notice key or day")
     stanzas = entropy.draw(shape.stanza_count * STANZA_BYTES)
-    return close(envelope.key, payload, Head(shape, envelope.pc, ephemeral, stanzas), auth_for)
+    return close(envelope.key, payload, Head(shape, envelope.pc, ephemeral, stanzas), franker)
 
 
 def wrap_foreign(wire: bytes, desk_notice_key: bytes, entropy: Entropy) -> bytes:

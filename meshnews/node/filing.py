@@ -19,7 +19,7 @@ from typing import Final
 from meshnews.bundle.chunks import TreeWriter
 from meshnews.bundle.envelope import even_day
 from meshnews.bundle.format import Bundle
-from meshnews.bundle.postage import frank
+from meshnews.bundle.postage import ByPostage
 from meshnews.bundle.seal import Draft as Envelope
 from meshnews.bundle.seal import Reader, draft, seal
 from meshnews.bundle.statement import (
@@ -39,7 +39,7 @@ from meshnews.crypto.keys import Ed25519Public
 from meshnews.desk.certificate import read_certificate
 from meshnews.desk.manifest import Role as EditorRole
 from meshnews.errors import LocalMisuse
-from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
+from meshnews.ids import BundleRef, Day
 from meshnews.limits import (
     ATTACHMENTS_MAX,
     CHUNK_BYTES,
@@ -155,7 +155,7 @@ class Filing:
             role=role,
             life=LIFE_DAYS,
             day=filing.day,
-            auth_for=lambda bundle_id, traffic: self._frank_chunk(filing, bundle_id, traffic),
+            franker=lambda traffic: filing.purse.chunk_franker(self._wallet(), traffic),
         )
         filing.attachments.append(Attached(name, size, 0))
         filing.parts.append([])
@@ -198,11 +198,6 @@ class Filing:
             self._home.publish(bundle, release_after_s=_NEVER_S)
             self._home.carry.put(shelf.DRAFT, key_of(bundle.ref), filing.id)
             filing.parts[-1].append(bundle.ref)
-
-    def _frank_chunk(
-        self, filing: FilingDraft, bundle_id: BundleId, traffic: TrafficClass
-    ) -> bytes:
-        return filing.purse.frank_chunk(self._wallet(), bundle_id, traffic)
 
     def _wallet(self) -> Wallet:
         return Wallet(self._home.open_vault, self._home.entropy)
@@ -313,7 +308,7 @@ class Filing:
             day=filing.day,
             life=LIFE_DAYS,
             entropy=self._home.entropy,
-            auth_for=lambda bundle_id: frank(key, bundle_id),
+            franker=ByPostage(key),
             envelope=envelope,
         ).bundle
 

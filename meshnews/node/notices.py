@@ -14,7 +14,7 @@ from typing import Final
 from meshnews.bundle.envelope import even_day
 from meshnews.bundle.format import Bundle, parse
 from meshnews.bundle.open import find, open_found, open_notice
-from meshnews.bundle.postage import frank, issue
+from meshnews.bundle.postage import ByPostage, issue
 from meshnews.bundle.seal import epoch_ref, seal_notice
 from meshnews.bundle.statement import read
 from meshnews.crypto.keys import Ed25519Secret, PrekeySecret, SymmetricKey
@@ -72,7 +72,7 @@ class Notices:
             key.raw,
             day=day,
             entropy=home.entropy,
-            auth_for=lambda bundle_id: frank(postage, bundle_id),
+            franker=ByPostage(postage),
         )
         home.publish(sealed.bundle, release_after_s=0.0)
         self._bear(notice, key, sealed.bundle.ref)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from meshnews.bundle.envelope import even_day
-from meshnews.bundle.postage import frank, issue
+from meshnews.bundle.postage import ByPostage, issue
 from meshnews.bundle.seal import Reader, draft, seal
 from meshnews.bundle.statement import Inner, chain_link, write
 from meshnews.crypto.keys import Ed25519Secret
@@ -63,7 +63,7 @@ def post(
         day=day,
         life=life,
         entropy=home.entropy,
-        auth_for=lambda bundle_id: frank(postage, bundle_id),
+        franker=ByPostage(postage),
         envelope=envelope,
     ).bundle
     person.set_chain(seq + 1, chain_link(payload))

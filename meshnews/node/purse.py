@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from meshnews.bundle.postage import frank
+from meshnews.bundle.postage import ByPostage
 from meshnews.bundle.statement import Priority
 from meshnews.crypto.keys import PostageKey
-from meshnews.ids import BundleId, Day, TrafficClass
+from meshnews.ids import Day, TrafficClass
 from meshnews.limits import LIVES_DAYS, POSTAGE_IDS_MAX
 from meshnews.node import filing_refusal as refusal
 from meshnews.node.posting import FILING_DAYS
@@ -52,7 +52,7 @@ def latest_day(wallet: Wallet, kinds: Iterable[PostageKind], *, floor_day: Day) 
 
 @dataclass(slots=True)
 class _Piece:
-    key: PostageKey
+    franker: ByPostage
     left: int
 
 
@@ -63,8 +63,8 @@ class Purse:
         self._good_on = Day(day + FILING_DAYS + LIFE_DAYS)
         self._pieces: dict[TrafficClass, _Piece] = {}
 
-    def frank_chunk(self, wallet: Wallet, bundle_id: BundleId, traffic: TrafficClass) -> bytes:
-        """Return the auth field of a chunk.
+    def chunk_franker(self, wallet: Wallet, traffic: TrafficClass) -> ByPostage:
+        """Return what franks the next chunk.
 
         Raises:
             Refusal: no postage is left.
@@ -72,9 +72,9 @@ class Purse:
         piece = self._pieces.get(traffic)
         if piece is None or not piece.left:
             key = self.draw(wallet, (traffic, POSTAGE_IDS_MAX))
-            piece = self._pieces[traffic] = _Piece(key, key.n)
+            piece = self._pieces[traffic] = _Piece(ByPostage(key), key.n)
         piece.left -= 1
-        return frank(piece.key, bundle_id)
+        return piece.franker
 
     def draw(self, wallet: Wallet, kind: PostageKind) -> PostageKey:
         """Take a piece out of the wallet.

@@ -256,7 +256,7 @@ class Custody:
     def _as_kept(self, receipt: Receipt, moment: Moment) -> bytes:
         """Return a receipt as it can be passed on: in full only with postage that holds.
 
-        Whoever is given another blames the giver, and it is not part of the identifier.
+        Whoever is given another blames the giver, and the identifier names its key only.
         """
         if self._franking.check(receipt.offer, moment) is None:
             return receipt.short.encode()

@@ -26,6 +26,7 @@ from meshnews.ids import Day, KeyRef, TrafficClass
 from meshnews_cli.client import Connection, connect
 from tests.bench import compare
 from tests.bench.load import Press, count, issuer_of, put
+from tests.bundle.kit import Given
 from tests.demo.stage import LoopbackMachine, LoopbackWorld
 from tests.e2e.newsroom import Newsroom
 from tests.e2e.world import PASSPHRASE
@@ -172,7 +173,7 @@ def library(press: Press, number: int = 1000) -> dict[str, float]:
             traffic=TrafficClass.ROUTINE,
             day=bundles[0].day,
             entropy=press.entropy,
-            auth_for=lambda _: auth,
+            franker=Given(auth),
         ).bundle
         for secret in secrets
     ]

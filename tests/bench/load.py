@@ -7,11 +7,11 @@ from pathlib import Path
 
 from meshnews.bundle.chunks import TreeWriter
 from meshnews.bundle.format import Bundle
-from meshnews.bundle.postage import frank, issue
+from meshnews.bundle.postage import ByPostage, issue
 from meshnews.bundle.seal import Reader, draft, seal
 from meshnews.bundle.statement import FIRST_LINK, Inner, Kind, Priority, Role, write
 from meshnews.crypto.keys import Ed25519Secret, PostageKey, Prekey, X25519Secret
-from meshnews.ids import BundleId, Day, DeskId, KeyRef, TrafficClass
+from meshnews.ids import Day, DeskId, KeyRef, TrafficClass
 from meshnews.limits import CHUNK_BYTES, POSTAGE_IDS_MAX
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.node import Node
@@ -38,7 +38,7 @@ class Press:
         self._desk = DeskId(os.urandom(16))
         self._purses: dict[TrafficClass, list[PostageKey]] = {}
 
-    def _frank(self, bundle_id: BundleId, traffic: TrafficClass, n: int) -> bytes:
+    def _franker(self, traffic: TrafficClass, n: int) -> ByPostage:
         purse = self._purses.setdefault(traffic, [])
         if not purse:
             made = issue(
@@ -50,7 +50,7 @@ class Press:
                 count=64 // n,
             )
             purse += [key for key in made for _ in range(n)]
-        return frank(purse.pop(), bundle_id)
+        return ByPostage(purse.pop())
 
     def text(self, number: int, traffic: TrafficClass = TrafficClass.ROUTINE) -> Bundle:
         """Return one sealed text of 500 bytes in a bundle of 2,048."""
@@ -71,7 +71,7 @@ class Press:
             traffic=traffic,
             day=Day(self._today - 2 * (number % SPREAD_DAYS)),
             entropy=self.entropy,
-            auth_for=lambda bundle_id: self._frank(bundle_id, traffic, 1),
+            franker=self._franker(traffic, 1),
             envelope=envelope,
         ).bundle
 
@@ -83,7 +83,7 @@ class Press:
             role=Role.FILE,
             life=LIFE,
             day=self._today,
-            auth_for=lambda bundle_id, traffic: self._frank(bundle_id, traffic, POSTAGE_IDS_MAX),
+            franker=lambda traffic: self._franker(traffic, POSTAGE_IDS_MAX),
         )
         left = size
         while left:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from meshnews.bundle.chunks import TreeWriter, open_index, purge_of, root_node
 from meshnews.bundle.format import Bundle, parse
 from meshnews.bundle.open import find
-from meshnews.bundle.postage import find_stamp, frank, issue
+from meshnews.bundle.postage import ByPostage, ByStamp, frank, issue
 from meshnews.bundle.receipt import receipt_of
 from meshnews.bundle.seal import (
     Reader,
@@ -36,7 +36,7 @@ from meshnews.bundle.statement import (
 )
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.crypto.keys import Ed25519Secret, PrekeySecret, X25519Secret
-from meshnews.ids import AuthKind, BundleId, Day, DeskId, KeyRef, TrafficClass
+from meshnews.ids import AuthKind, Day, DeskId, KeyRef, TrafficClass
 
 SEED: Final = b"golden bundle 1"
 DAY: Final = Day(2600)
@@ -65,10 +65,6 @@ FLASH_POSTAGE = issue(
 )[0]
 
 
-def franked(name: BundleId) -> bytes:
-    return frank(POSTAGE, name)
-
-
 def attachment() -> tuple[list[Bundle], dict[str, Any], Any]:
     writer = TreeWriter(
         FILE_KEY,
@@ -76,7 +72,7 @@ def attachment() -> tuple[list[Bundle], dict[str, Any], Any]:
         role=Role.FILE,
         life=7,
         day=DAY,
-        auth_for=lambda name, _: frank(FLASH_POSTAGE, name),
+        franker=lambda _: ByPostage(FLASH_POSTAGE),
         name="площадь.jpg",
     )
     bundles = writer.add(FILE[:65536]) + writer.add(FILE[65536:])
@@ -129,7 +125,7 @@ def make() -> dict[str, Any]:
         traffic=TrafficClass.FLASH,
         day=DAY,
         entropy=draws,
-        auth_for=lambda name: frank(FLASH_POSTAGE, name),
+        franker=ByPostage(FLASH_POSTAGE),
         envelope=envelope,
     )
     receipt = receipt_of(made.bundle, made.purge)
@@ -191,18 +187,13 @@ def notice() -> dict[str, str]:
         day=DAY,
         life=1,
         entropy=draws,
-        auth_for=franked,
+        franker=ByPostage(POSTAGE),
         envelope=envelope,
     )
     return {"k": envelope.key.hex(), "payload": b"to all".hex(), **described(made.bundle)}
 
 
 def stamped() -> Bundle:
-    def stamp(name: BundleId) -> bytes:
-        auth = find_stamp(name, bits=20, first=STAMP_NONCE, tries=1)
-        assert auth is not None, "another bundle was stamped"
-        return auth
-
     return seal(
         b"a tip",
         [Reader(SCAN.public, PREKEY.prekey)],
@@ -211,7 +202,7 @@ def stamped() -> Bundle:
         life=3,
         kind=AuthKind.STAMP,
         entropy=SeededEntropy(SEED + b" stamped"),
-        auth_for=stamp,
+        franker=ByStamp(first=STAMP_NONCE),
     ).bundle
 
 

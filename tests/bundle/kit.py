@@ -1,9 +1,11 @@
 """A small desk, its postage and its readers, grown from a seed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from meshnews.bundle.envelope import Sealed
-from meshnews.bundle.postage import frank, issue, issuer_id
+from meshnews.bundle.format import payer_of
+from meshnews.bundle.postage import ByPostage, issue, issuer_id
 from meshnews.bundle.seal import Reader, epoch_ref, seal
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.crypto.keys import (
@@ -13,7 +15,7 @@ from meshnews.crypto.keys import (
     PrekeySecret,
     X25519Secret,
 )
-from meshnews.ids import BundleId, Day, DeskId, IssuerId, KeyRef, TrafficClass
+from meshnews.ids import AuthKind, BundleId, Day, DeskId, IssuerId, KeyRef, TrafficClass
 
 DAY = Day(2600)
 ISSUER = Ed25519Secret(b"i" * 32)
@@ -33,11 +35,23 @@ def postage(
     return issue(ISSUER, entropy, expiry_day=Day(expiry_day), traffic=traffic, n=n, count=1)[0]
 
 
-def franking(
-    traffic: TrafficClass = TrafficClass.NOTICE, *, n: int = 1
-) -> Callable[[BundleId], bytes]:
-    key = postage(traffic, n=n)
-    return lambda name: frank(key, name)
+def franking(traffic: TrafficClass = TrafficClass.NOTICE, *, n: int = 1) -> ByPostage:
+    return ByPostage(postage(traffic, n=n))
+
+
+@dataclass(frozen=True)
+class Given:
+    """A franker that gives what it was given, good or not."""
+
+    field: bytes
+    kind: AuthKind = AuthKind.POSTAGE
+
+    @property
+    def payer(self) -> bytes:
+        return payer_of(self.field, self.kind)
+
+    def auth(self, _: BundleId) -> bytes:
+        return self.field
 
 
 class Member:
@@ -73,5 +87,5 @@ def sealed(
         day=Day(day),
         life=life,
         entropy=SeededEntropy(seed),
-        auth_for=franking(),
+        franker=franking(),
     )

@@ -18,7 +18,7 @@ from meshnews.bundle.chunks import (
 from meshnews.bundle.envelope import close
 from meshnews.bundle.format import Bundle, Head, commitment, parse
 from meshnews.bundle.open import find
-from meshnews.bundle.postage import CertificateMemo, check_bundle, frank
+from meshnews.bundle.postage import ByPostage, CertificateMemo, check_bundle
 from meshnews.bundle.receipt import receipt_of
 from meshnews.bundle.statement import AttachmentTree, Role
 from meshnews.bundle.tree import children_of, depth_of, leaves_of, nodes_at
@@ -27,7 +27,7 @@ from meshnews.crypto.entropy import SeededEntropy
 from meshnews.errors import Forged, LocalMisuse, Malformed
 from meshnews.ids import BundleId, TrafficClass
 from meshnews.limits import ATTACHMENT_BYTES_MAX, CHUNK_BYTES
-from tests.bundle.kit import DAY, Member, issuers, postage
+from tests.bundle.kit import DAY, Given, Member, issuers, postage
 
 KEY = b"K" * 32
 NO_AUTH = bytes(179)
@@ -52,7 +52,7 @@ def planted(
     auth: bytes = NO_AUTH,
 ) -> tuple[dict[BundleId, Bundle], AttachmentTree]:
     writer = TreeWriter(
-        key, size=len(content), role=role, life=life, day=DAY, auth_for=lambda _, traffic: auth
+        key, size=len(content), role=role, life=life, day=DAY, franker=lambda traffic: Given(auth)
     )
     bundles = [bundle for piece in pieces(content) for bundle in writer.add(piece)]
     rest, tree = writer.finish()
@@ -105,14 +105,16 @@ def test_a_file_of_5_mb_comes_back() -> None:
     assert gathered(bundles, tree) == file
 
 
-def test_two_machines_seal_one_file_to_the_same_bytes() -> None:
+def test_one_file_sealed_twice_is_the_same_bytes_but_for_postage() -> None:
     file = content(3 * 65536 + 5)
     bundles, tree = planted(file)
-    again, same_tree = planted(file, auth=b"a" * 179)
-    assert tree == same_tree
-    assert list(bundles) == list(again)
-    for name, bundle in bundles.items():
-        assert again[name].wire[:-179] == bundle.wire[:-179]
+    again, same_tree = planted(file)
+    assert (tree, list(bundles.values())) == (same_tree, list(again.values()))
+    other, _ = planted(file, auth=b"a" * 179)
+    for bundle, franked_else in zip(list(bundles.values())[:4], other.values(), strict=False):
+        # The leaves; what is above them names them, and with them their postage.
+        assert bundle.wire[:-179] == franked_else.wire[:-179]
+        assert bundle.id != franked_else.id
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_chunks_are_franked_in_the_class_they_travel_in() -> None:
             role=role,
             life=3,
             day=DAY,
-            auth_for=lambda name, asked: frank(keys[asked], name),
+            franker=lambda asked: ByPostage(keys[asked]),
         )
         made = [bundle for piece in pieces(file) for bundle in writer.add(piece)]
         memo = CertificateMemo()
@@ -215,7 +217,7 @@ def planted_badly(
     key_bytes = bytes((level,)) + bytes(8) + bytes((tree.traffic, tree.life))
     key = b2(Label.CHUNK_KEY, key_bytes + tree.day.to_bytes(2, "big") + hash_of_it, key=KEY)
     head = Head(shape, commitment(purge_of(node, named)), b"e" * 32, bytes(288))
-    bundle = close(key, node_data, head, lambda _: NO_AUTH).bundle
+    bundle = close(key, node_data, head, Given(NO_AUTH)).bundle
     return bundle, replace(named, root=bundle.id)
 
 
@@ -258,7 +260,7 @@ def test_leaves_and_indices_are_not_taken_for_each_other() -> None:
 @pytest.mark.parametrize("lengths", [[65535], [65537], [65536, 2], [65536, 0], [65536, 1, 1]])
 def test_pieces_that_do_not_make_up_the_file_are_our_own_fault(lengths: list[int]) -> None:
     writer = TreeWriter(
-        KEY, size=65537, role=Role.FILE, life=14, day=DAY, auth_for=lambda _, traffic: NO_AUTH
+        KEY, size=65537, role=Role.FILE, life=14, day=DAY, franker=lambda traffic: Given(NO_AUTH)
     )
     for length in lengths[:-1]:
         writer.add(bytes(length))
@@ -268,7 +270,7 @@ def test_pieces_that_do_not_make_up_the_file_are_our_own_fault(lengths: list[int
 
 def test_a_tree_is_not_finished_before_the_file_is_all_there() -> None:
     writer = TreeWriter(
-        KEY, size=65537, role=Role.FILE, life=14, day=DAY, auth_for=lambda _, traffic: NO_AUTH
+        KEY, size=65537, role=Role.FILE, life=14, day=DAY, franker=lambda traffic: Given(NO_AUTH)
     )
     writer.add(bytes(65536))
     with pytest.raises(LocalMisuse):
@@ -281,7 +283,7 @@ def test_a_tree_is_not_finished_before_the_file_is_all_there() -> None:
 def test_a_file_that_no_attachment_is_gets_no_tree(key: bytes, size: int) -> None:
     with pytest.raises(LocalMisuse):
         TreeWriter(
-            key, size=size, role=Role.FILE, life=14, day=DAY, auth_for=lambda _, traffic: NO_AUTH
+            key, size=size, role=Role.FILE, life=14, day=DAY, franker=lambda traffic: Given(NO_AUTH)
         )
 
 

@@ -24,7 +24,7 @@ from meshnews.errors import LocalMisuse, Malformed
 from meshnews.ids import AuthKind, Day, TrafficClass
 from meshnews.limits import DAY_MAX, LIVES_DAYS, WIRE_BYTES
 from meshnews.wire.codec import decode, encode
-from tests.bundle.kit import sealed
+from tests.bundle.kit import Given, franking, sealed
 
 DAYS = (0, 126, 128, 254, 256, 2600, DAY_MAX)
 
@@ -48,7 +48,7 @@ def made_of(shape: Shape) -> Bundle:
         ephemeral=b"e" * 32,
         stanzas=b"s" * (shape.stanzas_end - shape.stanzas_at),
     )
-    return assemble(head, b"c" * (shape.padded_bytes + 16), lambda _: b"a" * AUTH_BYTES)
+    return assemble(head, b"c" * (shape.padded_bytes + 16), Given(b"a" * AUTH_BYTES, shape.kind))
 
 
 def test_every_combination_of_fields_has_exactly_one_of_the_four_sizes() -> None:
@@ -93,7 +93,7 @@ def test_the_identifier_is_the_chain_that_the_protocol_gives() -> None:
     bundle = sealed().bundle
     h_ct = b2(Label.BUNDLE_CT, bundle.ephemeral + bundle.stanzas + bundle.ciphertext)
     meta = encode([1, 1, 2, 14, 2600, 4, len(bundle.ciphertext)])
-    h_rest = b2(Label.BUNDLE_REST, h_ct + meta)
+    h_rest = b2(Label.BUNDLE_REST, h_ct + meta + franking().payer)
     assert bundle.id == b2(Label.BUNDLE_ID, bundle.pc + h_rest)
     assert bundle.ref == (TrafficClass.ROUTINE, 2600, bundle.id)
     assert bundle.expiry_day == 2600 + 2 + 14
@@ -112,7 +112,8 @@ def test_an_offer_tells_everything_that_a_peer_judges_by() -> None:
         bundle.size,
     )
     assert (offer.expiry_day, offer.auth) == (bundle.expiry_day, bundle.auth)
-    assert offer.id == bundle_id(commitment(sealed().purge), rest_hash(offer.h_ct, offer.meta))
+    rest = rest_hash(offer.h_ct, offer.meta, franking().payer)
+    assert offer.id == bundle_id(commitment(sealed().purge), rest)
     assert len(bundle.offer.encode()) <= 270
 
 
@@ -302,4 +303,4 @@ def test_fields_of_the_wrong_length_are_not_assembled() -> None:
         (good, body, bytes(178)),
     ]:
         with pytest.raises(LocalMisuse):
-            assemble(head, ciphertext, lambda _, auth=auth: auth)  # type: ignore[misc]  # a default
+            assemble(head, ciphertext, Given(auth))

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshnews.bundle import postage as subject
-from meshnews.bundle.format import parse
+from meshnews.bundle.format import parse, payer_of
 from meshnews.bundle.postage import (
+    ByPostage,
+    ByStamp,
     CertificateMemo,
     Postage,
     Stamp,
@@ -30,7 +32,7 @@ from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, PostageKey
 from meshnews.errors import Exceeded, Forged, LocalMisuse, Malformed, PeerError
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, IssuerId, TrafficClass
 from meshnews.wire.codec import encode
-from tests.bundle.kit import ISSUER, ISSUER_EXPIRY, franking, issuers, postage, sealed
+from tests.bundle.kit import ISSUER, ISSUER_EXPIRY, issuers, postage, sealed
 
 ID = BundleId(b"\x07" * 32)
 STAMP_20_NONCE = 0x17A7D4
@@ -331,6 +333,27 @@ def test_postage_round_trips(day: int, traffic: TrafficClass, n: int, seed: byte
     assert decode_auth(encode_auth(wrote)) == wrote
 
 
-def test_franking_leaves_the_identifier_alone() -> None:
-    assert sealed().bundle.id == sealed().bundle.id
-    assert frank(postage(n=2), sealed().bundle.id) == franking(n=2)(sealed().bundle.id)
+def test_a_bundle_under_the_postage_of_another_is_another_bundle() -> None:
+    bundle = sealed().bundle
+    other = issue(
+        ISSUER,
+        SeededEntropy(b"else"),
+        expiry_day=Day(2900),
+        traffic=TrafficClass.NOTICE,
+        n=1,
+        count=1,
+    )
+    auth = frank(other[0], bundle.id)
+    moved = parse(bundle.wire[: -len(auth)] + auth)
+    assert moved.id != bundle.id
+    assert replace(bundle.offer, auth=auth).id == moved.id
+    with pytest.raises(Forged):
+        check_bundle(moved, issuers=issuers, memo=CertificateMemo())
+
+
+def test_whoever_franks_says_beforehand_who_pays() -> None:
+    key = postage(n=2)
+    auth = ByPostage(key).auth(ID)
+    assert auth == frank(key, ID)
+    assert payer_of(auth, AuthKind.POSTAGE) == ByPostage(key).payer
+    assert ByStamp().payer == b""

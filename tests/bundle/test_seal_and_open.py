@@ -129,7 +129,7 @@ def test_an_envelope_is_known_before_it_is_filled() -> None:
         day=DAY,
         life=1,
         entropy=SeededEntropy(b"f"),
-        auth_for=franking(),
+        franker=franking(),
         envelope=envelope,
     )
     assert made.bundle.pc == envelope.pc
@@ -277,7 +277,7 @@ def notice(payload: bytes = b"manifest", *, day: int = DAY) -> Bundle:
         NOTICE_KEY,
         day=Day(day),
         entropy=SeededEntropy(b"notice"),
-        auth_for=franking(),
+        franker=franking(),
     ).bundle
 
 
@@ -313,7 +313,7 @@ def test_a_notice_is_drafted_before_it_is_filled() -> None:
         NOTICE_KEY,
         day=DAY,
         entropy=SeededEntropy(b"x"),
-        auth_for=franking(),
+        franker=franking(),
         envelope=envelope,
     )
     assert made.bundle.pc == envelope.pc
@@ -323,7 +323,7 @@ def test_a_notice_is_drafted_before_it_is_filled() -> None:
             NOTICE_KEY,
             day=Day(DAY + 2),
             entropy=SeededEntropy(b"x"),
-            auth_for=franking(),
+            franker=franking(),
             envelope=envelope,
         )
 

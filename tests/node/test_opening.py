@@ -7,7 +7,7 @@ import pytest
 from meshnews.bundle.envelope import close
 from meshnews.bundle.format import Head, assemble, parse
 from meshnews.bundle.open import HINT_BYTES, found_by, open_found
-from meshnews.bundle.postage import make_stamp
+from meshnews.bundle.postage import ByStamp
 from meshnews.bundle.seal import wrap_context
 from meshnews.bundle.shape import shape_of
 from meshnews.bundle.statement import Kind, Priority, Role
@@ -266,7 +266,7 @@ def in_another_envelope(wire: bytes) -> bytes:
     sealed = parse(wire)
     terms = shape_of(sealed.size, AuthKind.STAMP, sealed.traffic, sealed.life, sealed.day)
     head = Head(terms, sealed.pc, sealed.ephemeral, sealed.stanzas)
-    return assemble(head, bytes(len(sealed.ciphertext)), make_stamp).wire
+    return assemble(head, bytes(len(sealed.ciphertext)), ByStamp()).wire
 
 
 @pytest.mark.parametrize("days", [0.0, 3.1])
@@ -311,7 +311,7 @@ def again(editor: Machine, wire: bytes) -> bytes:
     terms = shape_of(32768, AuthKind.STAMP, bundle.traffic, bundle.life, bundle.day)
     stanzas = bundle.stanzas.ljust(STANZA_BYTES * terms.stanza_count, b"s")
     head = Head(terms, bundle.pc, bundle.ephemeral, stanzas)
-    return close(key, open_found(bundle, found, secret).payload, head, make_stamp).bundle.wire
+    return close(key, open_found(bundle, found, secret).payload, head, ByStamp()).bundle.wire
 
 
 # Alarms

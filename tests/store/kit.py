@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from meshnews.bundle.format import AuthFor, Bundle, Head, assemble, commitment
-from meshnews.bundle.postage import Issuers, frank, issue, issuer_id, make_stamp
+from meshnews.bundle.format import Bundle, Franker, Head, assemble, commitment
+from meshnews.bundle.postage import ByPostage, ByStamp, Issuers, issue, issuer_id
 from meshnews.bundle.receipt import Receipt, receipt_of
 from meshnews.bundle.shape import shape_of
 from meshnews.crypto.entropy import Entropy, SeededEntropy
@@ -16,6 +16,7 @@ from meshnews.store.age import Moment
 from meshnews.store.custody import Custody, Judgement, Terms
 from meshnews.store.memory import MemoryCarry
 from meshnews.store.port import WITH_BODY, Entry, State
+from tests.bundle.kit import Given
 
 TODAY = Day(2100)
 ISSUER = Ed25519Secret(b"i" * 32)
@@ -125,30 +126,23 @@ class Press:
         auth: bytes | None = None,
     ) -> Sample:
         """Make a bundle under a key of its own, or the one given, or with the auth given."""
-        postage = key or self.key()
-
-        def auth_for(bundle_id: BundleId) -> bytes:
-            return frank(postage, bundle_id) if auth is None else auth
-
-        return self._assemble(AuthKind.POSTAGE, _Form(traffic, size, life, day), auth_for)
+        franker = ByPostage(key or self.key()) if auth is None else Given(auth)
+        return self._assemble(AuthKind.POSTAGE, _Form(traffic, size, life, day), franker)
 
     def stamped(self, number: int, *, day: int = TODAY) -> Sample:
         """Make a bundle with a stamp; its work was done before, for the numbers of `_NONCES`."""
         self.entropy = SeededEntropy(b"stamped" + number.to_bytes(8, "big"))
         first = _NONCES[number] if day == TODAY else 0
 
-        def stamp(bundle_id: BundleId) -> bytes:
-            return make_stamp(bundle_id, first=first)
+        return self._assemble(AuthKind.STAMP, _Form(day=day), ByStamp(first=first))
 
-        return self._assemble(AuthKind.STAMP, _Form(day=day), stamp)
-
-    def _assemble(self, kind: AuthKind, form: "_Form", auth_for: AuthFor) -> Sample:
+    def _assemble(self, kind: AuthKind, form: "_Form", franker: Franker) -> Sample:
         shape = shape_of(form.size, kind, form.traffic, form.life, form.day)
         draw = self.entropy.draw
         purge = draw(32)
         stanzas = draw(STANZA_BYTES * shape.stanza_count)
         head = Head(shape, pc=commitment(purge), ephemeral=draw(32), stanzas=stanzas)
-        return Sample(assemble(head, draw(shape.padded_bytes + 16), auth_for), purge)
+        return Sample(assemble(head, draw(shape.padded_bytes + 16), franker), purge)
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,27 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from meshnews.bundle.format import Bundle, Offer
-from meshnews.bundle.postage import frank
+from meshnews.bundle.format import Bundle, Offer, parse
+from meshnews.bundle.postage import Postage, decode_auth, frank
+from meshnews.crypto.digest import Label
+from meshnews.crypto.keys import Ed25519Secret, PostageKey
 from meshnews.errors import Exceeded, Forged, Malformed, PeerError
-from meshnews.ids import AuthKind, Day, TrafficClass
+from meshnews.ids import AuthKind, BundleId, Day, TrafficClass
 from meshnews.store.custody import Judgement
 from meshnews.store.franking import ACKED_PER_KEY
 from meshnews.store.port import State
-from tests.store.kit import DAY_S, STRANGER, TODAY, Keeper, Press, Sample, at, by_any_name, issuers
+from tests.store.kit import (
+    DAY_S,
+    ISSUER,
+    STRANGER,
+    TODAY,
+    Keeper,
+    Press,
+    Sample,
+    at,
+    by_any_name,
+    issuers,
+)
 
 NOTICE, BULK = TrafficClass.NOTICE, TrafficClass.BULK
 
@@ -113,21 +126,19 @@ def test_garbage_is_refused_and_leaves_nothing(wire: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "blame"),
+    ("spoil", "blame"),
     [
-        (lambda press: press.make(auth=bytes(179)), Malformed),
-        (lambda press: press.make(auth=b"\x98\x01\xc4\x20" + bytes(175)), Malformed),
-        (lambda press: press.make(auth=frank(press.key(), press.make().ref.id)), Forged),
-        (lambda press: press.make(key=press.key(by=STRANGER)), Forged),
-        (lambda press: press.make(key=press.key(traffic=BULK)), Exceeded),
-        (lambda press: press.make(key=replace(press.key(), certificate=bytes(64))), Forged),
-        (lambda press: press.make(key=replace(press.key(), n=16)), Forged),
-        (lambda press: press.make(key=replace(press.key(), expiry_day=Day(65535))), Forged),
+        (lambda key, name: frank(key, name)[:36] + bytes(143), Malformed),
+        (lambda key, name: frank(key, BundleId(name[::-1])), Forged),
+        (lambda key, name: frank(certified(key, by=STRANGER), name), Forged),
+        (lambda key, name: frank(certified(replace(key, traffic=BULK)), name), Exceeded),
+        (lambda key, name: frank(replace(key, certificate=bytes(64)), name), Forged),
+        (lambda key, name: frank(replace(key, n=16), name), Forged),
+        (lambda key, name: frank(replace(key, expiry_day=Day(65535)), name), Forged),
     ],
     ids=[
-        "no auth",
-        "an empty auth",
-        "the postage of another",
+        "no more than a key",
+        "the signature under another bundle",
         "an issuer who is not the one we know by that name",
         "postage for a less urgent class",
         "no certificate",
@@ -136,19 +147,50 @@ def test_garbage_is_refused_and_leaves_nothing(wire: bytes) -> None:
     ],
 )
 def test_bad_postage_leaves_no_mark_against_the_id(
-    press: Press, keeper: Keeper, make: Callable[[Press], Sample], blame: type[PeerError]
+    press: Press,
+    keeper: Keeper,
+    spoil: Callable[[PostageKey, BundleId], bytes],
+    blame: type[PeerError],
 ) -> None:
-    bad = make(press)
+    key = press.key()
+    good = press.make(key=key)
+    bad = replace(good, bundle=parse(good.bundle.wire[:-179] + spoil(key, good.ref.id)))
+    assert bad.ref == good.ref
     keeper.known = by_any_name
     with pytest.raises(blame):
         offered(keeper, bad)
     with pytest.raises(blame):
         keeper.take(bad)
     assert keeper.carry.count_elements() == 0
-    good = replace(bad.bundle.offer, auth=frank(press.key(), bad.ref.id))
-    assert keeper.custody.judge(good, at()) is Judgement.WANTED
-    wire = bad.bundle.wire[:-179] + good.auth
-    assert keeper.custody.accept(wire, age_s=0, moment=at()).outcome is Judgement.WANTED
+    assert offered(keeper, good) is Judgement.WANTED
+    assert keeper.take(good) is Judgement.WANTED
+
+
+def certified(key: PostageKey, by: Ed25519Secret = ISSUER) -> PostageKey:
+    """Return the postage with a certificate for what it says."""
+    read = decode_auth(frank(key, BundleId(bytes(32))))
+    assert isinstance(read, Postage)
+    return replace(key, certificate=by.sign(Label.POSTAGE_1, read.certified))
+
+
+def test_what_has_no_postage_at_all_leaves_no_mark(press: Press, keeper: Keeper) -> None:
+    bare = press.make(auth=bytes(179))
+    with pytest.raises(Malformed):
+        offered(keeper, bare)
+    with pytest.raises(Malformed):
+        keeper.take(bare)
+    assert keeper.carry.count_elements() == 0
+
+
+def test_a_carrier_cannot_put_its_own_postage_on_what_it_carries(
+    press: Press, keeper: Keeper
+) -> None:
+    sample = press.make()
+    carried = sample.bundle.wire[:-179] + frank(press.key(), sample.ref.id)
+    with pytest.raises(Forged):
+        keeper.custody.accept(carried, age_s=0, moment=at(), expected=sample.ref)
+    assert keeper.carry.count_elements() == 0
+    assert keeper.take(sample) is Judgement.WANTED
 
 
 def test_an_issuer_not_known_here_is_nobodys_fault(press: Press, keeper: Keeper) -> None:

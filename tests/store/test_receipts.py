@@ -355,19 +355,21 @@ def test_receipts_that_wait_are_bounded_and_go_with_time(
 # What a receipt is passed on with
 
 
-def with_other_postage(sample: Sample) -> Receipt:
+def with_bent_postage(sample: Sample) -> Receipt:
     receipt = sample.receipt
-    return Receipt(receipt.purge, receipt.h_ct, receipt.meta, b"\xff" * len(receipt.auth))
+    # The payer is part of the identifier, the signatures behind it are not.
+    bent = receipt.auth[:36] + b"\xff" * (len(receipt.auth) - 36)
+    return Receipt(receipt.purge, receipt.h_ct, receipt.meta, bent)
 
 
 def test_a_receipt_is_passed_on_with_the_postage_of_the_bundle_that_is_held(
     press: Press, keeper: Keeper
 ) -> None:
-    # Its identifier does not commit to it: whoever brought other postage would
-    # have us blamed wherever the bundle is new.
+    # Its identifier does not commit to its signatures: whoever brought bad ones
+    # would have us blamed wherever the bundle is new.
     sample = press.make()
     keeper.take(sample)
-    assert keeper.custody.acknowledge(with_other_postage(sample), at()) is Acknowledged.NEW
+    assert keeper.custody.acknowledge(with_bent_postage(sample), at()) is Acknowledged.NEW
     assert keeper.custody.receipt_for(sample.ref) == sample.receipt
 
 
@@ -378,7 +380,7 @@ def test_bad_postage_on_a_receipt_of_a_bundle_that_is_lacking_is_blamed(press: P
     keeper.take(lacking)
     assert keeper.state(lacking) is State.LACKING
     with pytest.raises(Malformed):
-        keeper.custody.acknowledge(with_other_postage(lacking), at())
+        keeper.custody.acknowledge(with_bent_postage(lacking), at())
     assert keeper.state(lacking) is State.LACKING
     assert ack(keeper, lacking) is Acknowledged.NEW
     assert keeper.custody.receipt_for(lacking.ref) == lacking.receipt

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from meshnews.bundle.format import Bundle, Head, assemble, commitment
-from meshnews.bundle.postage import frank, issue
+from meshnews.bundle.postage import ByPostage, issue
 from meshnews.bundle.receipt import Receipt, receipt_of
 from meshnews.bundle.shape import shape_of
 from meshnews.crypto.entropy import Entropy, SeededEntropy, below
 from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, PostageKey
-from meshnews.ids import AuthKind, BundleId, BundleRef, Day, IssuerId, TrafficClass
+from meshnews.ids import AuthKind, BundleRef, Day, IssuerId, TrafficClass
 from meshnews.limits import POSTAGE_IDS_MAX, STANZA_BYTES
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody, Terms
@@ -66,11 +66,11 @@ class Press:
         purge = draw(32)
         stanzas = draw(STANZA_BYTES * shape.stanza_count)
         head = Head(shape, pc=commitment(purge), ephemeral=draw(32), stanzas=stanzas)
-        bundle = assemble(head, draw(shape.padded_bytes + 16), self._frank)
+        bundle = assemble(head, draw(shape.padded_bytes + 16), self._franker())
         notice = traffic is TrafficClass.NOTICE
         return Sample(bundle, None if notice else receipt_of(bundle, purge))
 
-    def _frank(self, identifier: BundleId) -> bytes:
+    def _franker(self) -> ByPostage:
         if not self._left:
             self._left = POSTAGE_IDS_MAX
             self._keys = issue(
@@ -82,7 +82,7 @@ class Press:
                 count=1,
             )
         self._left -= 1
-        return frank(self._keys[0], identifier)
+        return ByPostage(self._keys[0])
 
     def some(self, count: int) -> list[Sample]:
         """Make bundles of all classes, days and sizes that a mesh may hold."""
