@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,10 +37,10 @@ class Command:
         shown = [line["words"] for line in self.lines() if line.get("words")]
         return [word["word"] for word in shown[-1]] if shown else []
 
-    def says_yes(self) -> None:
-        """Type what a person types when the words are the same."""
+    def says(self, answer: str) -> None:
+        """Type what a person answers to whether the words are the same: y or n."""
         assert self.process.stdin is not None
-        self.process.stdin.write("y\n")
+        self.process.stdin.write(f"{answer}\n")
         self.process.stdin.flush()
 
     def ends(self) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def confirm_if_same(editor: Machine, joining: Command) -> bool:
         if seen == joining.words() and not one["desk_agrees"]:
             number = str(one["number"])
             editor.cli("desk", "pending", "--confirm", number, "--words-compared", check=False)
-            joining.says_yes()
+            joining.says("y")
             return True
     return False
 
@@ -210,3 +211,46 @@ def test_a_used_code_is_met_with_silence_and_a_second_caller_is_an_alarm(
         with pytest.raises(subprocess.TimeoutExpired):
             stolen.process.wait(timeout=10)
         assert stolen.lines()[-1]["progress"] == "seeking"
+
+
+def test_a_machine_in_the_middle_makes_the_words_differ_and_no_card_leaves(
+    newsroom: Newsroom,
+) -> None:
+    """It has the code, and all that the editor's machine has: it plays the desk to the reporter."""
+    world, editor = newsroom.world, newsroom.world.machines["editor-1"]
+    code = invite(newsroom, "--byline", "reporter-1")
+    reporter, thief, double = (
+        newsroom.add(name, role)
+        for name, role in (
+            ("reporter-1", "reporter"),
+            ("thief-1", "reporter"),
+            ("double-1", "relay"),
+        )
+    )
+    editor.stop()
+    shutil.rmtree(double.home)
+    shutil.copytree(editor.home, double.home)
+    for machine in (editor, double, reporter, thief):
+        machine.start()
+    world.meet(editor, thief)
+    world.meet(double, reporter)
+    with command(thief, "enrol", code) as stolen, command(reporter, "enrol", code) as joining:
+        wait_until(stolen.words, within_s=WITHIN_S, what="the one in the middle is shown words")
+        wait_until(joining.words, within_s=WITHIN_S, what="the reporter is shown words")
+        (visitor,) = editor.ask("desk", "pending")["joiners"]
+        at_the_desk = [word["word"] for word in visitor["words"]]
+        assert at_the_desk == stolen.words()
+        assert at_the_desk != joining.words()
+        editor.cli("desk", "pending", "--refuse", str(visitor["number"]), check=False)
+        joining.says("n")
+        assert joining.process.wait(timeout=WITHIN_S) != 0
+        wait_until(
+            lambda: not editor.ask("desk", "pending")["joiners"],
+            within_s=WITHIN_S,
+            what="the one in the middle is gone",
+        )
+        assert "joined" not in {line.get("progress") for line in stolen.lines() + joining.lines()}
+    for machine in (reporter, thief):
+        findings = {one["check"]: one for one in ask_doctor(machine)}
+        assert "card" not in findings
+    assert state(editor) != "used"

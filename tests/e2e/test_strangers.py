@@ -96,6 +96,9 @@ def test_another_desk_and_another_relays_key_get_no_link(tmp_path: Path) -> None
     with open_world(tmp_path) as world:
         newsroom, machines = small_desk(world)
         collector, relay = machines["collector-1"], machines["relay-1"]
+        # It shows itself to nobody: a member who hears it would call it by its right key.
+        collector.settings["visibility"] = '"silent"'
+        before = contents(collector)
         collector.start()
         other = Newsroom(world)
         foreign_editor = newsroom.add("editor-9", "editor")
@@ -117,3 +120,5 @@ def test_another_desk_and_another_relays_key_get_no_link(tmp_path: Path) -> None
             wait_until(lambda: neighbours(collector), within_s=25, what="no link is right")
         assert neighbours(foreign) == 0
         assert neighbours(member) == 0
+        collector.stop()
+        assert contents(collector) == before

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import random
+import re
 import time
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def test_there_and_back(tmp_path: Path) -> None:
         item = wait_until(lambda: complete(editor), within_s=90, what="all is at the desk")
         assert (item["byline"], item["slug"], item["priority"]) == ("reporter-1", "алаң", "routine")
         assert item["verdict"] == "verified"
+        assert re.search(r"Came in \d{4}-\d\d-\d\d \d\d:\d\d", editor.cli("inbox").stdout)
         saved = tmp_path / "saved"
         saved.mkdir()
         opened = editor.ask("open", item["id"], "--save", str(saved))
