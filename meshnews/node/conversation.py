@@ -26,7 +26,7 @@ from meshnews.sync.machine import SyncMachine
 from meshnews.sync.messages import Reason
 
 ROOM_BYTES_MIN: Final = 4 * 1024
-ROOM_BYTES_FIRST: Final = 16 * 1024
+ROOM_BYTES_FIRST: Final = 8 * 1024
 ROOM_BYTES_MAX: Final = 1024 * 1024
 ROOM_BYTES_MIN_BLUETOOTH: Final = 4 * 1024
 ROOM_BYTES_FIRST_BLUETOOTH: Final = 8 * 1024
@@ -44,6 +44,11 @@ ROOM_S: Final = 0.1
 RATE_FIRST: Final = ROOM_BYTES_FIRST / ROOM_S
 """Bytes a second of a stream that was not measured yet: at the 8 kB/s of a bad uplink a record
 of the largest size would take eight seconds, in which nothing urgent could step in."""
+MEASURE_S: Final = 0.1
+"""A stream has to be kept full for this long before its rate is known.  Its transport takes
+some thousand bytes at once into a queue of its own: one send tells how long that queue is."""
+MEASURE_BYTES: Final = 128 * 1024
+"""Or until it has taken this much: no such queue is as long."""
 
 
 @dataclass
@@ -81,8 +86,10 @@ class Conversation:
     held: list[tuple[float, BundleRef]] = field(default_factory=list)
     _brought: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
     _waiting: int = 0
-    _sent_at_s: float = 0.0
     _room: int = 0
+    _measured: int = 0
+    _full_since_s: float = 0.0
+    _drained_at_s: float = 0.0
 
     def __post_init__(self) -> None:
         _, self._room = _ROOM_BYTES[self.carrier]
@@ -174,17 +181,26 @@ class Conversation:
 
     def drained(self, now_s: float) -> None:
         """Take note that the transport has taken the last send, and learn its rate."""
-        took_s = now_s - self._sent_at_s
         if self.session.established and self._waiting >= self._room // 2:
-            rate = self._waiting / max(took_s, 0.001)
-            self.rate = int(rate)
-            self.session.pace(rate)
-            if self.machine is not None:
-                self.machine.pace(rate)
-            room = int(rate * ROOM_S)
-            least, _ = _ROOM_BYTES[self.carrier]
-            self._room = min(max(room, least), ROOM_BYTES_MAX)
-        self._waiting = 0
+            self._measured += self._waiting
+            self._measure(now_s)
+        else:
+            # A stream that is not kept full tells nothing of its rate.
+            self._measured = 0
+        self._waiting, self._drained_at_s = 0, now_s
+
+    def _measure(self, now_s: float) -> None:
+        took_s = now_s - self._full_since_s
+        if took_s < MEASURE_S and self._measured < MEASURE_BYTES:
+            return
+        rate = self._measured / max(took_s, 0.001)
+        self.rate = int(rate)
+        self.session.pace(rate)
+        if self.machine is not None:
+            self.machine.pace(rate)
+        least, _ = _ROOM_BYTES[self.carrier]
+        self._room = min(max(int(rate * ROOM_S), least), ROOM_BYTES_MAX)
+        self._measured = 0
 
     def next_send(self, moment: Moment) -> Send | None:
         """Return the next bytes for the stream, or None: nothing to say, or not yet."""
@@ -197,7 +213,9 @@ class Conversation:
             data = self.session.take(self._room, waiting_bytes=waiting)
         if not data:
             return None
-        self._waiting, self._sent_at_s = len(data), moment.lived_s
+        if not self._measured or moment.lived_s - self._drained_at_s > ROOM_S:
+            self._measured, self._full_since_s = 0, moment.lived_s
+        self._waiting = len(data)
         self.sent += len(data)
         return Send(self.link, data)
 

@@ -51,13 +51,19 @@ class Way:
         rate: bytes a second, each way.
         delay_s: how late they come.
         is_wire: beacons do not cross it; only known addresses are reached.
+        ahead: as long as fewer bytes wait in the sender's system, it takes up to so many more.
     """
 
     rate: float
     delay_s: float
     carrier: Carrier = Carrier.LAN
     is_wire: bool = False
+    ahead: int = 0
     faults: Faults = NO_FAULTS
+
+    def ahead_s(self, size: int) -> float:
+        """Return how long before its last byte is on the way a send of `size` has been taken."""
+        return (self.ahead + min(size, self.ahead)) / self.rate
 
 
 @dataclass

@@ -356,7 +356,7 @@ class World:
         stream.free_s[end] = done_s
         self.moved(machine, stream.way, len(data))
         drained = partial(self._drained, stream, end)
-        self.later(done_s - self.now_s, drained)
+        self.later(max(0.0, done_s - stream.way.ahead_s(len(data)) - self.now_s), drained)
         arrived = partial(self._arrived, stream, end, data)
         self.later(done_s - self.now_s + stream.way.delay_s, arrived)
 

@@ -28,7 +28,8 @@ def desk_and_reporter(world: World) -> tuple[Machine, Machine]:
     newsroom.found(editor)
     reporter = newsroom.add("reporter-1", "reporter")
     newsroom.enrol(editor, reporter)
-    newsroom.introduce(editor, reporter)
+    # A silent machine waits until it hears a beacon; these contacts are shorter than that.
+    reporter.settings["visibility"] = '"veiled"'
     for machine in (editor, reporter):
         machine.start()
     return editor, reporter

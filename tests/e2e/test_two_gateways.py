@@ -35,7 +35,7 @@ def test_a_backlog_that_two_bring_arrives_once(tmp_path: Path) -> None:
         second.ask("enrol", "--request", str(request))
         editor.cli("desk", "card", str(request), "--relay", "relay-2", "-o", str(card),
                    "--words-compared")  # fmt: skip
-        second.cli("enrol", "--card", str(card))
+        second.cli("enrol", "--card", str(card), "--words-compared")
         (tmp_path / "picture.bin").write_bytes(random.Random(3).randbytes(PICTURE_BYTES))
         for machine in (first, second, editor, reporter):
             machine.start()

@@ -246,6 +246,24 @@ async def test_an_interface_that_comes_up_is_called_into_at_once(
         await trio.sleep(3)
         sent = [(each.data, each.interface) for each in place.air.sent if each.host[0] == "2"]
         assert set(sent) == {(FIRST, 3), (SEEK, 3)}
+        # What is said in the first moments may go nowhere, and nobody hears of that.
+        for data in (FIRST, SEEK):
+            first_s, second_s, third_s = place.air.times(data)
+            assert 0.3 <= second_s - first_s <= 0.7
+            assert 1.2 <= third_s - first_s <= 2.0
+
+
+async def test_what_is_said_again_on_a_new_interface_is_what_is_shown_by_then(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place(FakeAir(set()), Shown((FIRST,), seeks=(SEEK,))) as place:
+        place.air.here.add(RADIO_4)
+        while not place.air.times(FIRST):  # noqa: ASYNC110  the air tells nobody
+            await trio.sleep(0.01)
+        place.finder.show(Shown((SECOND,)))
+        await trio.sleep(2)
+        assert len(place.air.times(FIRST)) == len(place.air.times(SEEK)) == 1
+        assert len(place.air.times(SECOND)) >= 2
 
 
 async def test_an_interface_that_takes_nothing_yet_is_tried_again(

@@ -7,7 +7,14 @@ import trio
 
 from meshnews.node.event import Address
 from meshnewsd.transports.interface import Unreachable
-from meshnewsd.transports.tcp import NOTSENT_LOWAT_BYTES, TcpTransport, join_where, split_where
+from meshnewsd.transports.tcp import (
+    NOTSENT_LOWAT_BYTES,
+    NOTSENT_LOWAT_BYTES_MIN,
+    TcpTransport,
+    join_where,
+    keep_little_unsent,
+    split_where,
+)
 
 
 async def test_both_families_are_served_on_one_port() -> None:
@@ -44,7 +51,12 @@ async def test_streams_send_at_once_and_keep_little_waiting() -> None:
         stream = await transport.open(f"127.0.0.1:{doorway.port}")
         assert stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert stream.getsockopt(socket.IPPROTO_TCP, 25) == NOTSENT_LOWAT_BYTES
+        for size in (0, 5000, 1 << 20):
+            keep_little_unsent(stream, size)
+            kept = min(max(size, NOTSENT_LOWAT_BYTES_MIN), NOTSENT_LOWAT_BYTES)
+            assert stream.getsockopt(socket.IPPROTO_TCP, 25) == kept
         await stream.aclose()
+        keep_little_unsent(stream, 5000)
         nursery.cancel_scope.cancel()
     await doorway.aclose()
 

@@ -8,6 +8,7 @@ from meshnews.store.port import State
 from tests.sim.newsroom import file, small_desk
 
 MODEM = Way(rate=8_000, delay_s=0.1)
+UPLINK = Way(rate=125_000, delay_s=0.02, ahead=16 * 1024)
 
 
 def test_a_busy_link_is_not_taken_for_one_that_dribbles_a_message() -> None:
@@ -34,3 +35,19 @@ def test_a_flash_does_not_wait_for_the_first_large_record_of_a_slow_link() -> No
     relay = machines["relay-1"].carry
     (day,) = relay.days(TrafficClass.FLASH)
     assert relay.elements(TrafficClass.FLASH, day) == [(flash, State.HELD)]
+
+
+def test_what_the_system_takes_ahead_is_not_taken_for_the_rate_of_the_link() -> None:
+    """A send held eight seconds' worth after one that had been taken at once."""
+    world = World(3)
+    newsroom, machines = small_desk(world)
+    file(newsroom, machines["reporter-1"], picture=b"p" * 20_000_000)
+    world.meet("reporter-1", "relay-1", way=UPLINK)
+    world.run(3.0)
+    relay = machines["relay-1"].carry
+    for number in range(5):
+        flash = file(newsroom, machines["reporter-1"], priority=Priority.FLASH)
+        world.run(1.0)
+        (day,) = relay.days(TrafficClass.FLASH)
+        assert (flash, State.HELD) in relay.elements(TrafficClass.FLASH, day), number
+        world.run(1.3)

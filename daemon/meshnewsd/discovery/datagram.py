@@ -33,6 +33,9 @@ from meshnewsd.platform.logs import Log
 
 EVERY_S: Final = (20.0, 36.0)
 AFTER_CHANGE_S: Final = (0.0, 20.0)
+ONCE_MORE_S: Final = ((0.3, 0.7), (1.2, 2.0))
+"""When an interface that came up is called into again, and again: what a bridge or an access
+point is given in its first moments may go nowhere, and nobody here hears of that."""
 
 HEARD_AGAIN_S: Final = 10.0
 """A beacon from the same address within this time is the same news."""
@@ -120,12 +123,12 @@ class DatagramFinder:
 
     def _send_once(
         self,
-        beacons: tuple[bytes, ...],
+        beacons: tuple[bytes, ...] | None,
         at_s: float,
         links: "Sequence[_Link] | None" = None,
         tries: int = TRIES,
     ) -> None:
-        if beacons and tries and len(self._once) < ERRANDS_MAX:
+        if beacons != () and tries and len(self._once) < ERRANDS_MAX:
             self._once.append(_Errand(at_s, beacons, links, tries))
 
     def _wake(self) -> None:
@@ -183,8 +186,9 @@ class DatagramFinder:
             found = await watch.changed()
             before, self._links = self._links, _links(reachable(found, self._addresses))
             new = [link for link in self._links if link not in before]
-            beacons = (*self._shown.beacons, *self._shown.seeks)
-            self._send_once(beacons, trio.current_time(), new)
+            now_s = trio.current_time()
+            for after_s in (0.0, *(between(self._entropy, *span) for span in ONCE_MORE_S)):
+                self._send_once(None, now_s + after_s, new)
             self._wake()
             gone = {link.interface for link in before} - {link.interface for link in self._links}
             self._echoes.forget(gone)
@@ -214,10 +218,13 @@ class DatagramFinder:
         section 5.4).
         """
         failed: list[_Link] = []
+        beacons = errand.beacons
+        if beacons is None:
+            beacons = (*self._shown.beacons, *self._shown.seeks)
         for link in self._links if errand.links is None else errand.links:
             sock = self._sockets.get(link.family)
             if sock is not None and self._shown.is_on(link.interface):
-                sent = [await self._send_on(sock, link, one) for one in errand.beacons]
+                sent = [await self._send_on(sock, link, one) for one in beacons]
                 if not all(sent):
                     failed.append(link)
         if failed:
@@ -295,7 +302,8 @@ class _Errand(NamedTuple):
     """Something to be sent once."""
 
     at_s: float
-    beacons: tuple[bytes, ...]
+    beacons: tuple[bytes, ...] | None
+    """None: whatever is shown by then."""
     links: "Sequence[_Link] | None"
     """On these only; None: on all that there are then."""
     tries: int

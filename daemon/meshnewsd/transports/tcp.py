@@ -5,6 +5,7 @@ only, so that both families can have the port; link-local addresses keep their
 scope, without which they lead nowhere.
 """
 
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -21,7 +22,9 @@ BACKLOG: Final = 64
 """Streams that the kernel holds for us while we look away."""
 
 NOTSENT_LOWAT_BYTES: Final = 16 * 1024
-"""Unsent bytes that the kernel keeps; what is urgent never waits behind more."""
+"""Unsent bytes that the kernel keeps at most; what is urgent never waits behind more."""
+NOTSENT_LOWAT_BYTES_MIN: Final = 2 * 1024
+"""And at least: a little more than a packet."""
 
 KEEPALIVE_IDLE_S: Final = 20
 KEEPALIVE_EVERY_S: Final = 5
@@ -289,6 +292,19 @@ def _tune(sock: trio.socket.SocketType) -> trio.SocketStream:
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_TRIES)
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_S * 1000)
     return stream
+
+
+def keep_little_unsent(stream: trio.abc.HalfCloseableStream, size: int) -> None:
+    """Let the kernel take no more of a TCP stream ahead of the network than about `size` bytes.
+
+    What is urgent waits behind that.  Between the two bounds; does
+    nothing to other streams, and to one that has ended.
+    """
+    stream = getattr(stream, "carried_by", stream)
+    if isinstance(stream, trio.SocketStream):
+        size = min(max(size, NOTSENT_LOWAT_BYTES_MIN), NOTSENT_LOWAT_BYTES)
+        with contextlib.suppress(OSError):
+            stream.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, size)
 
 
 def own_host(stream: trio.abc.HalfCloseableStream) -> str | None:
