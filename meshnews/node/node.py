@@ -185,8 +185,9 @@ class Node:
         return effects
 
     def _handle(self, event: Event) -> None:
-        # Nothing that streams carry changes what is shown, but for what the home is told.
-        self._is_shown_stale |= not isinstance(event, Received | Drained)
+        # Nothing that streams and beacons carry changes what is shown, but for what the home
+        # is told.
+        self._is_shown_stale |= not isinstance(event, Received | Drained | Heard)
         match event:
             case Received():
                 self._happened(self.switchboard.received(event))
