@@ -10,6 +10,7 @@ more than it takes in a tenth of a second, so what is urgent waits no longer
 than that.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
@@ -62,6 +63,7 @@ class Conversation:
         speaker: what is spoken, once the session stands.
         instance, own_instance: what the neighbour, and we, are called on this stream.
         sent, received: bytes so far, records and handshake included.
+        trial_until_s: until when it is looked at, as one more than were wanted, who goes for it.
         trouble: why the handshake was never completed.
         held: what the neighbour is to be told of, and when.
         rate: bytes a second that the stream took lately; 0: it has not been filled yet.
@@ -78,6 +80,7 @@ class Conversation:
     own_instance: bytes = b""
     talking_since_s: float = 0.0
     frame_since_s: float | None = None
+    trial_until_s: float = math.inf
     greeting: bytes = b""
     sent: int = 0
     received: int = 0

@@ -10,7 +10,8 @@ member also calls other members whose beacon it hears, as long as it has fewer
 links than it wants; which of many is left to chance, so that a crowd becomes
 one mesh and not a star.  Two relays are enough for who has links enough; with
 all the links it may have it calls none but collectors.  A joiner calls the
-machine that invited it.
+machine that invited it.  Now and then one is called whom it has not met lately,
+however many links there are: those that are there may be of no use.
 
 An answer to a beacon that meets silence is not tried again with that beacon at
 that address: it was a recording, or somebody else repeats it.  A stream that
@@ -20,17 +21,19 @@ See docs/protocol/discovery.md.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from meshnews.crypto.entropy import Entropy, between, shuffled
+from meshnews.crypto.entropy import Entropy, below, between
 from meshnews.crypto.keys import SymmetricKey
 from meshnews.desk.pack import RelayKeys
 from meshnews.ids import LinkId
 from meshnews.limits import NEIGHBOURS_MAX
 from meshnews.link.beacon import Heard
 from meshnews.link.rendezvous import Rendezvous
+from meshnews.node.company import Company, place_of
 from meshnews.node.event import Address, Dial
 from meshnews.node.target import BACKOFF_S_MIN, Target, off_radio, on_radio
 
@@ -52,7 +55,14 @@ MEMBER_S_MAX: Final = 2700.0
 LINKS_WANTED: Final = 4
 RELAYS_WANTED: Final = 2
 """With this many links a member calls no more members; with so many of them to relays, no more
-relays.  It still answers all."""
+relays.  It still answers all.  How links are counted: `meshnews.node.company`."""
+
+EXTRA_S: Final = (60.0, 180.0)
+"""After a time drawn from here one more is called than are wanted, whoever is in contact.  The
+time is drawn here alone, so nobody can bring a call forward or put it off."""
+
+MEET_AGAIN_S: Final = 900.0
+"""Whom we were linked to within this time is no stranger: members show the beacon of an epoch."""
 
 CUTS_PER_BEACON: Final = 4
 """Calls answered by nothing but the end of the stream, at one address, likewise."""
@@ -61,6 +71,11 @@ ADDRESSES_HEARD_MAX: Final = 8
 
 STEADY_S: Final = 10.0
 """A link that lasted this long was a good one: after its end the backoff begins anew."""
+
+Callers = Mapping[LinkId, Address]
+"""From where each neighbour in contact called us."""
+
+NOBODY: Final[Callers] = {}
 
 
 @dataclass
@@ -73,6 +88,7 @@ class Dialler:
     targets: dict[bytes, Target] = field(default_factory=dict)
     _attempts: dict[int, Target] = field(default_factory=dict)
     _links: dict[LinkId, Target] = field(default_factory=dict)
+    _extra_at_s: float | None = None
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     # Who there is -----------------------------------------------------------
@@ -103,10 +119,14 @@ class Dialler:
 
     def hear(self, beacon: Heard[bytes], addresses: Sequence[Address], now_s: float) -> Target:
         """Take note of a beacon that was recognised; return whom it leads to."""
-        target = self.targets.get(beacon.name)
+        name = beacon.name
+        target = self.targets.get(name)
+        if target is not None and _is_claimed_elsewhere(target, addresses):
+            name += place_of(addresses[0]).encode()
+            target = self.targets.get(name)
         if target is None:
             self._forget_members(now_s)
-            target = self.targets[beacon.name] = Target(beacon.name, beacon.rendezvous)
+            target = self.targets[name] = Target(name, beacon.rendezvous)
         return self._heard(target, beacon, addresses, now_s)
 
     def hear_radio(
@@ -141,46 +161,101 @@ class Dialler:
         return target
 
     def _forget_members(self, now_s: float) -> None:
-        """Make room for one more member: drop what is stale, else the one heard longest ago."""
+        """Make room for one more member: drop what is stale, else one of the fullest place.
+
+        Of these the one heard longest ago: one machine with many beacons pushes out its own.
+        """
         members = [t for t in self.targets.values() if t.is_member and t.is_idle]
         for target in members:
             if target.heard_at_s < now_s - MEMBER_S_MAX:
                 del self.targets[target.name]
         if sum(t.is_member for t in self.targets.values()) >= MEMBERS_REMEMBERED_MAX:
             left = [t for t in members if t.name in self.targets]
+            crowd = Counter(t.places[0] for t in left)
             if left:
-                del self.targets[min(left, key=lambda t: (t.heard_at_s, t.name)).name]
+                order = min(left, key=lambda t: (-crowd[t.places[0]], t.heard_at_s, t.name))
+                del self.targets[order.name]
 
     # When -------------------------------------------------------------------
 
-    def due(self, now_s: float, *, links: int = 0) -> list[Dial]:
+    def due(self, now_s: float, *, callers: Callers = NOBODY) -> list[Dial]:
         """Return the calls to make now; each is answered by `opened` or `failed`.
 
         Args:
             now_s: the moment, in seconds of life.
-            links: how many neighbours are in contact.
+            callers: the neighbours in contact who called us, and from where.
         """
-        ready = [target for target in self._callable(links) if now_s >= target.not_before_s]
+        ready = [each for each in self._callable(callers) if now_s >= each.not_before_s]
         ready.sort(key=lambda target: target.name)
-        members = [target for target in ready if target.is_member]
         called = [self._call(target) for target in ready if not target.is_member]
-        if members:
-            wanted = LINKS_WANTED - links - len(self._attempts)
-            chosen = shuffled(self.entropy, members)[: max(wanted, 0)]
-            called += [self._call(target) for target in chosen]
-        return called
+        members = [target for target in ready if target.is_member]
+        while wanted := self._wanted(members, callers):
+            target, place = self._draw(wanted, callers)
+            called.append(self._call(target, place))
+            members.remove(target)
+        return called + self._extra(now_s, callers)
 
-    def _callable(self, links: int) -> Iterator[Target]:
-        """Yield whom there is a use in calling, with so many neighbours in contact."""
-        links += len(self._attempts)
-        called = [*self._attempts.values(), *self._links.values()]
-        has_relays = sum(target.is_relay for target in called) >= RELAYS_WANTED
+    def _callable(self, callers: Callers) -> Iterator[Target]:
+        """Yield whom there is a use in calling, with these neighbours in contact."""
+        has_relays = sum(target.is_relay for target in self._called()) >= RELAYS_WANTED
+        company = self._company(callers)
         for target in self.targets.values():
             is_spare = target.is_member or (target.is_relay and has_relays)
             enough = LINKS_WANTED if is_spare else self.links_max
             if target.is_radio and self._is_better_left_alone(target):
                 continue
-            if target.may_be_called and (links < enough or target.is_collector):
+            if target.may_be_called and (
+                target.is_collector or company.wants(target.places, enough)
+            ):
+                yield target
+
+    def _called(self) -> list[Target]:
+        return [*self._attempts.values(), *self._links.values()]
+
+    def _company(self, callers: Callers) -> Company:
+        # A stream that was kept in place of a call of ours leads to whom we chose.
+        chosen = {target.twin for target in self.targets.values()}
+        return Company(
+            [target.going_to for target in self._called()]
+            + [place_of(where) for link, where in callers.items() if link in chosen],
+            [place_of(where) for link, where in callers.items() if link not in chosen],
+        )
+
+    def _wanted(self, members: Sequence[Target], callers: Callers) -> list[Target]:
+        company = self._company(callers)
+        return [each for each in members if company.wants(each.places, LINKS_WANTED)]
+
+    def _draw(self, targets: Sequence[Target], callers: Callers) -> tuple[Target, str]:
+        """Choose one by chance, at one of the places where the fewest links lead; say where.
+
+        Places are drawn before machines: who shows many beacons is as likely as who shows one.
+        """
+        company = self._company(callers)
+        places = sorted({place for target in targets for place in target.places})
+        fewest = min(company.links_at(place) for place in places)
+        few = [place for place in places if company.links_at(place) == fewest]
+        place = few[below(self.entropy, len(few))]
+        there = [target for target in targets if place in target.places]
+        return there[below(self.entropy, len(there))], place
+
+    def _extra(self, now_s: float, callers: Callers) -> list[Dial]:
+        """Return the call to one we have not met lately, when the time for it has come."""
+        if self._extra_at_s is not None and now_s < self._extra_at_s:
+            return []
+        is_due = self._extra_at_s is not None
+        self._extra_at_s = now_s + between(self.entropy, *EXTRA_S)
+        strangers = [t for t in self._strangers(now_s) if now_s >= t.not_before_s]
+        if not is_due or not strangers:
+            return []
+        target, place = self._draw(sorted(strangers, key=lambda t: t.name), callers)
+        return [self._call(target, place, is_extra=True)]
+
+    def _strangers(self, now_s: float) -> Iterator[Target]:
+        for target in self.targets.values():
+            # Over the air a call takes the radio from those who use it (decision 0152).
+            if target.is_radio or not (target.is_member or target.is_relay):
+                continue
+            if target.may_be_called and now_s >= target.met_at_s + MEET_AGAIN_S:
                 yield target
 
     def _is_better_left_alone(self, target: Target) -> bool:
@@ -192,14 +267,24 @@ class Dialler:
         known = self.targets.get(off_radio(target.name))
         return known is not None and not known.is_radio and known.is_promising
 
-    def _call(self, target: Target) -> Dial:
+    def _call(self, target: Target, place: str = "", *, is_extra: bool = False) -> Dial:
         target.attempt = next(self.numbers)
+        target.is_extra = is_extra
+        addresses = target.addresses
+        if place:
+            # Who repeats a beacon may have been heard before its sender.
+            addresses = tuple(sorted(addresses, key=lambda each: place_of(each) != place))
+        target.going_to = place_of(addresses[0])
         self._attempts[target.attempt] = target
-        return Dial(target.attempt, target.addresses)
+        return Dial(target.attempt, addresses)
 
-    def next_s(self, *, links: int = 0) -> float | None:
+    def next_s(self, *, callers: Callers = NOBODY) -> float | None:
         """Return when the next call may be due."""
-        return min((target.not_before_s for target in self._callable(links)), default=None)
+        times = [target.not_before_s for target in self._callable(callers)]
+        if self._extra_at_s is not None:
+            extra_s = self._extra_at_s
+            times += [max(each.not_before_s, extra_s) for each in self._strangers(extra_s)]
+        return min(times, default=None)
 
     def hurry(self, now_s: float) -> None:
         """Call at once whom we know an address of: the network has changed."""
@@ -220,7 +305,7 @@ class Dialler:
         target = self._attempts.pop(attempt, None)
         if target is not None:
             target.attempt, target.link, target.completed = None, link, False
-            target.reached = where
+            target.reached, target.going_to = where, place_of(where)
             self._links[link] = target
         return target
 
@@ -238,6 +323,7 @@ class Dialler:
         if target is not None:
             target.completed, target.tries, target.linked_at_s = True, 0, now_s
             target.turn = 0
+            target.met_at_s = now_s
 
     def shares(self, link: LinkId, kept: LinkId) -> None:
         """Take note that `link`, about to end, leads where the stream `kept` leads already."""
@@ -258,12 +344,14 @@ class Dialler:
         """
         for twin in self.targets.values():
             if twin.twin == link:
-                twin.twin = None
+                twin.twin, twin.met_at_s = None, now_s
                 self._back_off(twin, now_s)
         target = self._links.pop(link, None)
         if target is None:
             return
         target.link = None
+        if target.completed:
+            target.met_at_s = now_s
         if crowded:
             target.crowded_s = min(max(CROWDED_S_MIN, target.crowded_s * 2), CROWDED_S_MAX)
             target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.crowded_s
@@ -292,3 +380,16 @@ class Dialler:
         target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.backoff_s
         longest_s = BACKOFF_S_MAX_RADIO if target.is_radio else BACKOFF_S_MAX
         target.backoff_s = min(target.backoff_s * 2, longest_s)
+
+
+def _is_claimed_elsewhere(target: Target, addresses: Sequence[Address]) -> bool:
+    """Tell whether a member's beacon is heard where its link does not lead.
+
+    Any member can repeat another's beacon as its own and take the calls: whoever shows it
+    elsewhere, at an address of the same kind, may be the one who made it.
+    """
+    if not target.is_member or target.link is None or target.reached is None or not addresses:
+        return False
+    reached, heard = target.reached, addresses[0]
+    same_kind = reached.where.startswith("[") == heard.where.startswith("[")
+    return same_kind and place_of(reached) != place_of(heard)

@@ -152,8 +152,8 @@ class Node:
         self._spread()
         if any(change.topic is Topic.DESK for change in home.changed):
             self.switchboard.wish_for_refused()
-        links = len(self.switchboard.talking())
-        self.switchboard.effects += self.dialler.due(moment.lived_s, links=links)
+        callers = self.switchboard.callers()
+        self.switchboard.effects += self.dialler.due(moment.lived_s, callers=callers)
         self.switchboard.effects += self.uplinks.due(self._elsewhere())
         self.wire_log.note(is_up=bool(self.uplinks.linked))
         last = self.switchboard.fill()
@@ -282,13 +282,13 @@ class Node:
         return self._sweep_s if due_s is None else min(due_s, self._sweep_s)
 
     def _wake_after_s(self, clock: Clock) -> float:
-        now_s, links = self.home.moment.lived_s, len(self.switchboard.talking())
+        now_s, callers = self.home.moment.lived_s, self.switchboard.callers()
         times = [self._sweep_due_s(), now_s + TICK_S_MAX, now_s + self.presence.due_in_s(clock)]
         times += [
             s
             for s in (
                 self.switchboard.next_s(),
-                self.dialler.next_s(links=links),
+                self.dialler.next_s(callers=callers),
                 self.uplinks.next_s(self._elsewhere()),
                 self.wire_log.due_s,
             )

@@ -7,7 +7,7 @@ is left in silence for a random time.  See docs/protocol/link.md.
 
 import math
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from meshnews.crypto.entropy import between
 from meshnews.errors import OutOfTurn, PeerError
@@ -23,7 +23,8 @@ from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
 from meshnews.node.carriage import CARRIAGES, pace_on
 from meshnews.node.conversation import Conversation
-from meshnews.node.dialler import Dialler
+from meshnews.node.dialler import Callers, Dialler
+from meshnews.node.displacement import FRESH_S, displaced_by, needless, one_too_many
 from meshnews.node.economy import Economy
 from meshnews.node.event import (
     Accepted,
@@ -45,9 +46,6 @@ from meshnews.sync.event import Arrived, Greeted, SyncEvent
 from meshnews.sync.machine import SyncMachine
 from meshnews.sync.messages import INSTANCE_BYTES, Reason
 from meshnews.sync.schedule import InFlight
-
-FRESH_S: Final = 60.0
-"""What a neighbour gave in this time decides whether a newcomer takes its place."""
 
 
 class Happening(NamedTuple):
@@ -87,6 +85,10 @@ class Switchboard:
     def talking(self) -> list[Conversation]:
         """Return the conversations whose session stands."""
         return [talk for talk in self if talk.is_talking]
+
+    def callers(self) -> Callers:
+        """Return from where each neighbour in contact called us."""
+        return {talk.link: talk.address for talk in self.talking() if talk.address is not None}
 
     def rate_of(self, link: LinkId) -> int:
         """Return how many bytes a second a stream took lately; 0: nobody knows."""
@@ -225,16 +227,33 @@ class Switchboard:
         )
 
     def _make_room_for(self, newcomer: Conversation) -> None:
-        allowed = self._home.identity.links_max
-        # Nobody near takes the place of the way out.
+        leaving = displaced_by(
+            newcomer,
+            self._replaceable(newcomer),
+            most=self._home.identity.links_max,
+            now_s=self._home.moment.lived_s,
+            luck=self._home.entropy,
+        )
+        self._let_go(leaving)
+        if leaving is None and newcomer.target is not None and newcomer.target.is_extra:
+            newcomer.trial_until_s = self._home.moment.lived_s + FRESH_S
+
+    def _end_trial(self, extra: Conversation) -> None:
+        """Let one go, now that a call to one more than are wanted has been a link for a while."""
+        extra.trial_until_s = math.inf
+        now_s, luck = self._home.moment.lived_s, self._home.entropy
+        self._let_go(one_too_many(extra, self._replaceable(extra), now_s=now_s, luck=luck))
+
+    def _replaceable(self, newcomer: Conversation) -> list[Conversation]:
         others = [t for t in self.talking() if t is not newcomer and not t.is_leaving]
-        others = [t for t in others if t.target is None or t.carrier is not Carrier.UPLINK]
-        if len(others) < allowed:
-            return
-        since_s = self._home.moment.lived_s - FRESH_S
-        least = min(others, key=lambda talk: (talk.fresh_bytes(since_s), talk.talking_since_s))
-        assert least.machine is not None, "it talks"
-        least.machine.leave(Reason.FULL)
+        # Nobody near takes the place of the way out.
+        return [t for t in others if t.target is None or t.carrier is not Carrier.UPLINK]
+
+    @staticmethod
+    def _let_go(talk: Conversation | None) -> None:
+        if talk is not None:
+            assert talk.machine is not None, "it talks"
+            talk.machine.leave(Reason.FULL)
 
     def _note(self, talk: Conversation, event: SyncEvent) -> None:
         match event:
@@ -259,27 +278,14 @@ class Switchboard:
         for other in self.talking():
             if other is talk or other.instance != talk.instance:
                 continue
-            loser = self._slower(talk, other) or self._dialled_by_larger(talk, other)
+            loser = needless(talk, other)
             kept = other if loser is talk else talk
             self._dialler.shares(loser.link, kept.link)
             self._hang_up(loser)
+            # Nobody was added.
+            kept.trial_until_s = math.inf
             if loser is talk:
                 return
-
-    @staticmethod
-    def _slower(one: Conversation, other: Conversation) -> Conversation | None:
-        if one.is_slow == other.is_slow:
-            return None
-        return one if one.is_slow else other
-
-    def _dialled_by_larger(self, talk: Conversation, other: Conversation) -> Conversation:
-        if (other.target is None) == (talk.target is None):
-            return talk
-        ours, theirs = (talk, other) if talk.target is not None else (other, talk)
-        if ours.own_instance != theirs.own_instance:
-            # Only we can tell that both lead to one machine: it would call again, and we do not.
-            return ours
-        return theirs if talk.own_instance < talk.instance else ours
 
     # Endings --------------------------------------------------------------
 
@@ -331,6 +337,8 @@ class Switchboard:
             if self._deadline(talk) <= moment.lived_s:
                 self._hang_up(talk) if talk.is_open else self._fail(talk, Trouble.SILENT)
                 continue
+            if talk.trial_until_s <= moment.lived_s:
+                self._end_trial(talk)
             if self._bulk_from(talk) <= moment.lived_s and talk.machine is not None:
                 talk.machine.take_bulk()
             talk.tell_held(moment)
@@ -346,7 +354,9 @@ class Switchboard:
 
     def next_s(self) -> float | None:
         """Return when `tick` has something to do, in seconds of the node's life."""
-        times = [min(self._deadline(talk), self._bulk_from(talk)) for talk in self]
+        times = [
+            min(self._deadline(talk), self._bulk_from(talk), talk.trial_until_s) for talk in self
+        ]
         speakers = (talk.speaker for talk in self if talk.speaker is not None)
         times += [at_s for one in speakers if (at_s := one.deadline_s) is not None]
         times += [at_s for talk in self for at_s, _ in talk.held]

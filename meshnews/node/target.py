@@ -4,6 +4,7 @@ The states of a call are those of `meshnews.node.dialler`.
 See docs/protocol/discovery.md.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,6 +16,7 @@ from meshnews.link import handshake
 from meshnews.link.beacon import Heard
 from meshnews.link.handshake import InvitationTarget, MemberTarget, RelayTarget
 from meshnews.link.rendezvous import Mode, Rendezvous
+from meshnews.node.company import place_of
 from meshnews.node.event import Address
 
 BACKOFF_S_MIN: Final = 1.0
@@ -47,7 +49,10 @@ class Target:
         spoiled: answers that met silence: the nonce of the beacon, and where.
         cuts: where answers to its newest beacon were cut short, once for each.
         reached: where the call, or the link, leads that there is now.
+        going_to: the place of that call or link.
+        is_extra: it goes to one more than are wanted.
         linked_at_s: when that link was completed.
+        met_at_s: when there was last a link.
         tries: calls since that beacon that reached nobody.
         twin: another stream to the same machine, which was kept in place of ours.
         is_radio: it is called over Bluetooth, where its short beacons are heard.  A machine
@@ -69,7 +74,10 @@ class Target:
     )
     cuts: list[Address] = field(default_factory=list)
     reached: Address | None = None
+    going_to: str = ""
+    is_extra: bool = False
     linked_at_s: float = 0.0
+    met_at_s: float = -math.inf
     tries: int = 0
     attempt: int | None = None
     link: LinkId | None = None
@@ -86,6 +94,11 @@ class Target:
         """Where to try: first where a beacon was heard, and of these the first heard."""
         heard = [each for each in self.heard if (self.nonce, each) not in self.spoiled]
         return tuple(dict.fromkeys((*heard, *self.fixed)))
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The places of these addresses."""
+        return tuple(dict.fromkeys(map(place_of, self.addresses)))
 
     @property
     def handshake(self) -> handshake.Target:

@@ -1,6 +1,7 @@
 """Whom to call, and whom to leave alone."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -17,7 +18,9 @@ from meshnews.node.dialler import (
     BACKOFF_S_MAX,
     CROWDED_S_MIN,
     CUTS_PER_BEACON,
+    EXTRA_S,
     LINKS_WANTED,
+    MEET_AGAIN_S,
     MEMBER_S_MAX,
     MEMBERS_REMEMBERED_MAX,
     NEWS_S_MAX,
@@ -47,6 +50,11 @@ def of_relay(nonce: int) -> Heard[bytes]:
 def of_member(number: int) -> Heard[bytes]:
     nonce = number.to_bytes(16, "big")
     return Heard(nonce, MESH, 5, 7117, Flag.NONE, nonce)
+
+
+def at(number: int) -> Address:
+    """Return the address of a machine of its own."""
+    return Address("tcp", f"203.0.113.{number}:7117")
 
 
 def only(dials: list[Dial]) -> Dial:
@@ -170,10 +178,10 @@ def test_at_an_address_where_no_beacon_was_heard_none_is_answered(dialler: Diall
 
 def test_members_are_called_only_while_links_are_wanted(dialler: Dialler) -> None:
     for number in range(20):
-        dialler.hear(of_member(number), [HERE], 0.0)
-    assert len(dialler.due(0.0, links=1)) == LINKS_WANTED - 1
-    assert dialler.due(0.0, links=1) == []
-    assert dialler.next_s(links=1) is None
+        dialler.hear(of_member(number), [at(number)], 0.0)
+    callers = {LinkId(99): at(99)}
+    assert len(dialler.due(0.0, callers=callers)) == LINKS_WANTED - 1
+    assert dialler.due(0.0, callers=callers) == []
 
 
 def test_which_members_are_called_is_left_to_chance() -> None:
@@ -187,27 +195,35 @@ def test_which_members_are_called_is_left_to_chance() -> None:
 
 
 def test_relays_are_called_with_more_links_than_members_are_wanted_for(dialler: Dialler) -> None:
+    for number in range(LINKS_WANTED + 1):
+        dialler.hear(of_member(number), [at(number)], 0.0)
+    assert len(dialler.due(0.0)) == LINKS_WANTED
     dialler.know(RELAY, [FIXED])
-    only(dialler.due(0.0, links=LINKS_WANTED + 1))
+    only(dialler.due(0.0))
 
 
 def test_two_relays_are_enough_for_who_has_links_enough(dialler: Dialler) -> None:
     for number in range(3):
         static = X25519Public(bytes(31) + bytes([number + 1]))
-        dialler.know(replace(RELAY, static=static), [FIXED])
+        dialler.know(replace(RELAY, static=static), [at(number)])
         if number < RELAYS_WANTED:
             call(dialler, 0.0, link=number + 1)
             dialler.completed(LinkId(number + 1), 0.0)
-    assert dialler.due(1.0, links=LINKS_WANTED) == []
-    only(dialler.due(1.0, links=LINKS_WANTED - 1))
+    callers = {LinkId(90 + number): at(90 + number) for number in range(2)}
+    assert dialler.due(1.0, callers=callers) == []
+    callers.popitem()
+    only(dialler.due(1.0, callers=callers))
 
 
 def test_with_all_the_links_there_may_be_none_but_a_collector_is_called(dialler: Dialler) -> None:
+    for number in range(NEIGHBOURS_MAX):
+        static = X25519Public(bytes(30) + bytes([1, number]))
+        dialler.know(replace(RELAY, static=static), [at(number)])
+    assert len(dialler.due(0.0)) == NEIGHBOURS_MAX
     dialler.know(RELAY, [FIXED])
-    assert dialler.due(0.0, links=NEIGHBOURS_MAX) == []
-    assert dialler.next_s(links=NEIGHBOURS_MAX) is None
+    assert dialler.due(0.0) == []
     dialler.know(replace(RELAY, flags=RelayFlags.COLLECTOR), [FIXED])
-    only(dialler.due(0.0, links=NEIGHBOURS_MAX))
+    only(dialler.due(0.0))
 
 
 def test_a_member_is_called_by_its_beacon(dialler: Dialler) -> None:
@@ -439,3 +455,155 @@ def test_over_the_air_too_a_relay_is_answered_under_the_key_of_its_beacon(
     target = call(dialler, 0.0)
     assert target.handshake.rendezvous == OLD
     assert target.rendezvous == Rendezvous.at_relay(NEW.beacon_key)
+
+
+# Links that lead to different places
+
+ELSEWHERE = Address("tcp", "198.51.100.66:7117")
+"""Where one hostile member is, with as many beacons as it likes."""
+
+
+def link_to(dialler: Dialler, dials: list[Dial], now_s: float, *, first: int) -> dict[int, Target]:
+    """Let these calls become links; return whom they lead to."""
+    linked = {}
+    for link, dial in enumerate(dials, first):
+        target = dialler.opened(dial.attempt, LinkId(link), dial.addresses[0])
+        assert target is not None
+        dialler.completed(LinkId(link), now_s)
+        linked[link] = target
+    return linked
+
+
+def test_many_beacons_of_one_place_do_not_keep_others_from_being_called(dialler: Dialler) -> None:
+    for number in range(40):
+        dialler.hear(of_member(number), [ELSEWHERE], 0.0)
+    link_to(dialler, dialler.due(0.0), 0.0, first=1)
+    assert dialler.due(1.0) == []
+    dialler.hear(of_member(99), [HERE], 2.0)
+    assert only(dialler.due(2.0)).addresses == (HERE,)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_places_without_a_link_come_first(seed: int) -> None:
+    dialler = Dialler(SeededEntropy(bytes([seed])))
+    for number in range(40):
+        dialler.hear(of_member(number), [ELSEWHERE], 0.0)
+    for number in range(3):
+        dialler.hear(of_member(100 + number), [at(number)], 0.0)
+    called = {dial.addresses[0] for dial in dialler.due(0.0)}
+    assert called == {ELSEWHERE, at(0), at(1), at(2)}
+
+
+def test_two_links_are_of_our_own_choosing_however_many_call_us(dialler: Dialler) -> None:
+    for number in range(9):
+        dialler.hear(of_member(number), [at(number)], 0.0)
+    callers = {LinkId(90 + number): at(90 + number) for number in range(NEIGHBOURS_MAX)}
+    assert len(dialler.due(0.0, callers=callers)) == LINKS_WANTED // 2
+
+
+def test_a_relay_is_called_however_many_call_us(dialler: Dialler) -> None:
+    dialler.know(RELAY, [FIXED])
+    callers = {LinkId(90 + number): at(90 + number) for number in range(NEIGHBOURS_MAX)}
+    only(dialler.due(0.0, callers=callers))
+
+
+def test_a_link_that_was_kept_in_place_of_a_call_counts_as_called(dialler: Dialler) -> None:
+    for number in range(LINKS_WANTED + 1):
+        dialler.hear(of_member(number), [at(number)], 0.0)
+    callers = {}
+    for link, target in link_to(dialler, dialler.due(0.0), 0.0, first=1).items():
+        kept = LinkId(90 + link)
+        assert target.reached is not None
+        callers[kept] = target.reached
+        dialler.shares(LinkId(link), kept)
+        dialler.ended(LinkId(link), 0.1)
+    assert dialler.due(1.0, callers=callers) == []
+
+
+def test_programs_of_this_machine_are_each_a_place_of_their_own(dialler: Dialler) -> None:
+    for number in range(9):
+        dialler.hear(of_member(number), [Address("tcp", f"127.0.0.1:{9000 + number}")], 0.0)
+    link_to(dialler, dialler.due(0.0), 0.0, first=1)
+    dialler.hear(of_member(99), [HERE], 1.0)
+    assert dialler.due(1.0) == []
+
+
+def surrounded(dialler: Dialler, hostile: int) -> dict[Address, float]:
+    """Let so many hostile machines be heard first, one honest later; return who was called when."""
+    for number in range(hostile):
+        dialler.hear(of_member(number), [at(number)], 0.0)
+    link_to(dialler, dialler.due(0.0), 0.0, first=1)
+    dialler.hear(of_member(99), [HERE], 1.0)
+    called: dict[Address, float] = {}
+    now_s, link = 1.0, 100
+    while now_s < MEET_AGAIN_S:
+        for dial in dialler.due(now_s):
+            called.setdefault(dial.addresses[0], now_s)
+            link += 1
+            dialler.opened(dial.attempt, LinkId(link), dial.addresses[0])
+            dialler.completed(LinkId(link), now_s)
+            dialler.ended(LinkId(link), now_s + 1.0, crowded=True)
+        next_s = dialler.next_s()
+        now_s = MEET_AGAIN_S if next_s is None else max(next_s, now_s + 0.1)
+    return called
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whoever_was_not_met_is_called_though_there_are_links_enough(seed: int) -> None:
+    called = surrounded(Dialler(SeededEntropy(bytes([seed]))), LINKS_WANTED)
+    assert called[HERE] <= 1.0 + EXTRA_S[1]
+
+
+def test_extra_calls_come_at_times_of_our_own() -> None:
+    times = sorted(surrounded(Dialler(SeededEntropy(b"times")), LINKS_WANTED + 20).values())
+    assert len(times) > 4
+    gaps = [later - before for before, later in pairwise(times)]
+    assert all(EXTRA_S[0] <= gap <= EXTRA_S[1] + 0.2 for gap in gaps)
+
+
+def test_who_was_met_lately_gets_no_extra_call(dialler: Dialler) -> None:
+    called = surrounded(dialler, LINKS_WANTED + 3)
+    assert len(called) == 4
+    assert dialler.next_s() is None
+
+
+def test_another_relay_is_met_too_when_two_take_no_end(dialler: Dialler) -> None:
+    for number in range(RELAYS_WANTED + 1):
+        static = X25519Public(bytes(31) + bytes([number + 1]))
+        dialler.know(replace(RELAY, static=static), [at(number)] if number < RELAYS_WANTED else [])
+    for number in range(LINKS_WANTED):
+        dialler.hear(of_member(number), [at(50 + number)], 0.0)
+    link_to(dialler, dialler.due(0.0), 0.0, first=1)
+    third = X25519Public(bytes(31) + bytes([RELAYS_WANTED + 1]))
+    dialler.know(replace(RELAY, static=third), [HERE])
+    assert dialler.due(1.0) == []
+    next_s = dialler.next_s()
+    assert next_s is not None
+    assert only(dialler.due(next_s)).addresses == (HERE,)
+
+
+def test_whoever_takes_a_beacon_for_its_own_does_not_hide_who_made_it(dialler: Dialler) -> None:
+    dialler.hear(of_member(1), [ELSEWHERE], 0.0)
+    link_to(dialler, dialler.due(0.0), 0.0, first=1)
+    dialler.hear(of_member(1), [HERE], 20.0)
+    dial = only(dialler.due(20.0))
+    assert dial.addresses == (HERE,)
+    target = dialler.opened(dial.attempt, LinkId(2), HERE)
+    assert target is not None
+    assert target.handshake == MemberTarget(MESH, of_member(1).nonce)
+
+
+def test_a_beacon_repeated_from_a_place_with_links_is_called_at_its_own(dialler: Dialler) -> None:
+    for number in range(LINKS_WANTED):
+        dialler.hear(of_member(number), [ELSEWHERE], 0.0)
+    link_to(dialler, dialler.due(0.0), 0.0, first=1)
+    dialler.hear(of_member(99), [ELSEWHERE], 1.0)
+    dialler.hear(of_member(99), [HERE], 1.1)
+    assert only(dialler.due(2.0)).addresses[0] == HERE
+
+
+def test_a_flood_of_beacons_from_one_place_pushes_out_only_its_own(dialler: Dialler) -> None:
+    dialler.hear(of_member(1000), [HERE], 0.0)
+    for number in range(500):
+        dialler.hear(of_member(number), [ELSEWHERE], 1.0 + number)
+    assert of_member(1000).nonce in dialler.targets
