@@ -140,7 +140,7 @@ class Inner:
         kind: what it is.
         slug: one word for the story; empty only when it is no dispatch.
         priority: as the author chose it.
-        reference: the first 16 bytes of the id it is about, or none.
+        reference: the first 16 bytes of the purge commitment of what it is about, or none.
         text: what a person wrote; empty when `cargo` is what counts.
         cargo: the signed object in a `card` or `refresh`; else empty.
     """

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from meshnews.bundle.statement import REFERENCE_BYTES, Inner, Kind, Priority, clean_text
+from meshnews.bundle.statement import Inner, Kind, Priority, clean_text
 from meshnews.desk.manifest import Role
 from meshnews.desk.recall import revocation_id
 from meshnews.errors import Refusal
@@ -45,9 +45,7 @@ class Answers:
                 meaning="Nothing was sent.",
                 remedy="Shorten it, or send it in parts.",
             )
-        inner = Inner(
-            Kind.REPLY, item.slug, Priority.ROUTINE, item.ref.id[:REFERENCE_BYTES], text=words
-        )
+        inner = Inner(Kind.REPLY, item.slug, Priority.ROUTINE, item.pc, text=words)
         sent = self._send(item, inner)
         if sent is None:
             raise _cannot_answer()
@@ -58,7 +56,7 @@ class Answers:
         is_proven = item.verdict in {Verdict.VERIFIED, Verdict.LAPSED}
         if not is_proven or item.kind is not Kind.DISPATCH or self._is_recalled(item):
             return
-        inner = Inner(Kind.READ, "", Priority.ROUTINE, item.ref.id[:REFERENCE_BYTES])
+        inner = Inner(Kind.READ, "", Priority.ROUTINE, item.pc)
         self._send(item, inner)
 
     def _is_recalled(self, item: Heading) -> bool:

@@ -202,9 +202,13 @@ class Dispatches:
 
     # What happens to them -------------------------------------------------
 
-    def record(self, dispatch: Dispatch, parts: list[list[BundleRef]]) -> None:
-        """Keep the record of a dispatch just filed; `parts[i]` are attachment i's bundles."""
+    def record(self, dispatch: Dispatch, parts: list[list[BundleRef]], *, pc: bytes) -> None:
+        """Keep the record of a dispatch just filed; `parts[i]` are attachment i's bundles.
+
+        Editors name it by the purge commitment of its text.
+        """
         vault = self._home.open_vault
+        vault.put(shelf.SEALED, pc[:REFERENCE_BYTES], dispatch.ref.id)
         vault.put(shelf.OWN, dispatch.ref.id, dispatch.encode())
         for number, refs in enumerate([[dispatch.ref], *parts]):
             for ref in refs:
@@ -267,13 +271,19 @@ class Dispatches:
 
     def on_read(self, reference: bytes, at: int) -> None:
         """Take note that an editor says it has read a dispatch."""
-        vault = self._home.vault
-        if vault is None or len(reference) != REFERENCE_BYTES:
+        vault, identifier = self._home.vault, self.named(reference)
+        value = None if vault is None else vault.get(shelf.OWN, identifier)
+        if vault is None or value is None:
             return
-        for key, value in vault.scan(shelf.OWN, reference):
-            dispatch = decode_dispatch(key, value)
-            if not dispatch.read_at:
-                self._keep(vault, replace(dispatch, read_at=at))
+        dispatch = decode_dispatch(identifier, value)
+        if not dispatch.read_at:
+            self._keep(vault, replace(dispatch, read_at=at))
+
+    def named(self, reference: bytes) -> bytes:
+        """Return the identifier of the dispatch that an editor names so; empty: none of these."""
+        vault = self._home.vault
+        found = None if vault is None else vault.get(shelf.SEALED, reference)
+        return b"" if found is None else found
 
     def forget(self, prefix: str) -> None:
         """Drop the record of a dispatch; its bundles go on travelling.
@@ -284,6 +294,9 @@ class Dispatches:
         dispatch = self.find(prefix).dispatch
         vault = self._home.open_vault
         vault.delete(shelf.OWN, dispatch.ref.id)
+        for key, value in list(vault.scan(shelf.SEALED)):
+            if value == dispatch.ref.id:
+                vault.delete(shelf.SEALED, key)
         for key, value in vault.scan(shelf.PART):
             if as_list(decode(value, bytes_max=RECORD_BYTES_MAX), size=3)[0] == dispatch.ref.id:
                 vault.delete(shelf.PART, key)

@@ -242,7 +242,7 @@ class Filing:
         person.set_chain(seq + 1, chain_link(payload))
         self._release(filing, bundle, now=now)
         if not forget:
-            self._record(filing, bundle.ref, inner.slug)
+            self._record(filing, bundle, inner.slug)
         shared = any(not reader.prekey.psk for reader in readers.values())
         return Filed(bundle.ref, len(readers), shared, stale)
 
@@ -329,9 +329,9 @@ class Filing:
                 home.announced.append(ref)
             home.carry.delete(shelf.DRAFT, key_of(ref))
 
-    def _record(self, filing: FilingDraft, ref: BundleRef, slug: str) -> None:
+    def _record(self, filing: FilingDraft, bundle: Bundle, slug: str) -> None:
         dispatch = Dispatch(
-            ref=ref,
+            ref=bundle.ref,
             draft=filing.id,
             filed_at=max(1, self._home.wall.s),
             clock_trusted=filing.clock_trusted,
@@ -339,7 +339,7 @@ class Filing:
             priority=filing.priority,
             attachments=tuple(filing.attachments),
         )
-        Dispatches(self._home).record(dispatch, filing.parts)
+        Dispatches(self._home).record(dispatch, filing.parts, pc=bundle.pc)
 
     def abandon(self, filing: FilingDraft) -> None:
         """Drop a draft and its chunks; what they spent is gone.

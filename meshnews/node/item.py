@@ -1,7 +1,7 @@
 """An opened item as it is kept: what a list of items says of it, and apart from that its text.
 
     heading = [number, class, day, kind, author, name, slug, priority, claimed, arrived,
-               reference, verdict, alarms, [[attachment, leaves here], …], read, let go]
+               reference, pc, verdict, alarms, [[attachment, leaves here], …], read, let go]
 
 A list of thousands of items reads headings alone: a text may be a hundred times as large.
 """
@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass, fields
 from typing import Final, TypeVar
 
-from meshnews.bundle.statement import Kind, Priority
+from meshnews.bundle.statement import REFERENCE_BYTES, Kind, Priority
 from meshnews.bundle.tree import AttachmentTree, attachment_value, decode_attachment
 from meshnews.errors import Malformed
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
@@ -55,7 +55,10 @@ class Heading:
         number: how many items came in before it; given when it is kept.
         author: the key that signed it; empty when it could not be opened.
         name: under which the desk knows the author; empty for a stranger.
-        reference: the first 16 bytes of the id it is about, or none.
+        reference: what it is about, or none: to its author's machine, the first 16 bytes of
+            a dispatch's id; else as the one who wrote it named that.
+        pc: the first 16 bytes of its purge commitment, by which its author knows it again
+            whoever franked it; empty where nothing can be said of it.
         trees: its attachments, and how many leaves of each are here.
         let_go_at: when the pieces of its attachments were let go.
     """
@@ -70,6 +73,7 @@ class Heading:
     claimed_at: int
     arrived_at: int
     reference: bytes
+    pc: bytes = b""
     verdict: Verdict
     alarms: tuple[Alarm, ...] = ()
     trees: tuple[tuple[AttachmentTree, int], ...] = ()
@@ -92,6 +96,7 @@ class Heading:
                 self.claimed_at,
                 self.arrived_at,
                 self.reference,
+                self.pc,
                 str(self.verdict),
                 [str(alarm) for alarm in self.alarms],
                 trees,
@@ -114,9 +119,9 @@ def decode_heading(bundle_id: bytes, value: bytes) -> Heading:
     Raises:
         Malformed: the vault holds something else.
     """
-    record = as_list(decode(value, bytes_max=RECORD_BYTES_MAX), size=16)
+    record = as_list(decode(value, bytes_max=RECORD_BYTES_MAX), size=17)
     number, traffic, day, kind, author, name, slug, priority, claimed = record[:9]
-    arrived, reference, verdict, alarms, trees, read_at, let_go_at = record[9:]
+    arrived, reference, pc, verdict, alarms, trees, read_at, let_go_at = record[9:]
     return Heading(
         ref=BundleRef(
             TrafficClass(as_int(traffic, 0, 3)), Day(as_int(day, 0, DAY_MAX)), BundleId(bundle_id)
@@ -129,7 +134,8 @@ def decode_heading(bundle_id: bytes, value: bytes) -> Heading:
         priority=Priority(as_int(priority, 1, 4)),
         claimed_at=as_int(claimed, 0, _TIME_S_MAX),
         arrived_at=as_int(arrived, 0, _TIME_S_MAX),
-        reference=as_bytes(reference, at_most=16),
+        reference=as_bytes(reference, at_most=REFERENCE_BYTES),
+        pc=as_bytes(pc, at_most=REFERENCE_BYTES),
         verdict=_word(Verdict, verdict),
         alarms=tuple(_word(Alarm, one) for one in as_list(alarms, at_most=8)),
         trees=tuple(map(_tree, as_list(trees, at_most=ATTACHMENTS_MAX))),

@@ -17,7 +17,7 @@ from typing import Final
 from meshnews.bundle.format import Bundle, parse
 from meshnews.bundle.open import Found, found_by, open_found
 from meshnews.bundle.seal import epoch_ref
-from meshnews.bundle.statement import Kind, Letter, Priority, read
+from meshnews.bundle.statement import REFERENCE_BYTES, Kind, Letter, Priority, read
 from meshnews.crypto.keys import Ed25519Public, PrekeySecret, X25519Secret
 from meshnews.desk.card import decode_relay_record
 from meshnews.desk.certificate import Member, decode_member, verify_certificate
@@ -39,6 +39,7 @@ from meshnews.node.letter import Letters
 from meshnews.node.notices import Notices
 from meshnews.node.person import Person
 from meshnews.node.refreshing import Refreshing
+from meshnews.node.reopening import Reopening
 from meshnews.node.roster import Known, Roster, keys_of
 from meshnews.node.supply import Supply
 from meshnews.node.turning import Turning
@@ -120,6 +121,7 @@ class Opening:
             return
         self._letters.release_due()
         self._letters.tidy_due()
+        Reopening(home.vault).tidy(home.moment.floor_day)
         if home.identity.role is Role.EDITOR:
             DeskKeys(home.vault, home.entropy).burn(home.moment.lived_s)
         else:
@@ -130,11 +132,14 @@ class Opening:
     # Recognising --------------------------------------------------------------
 
     def _try(self, bundle: Bundle) -> None:
+        purge = Reopening(self._home.open_vault).purge_of(bundle)
+        if purge is not None:
+            self._confirm(bundle, purge)
+            return
         for scan in self._scans(bundle):
             known = [(found, self._key(found, scan)) for found in found_by(bundle, scan)]
             if known:
-                # An editor who names another's scan key has seals made for that one,
-                # which it cannot read.  They stand beside the one that it can.
+                # Who names another's scan key has seals made for that one beside its own.
                 found, key = max(known, key=_usefulness)
                 self._recognised(bundle, found, key)
                 return
@@ -163,8 +168,7 @@ class Opening:
         try:
             opened = open_found(bundle, found, key.secret)
         except PeerError:
-            # The seal of one bundle around the bytes of another: a carrier's work,
-            # that says nothing of whose seal it was.
+            # A seal around other bytes: a carrier's work, that says nothing of whose seal it was.
             return
         try:
             letter = read(opened.payload, bundle.pc)
@@ -198,6 +202,16 @@ class Opening:
             secret = PrekeySecret(found.ref, scan, b"")
         return Key(secret)
 
+    def _confirm(self, bundle: Bundle, purge: bytes) -> None:
+        """Make the receipt of what was opened, and know it again under other postage."""
+        home = self._home
+        Reopening(home.open_vault).note(bundle, purge)
+        if home.identity.role is Role.EDITOR:
+            self._letters.confirm(bundle, purge)
+        else:
+            hold_s = home.hold_s(home.settings.reply_receipt_hold_s_max)
+            self._letters.release_later(bundle, purge, hold_s)
+
     # An editor ------------------------------------------------------------------
 
     def _for_editor(self, bundle: Bundle, letter: Letter, key: Key, purge: bytes) -> None:
@@ -208,7 +222,7 @@ class Opening:
             self._take_keys(letter)
         elif letter.inner.kind in {Kind.DISPATCH, Kind.ORDER}:
             self._take_dispatch(bundle, letter, key)
-        self._letters.confirm(bundle, purge)
+        self._confirm(bundle, purge)
         keys = DeskKeys(home.open_vault, home.entropy)
         given = None if key.secret is None else keys.prekey(key.secret.ref)
         if given is not None:
@@ -238,6 +252,7 @@ class Opening:
                 arrived_at=max(1, self._home.wall.s),
                 text=inner.text,
                 reference=inner.reference,
+                pc=bundle.pc[:REFERENCE_BYTES],
                 verdict=self._verdict(known, alarms),
                 alarms=tuple(alarms),
                 trees=tuple((tree, 0) for tree in statement.attachments),
@@ -317,6 +332,8 @@ class Opening:
         return signer.public
 
     def _unreadable(self, bundle: Bundle, byline: bytes) -> None:
+        if not Reopening(self._home.open_vault).is_first_unreadable(bundle):
+            return
         known = Roster(self._home.open_vault).member(byline) if byline else None
         self._letters.add(
             Item(
@@ -357,14 +374,13 @@ class Opening:
                     claimed_at=letter.statement.claimed_time,
                     arrived_at=max(1, home.wall.s),
                     text=inner.text,
-                    reference=inner.reference,
+                    reference=self._dispatches.named(inner.reference)[:REFERENCE_BYTES],
                     verdict=Verdict.DESK,
                 )
             )
         elif not self._takes_refresh(letter):
             return
-        hold_s = home.hold_s(home.settings.reply_receipt_hold_s_max)
-        self._letters.release_later(bundle, purge, hold_s)
+        self._confirm(bundle, purge)
         Wallet(home.open_vault, home.entropy).spend_reply_key(found.ref, bundle.ref)
 
     def _takes_refresh(self, letter: Letter) -> bool:

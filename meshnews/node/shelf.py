@@ -74,6 +74,9 @@ REPLY_SCAN: Final = "reply-scan"
 OWN: Final = "own"
 """filing: dispatch id -> what was filed and how far it has come."""
 
+SEALED: Final = "sealed"
+"""filing: first 16 bytes of a purge commitment -> id of the dispatch that has it."""
+
 PART: Final = "part"
 """filing: bundle id -> [dispatch id, which attachment, carried already?]."""
 
@@ -107,6 +110,12 @@ HANDED: Final = "handed"
 
 RELEASE: Final = "release"
 """letters: when u64 ms of life ‖ reference -> receipt to make known then."""
+
+OPENED: Final = "opened"
+"""reopening: day u32 ‖ purge commitment -> its preimage ‖ hash of what was sealed."""
+
+UNREADABLE: Final = "unreadable"
+"""reopening: purge commitment -> empty: an item says that this cannot be read."""
 
 SCAN: Final = "scan"
 """desk_keys: first day u32 -> scan secret of that time."""
