@@ -8,13 +8,22 @@ bytes of its questions and those of our cells and ranges in answer to them.
 An honest dialler keeps the same account with a `Purse` and stops long before its end.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from meshnews.errors import Exceeded
-from meshnews.limits import RECONCILE_BYTES_BASE, RECONCILE_BYTES_PER_BUNDLE
+from meshnews.ids import BundleRef, TrafficClass
+from meshnews.limits import (
+    RECEIPTS_FOUND_MAX,
+    RECONCILE_BYTES_BASE,
+    RECONCILE_BYTES_PER_BUNDLE,
+)
 
 LISTED_BYTES: Final = 9
 """One listed element takes 8.25 bytes."""
+
+DAY_BYTES_LEAST: Final = 512
+"""What is left to each day behind: enough for a short list, or for GRID and some cells."""
 
 VAIN_BYTES: Final = 64
 """What is charged for each bundle named and then not held."""
@@ -54,8 +63,9 @@ class Purse:
     """What a dialler may still spend, by its own count.
 
     It has half of the fixed part, so that the answerer never has to cut it.  A class, and
-    in it a day, leaves half of what it finds to those behind: a day with tens of thousands
-    of receipts that the peer has no room for does not keep the bundles of other days back.
+    in it a day, leaves half of what it finds to those behind, and to each of them
+    DAY_BYTES_LEAST if that is more: days with tens of thousands of receipts that the peer
+    has no room for do not keep the bundles of other days back.
     """
 
     def __init__(self) -> None:
@@ -65,11 +75,17 @@ class Purse:
         """Add what a bundle earns that the peer has stored."""
         self._left += RECONCILE_BYTES_PER_BUNDLE
 
-    def share(self, *, is_last: bool, above: "Share | None" = None) -> "Share":
-        """Return the share of a class, or of a day in the share of its class."""
+    def share(self, *, behind: int, above: "Share | None" = None) -> "Share":
+        """Return the share of a class, or of a day in the share of its class.
+
+        Args:
+            behind: how many classes, or days, come after it.
+            above: the share of its class.
+        """
         reserve = above.reserve if above is not None else 0
-        if not is_last:
-            reserve += max(0, self._left - reserve) // 2
+        if behind:
+            here = max(0, self._left - reserve)
+            reserve += max(here // 2, min(here, DAY_BYTES_LEAST * behind))
         return Share(self, reserve)
 
     def take(self, spent_bytes: int, *, reserve: int) -> bool:
@@ -99,3 +115,26 @@ class Share:
             return False
         self._own -= from_own
         return True
+
+
+class ReceiptQuota:
+    """How many full receipts one comparison may let us send.
+
+    A class leaves half of what it finds to those behind: receipts that the peer has no
+    room for are found again in every contact.
+    """
+
+    def __init__(self) -> None:
+        self._left = RECEIPTS_FOUND_MAX
+        self._reserve: dict[TrafficClass, int] = {}
+
+    def admit(self, refs: Sequence[BundleRef]) -> list[BundleRef]:
+        """Return those of `refs` whose receipts may be sent; the rest is for another contact."""
+        admitted: list[BundleRef] = []
+        for ref in refs:
+            is_last = ref.traffic is TrafficClass.BULK
+            reserve = self._reserve.setdefault(ref.traffic, 0 if is_last else self._left // 2)
+            if self._left > reserve:
+                self._left -= 1
+                admitted.append(ref)
+        return admitted

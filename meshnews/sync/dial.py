@@ -6,23 +6,23 @@
     for each day that differs: LIST, or GRID and what follows it (`meshnews.sync.way`)
     … until no day and no class is left
 
-Days are taken up newest first, a few at a time, and their questions are asked side by
-side.  See docs/protocol/sync.md, "Comparison".
+Days are taken up newest first, behind one that is drawn by lot, a few at a time, and
+their questions are asked side by side.  See docs/protocol/sync.md, "Comparison".
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from meshnews.errors import Malformed, OutOfTurn
-from meshnews.ids import Day, TrafficClass
+from meshnews.ids import BundleId, Day, TrafficClass
 from meshnews.limits import COMPARED_AT_ONCE_MAX, DAYS_SPANNED_MAX, QUESTIONS_OPEN_MAX
 from meshnews.store.port import PAGES
 from meshnews.sync.budget import Purse, Share
 from meshnews.sync.choice import is_best_listed
 from meshnews.sync.compare import Findings, Sides
-from meshnews.sync.messages import CLASSES
+from meshnews.sync.messages import CLASSES, ID_BYTES
 from meshnews.sync.question import (
     DAY_FINGERPRINT_BYTES,
     Cells,
@@ -110,7 +110,7 @@ class Dialler:
             self._asked, self._more = self._more, None
         elif self._classes:
             traffic, bounds = self._classes.popleft()
-            self._share = self._purse.share(is_last=not self._classes)
+            self._share = self._purse.share(behind=len(self._classes))
             self._asked = self._spans(traffic, *bounds)
         return self._asked
 
@@ -129,7 +129,7 @@ class Dialler:
 
     def _way(self, traffic: TrafficClass, day: Day, theirs: int) -> Way:
         sides = self._sides
-        share = self._purse.share(is_last=not self._days, above=self._share)
+        share = self._purse.share(behind=len(self._days), above=self._share)
         share.allow_listing(theirs)
         one = DaySides(sides, traffic, day, theirs, share)
         pages = sides.elements.pages(traffic, day)
@@ -200,8 +200,21 @@ class Dialler:
                 else:
                     theirs[day] = b"", count
         self._days.extend(
-            (asked.traffic, day, theirs[day][1]) for day in sorted(theirs, reverse=True)
+            (asked.traffic, day, theirs[day][1]) for day in self._in_order(asked.traffic, theirs)
         )
+
+    def _in_order(self, traffic: TrafficClass, days: Iterable[Day]) -> list[Day]:
+        """Return days in the order in which they are compared: newest first, but for one.
+
+        Another one is drawn in each contact, to be compared before all.  Else days that
+        never become alike could take what there is to spend in every contact, and those
+        behind them would have little for ever.
+        """
+        order = sorted(days, reverse=True)
+        if order:
+            drawn = self._sides.salt.position(BundleId(bytes((traffic,)) * ID_BYTES))
+            order.insert(0, order.pop(int.from_bytes(drawn, "big") % len(order)))
+        return order
 
 
 def _fingerprints(message: Days) -> Iterator[tuple[Day, tuple[bytes, int]]]:

@@ -17,12 +17,11 @@ from meshnews.limits import (
     FRAME_BYTES_MAX,
     LACKING_ASKED_MAX,
     QUESTIONS_OPEN_MAX,
-    RECEIPTS_FOUND_MAX,
 )
 from meshnews.store.age import Moment
 from meshnews.store.custody import Acknowledged, Custody, Judgement
 from meshnews.sync.answer import Answerer
-from meshnews.sync.budget import Budget
+from meshnews.sync.budget import Budget, ReceiptQuota
 from meshnews.sync.compare import Comparison, Findings, Sides
 from meshnews.sync.dial import Dialler
 from meshnews.sync.event import Arrived, Carried, HandedOver, InSync, Receipted, SyncEvent
@@ -119,7 +118,7 @@ class Talk:
         self._questions: deque[Question] = deque()
         self._known_there: dict[BundleId, bool] = {}
         self._handed: dict[bytes, BundleRef] = {}
-        self._receipts_left = RECEIPTS_FOUND_MAX
+        self._receipts = ReceiptQuota()
         self._refused: list[Name] = []
 
     # Taking in
@@ -275,8 +274,7 @@ class Talk:
     def _queue(self, findings: Findings) -> None:
         self.outbox.names(findings.names)
         self.outbox.receipts(findings.short_receipts, full=False)
-        full = findings.full_receipts[: self._receipts_left]
-        self._receipts_left -= len(full)
+        full = self._receipts.admit(findings.full_receipts)
         self.outbox.receipts(full, full=True)
         if findings.answer is not None:
             self.outbox.message(encode_message(findings.answer))
