@@ -64,8 +64,8 @@ class Purse:
 
     It has half of the fixed part, so that the answerer never has to cut it.  A class, and
     in it a day, leaves half of what it finds to those behind, and to each of them
-    DAY_BYTES_LEAST if that is more: days with tens of thousands of receipts that the peer
-    has no room for do not keep the bundles of other days back.
+    DAY_BYTES_LEAST if there is as much for all: days with tens of thousands of receipts
+    that the peer has no room for do not keep the bundles of other days back.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,8 @@ class Purse:
         reserve = above.reserve if above is not None else 0
         if behind:
             here = max(0, self._left - reserve)
-            reserve += max(here // 2, min(here, DAY_BYTES_LEAST * behind))
+            least = min(DAY_BYTES_LEAST, here // (behind + 1))
+            reserve += max(here // 2, least * behind)
         return Share(self, reserve)
 
     def take(self, spent_bytes: int, *, reserve: int) -> bool:

@@ -9,13 +9,16 @@ docs/protocol/sync.md, "Comparison".
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.store.port import PAGES, Page, State
 from meshnews.sync.messages import Flag, Hello
 from meshnews.sync.question import Method, Question, Reaction
 from meshnews.sync.salt import Salt
+
+EVER: Final = Day(0)
+"""As the first day to be compared: there is none before it."""
 
 
 class Elements(Protocol):
@@ -109,13 +112,18 @@ FAST = Manner(range_elements=64, surplus=1.25, fan=4, listed_max=16)
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What both diallers and answerers work with."""
+    """What both diallers and answerers work with.
+
+    Attributes:
+        horizon: the first day that this side compares, class 0 excepted.
+    """
 
     elements: Elements
     salt: Salt
     ours: Hello
     theirs: Hello
     manner: Manner = SLOW
+    horizon: Day = EVER
 
     def bounds(self, traffic: TrafficClass) -> tuple[Day, Day] | None:
         """Return the newest and oldest day to compare, or None when there is nothing."""

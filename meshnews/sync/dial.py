@@ -21,7 +21,7 @@ from meshnews.limits import COMPARED_AT_ONCE_MAX, DAYS_SPANNED_MAX, QUESTIONS_OP
 from meshnews.store.port import PAGES
 from meshnews.sync.budget import Purse, Share
 from meshnews.sync.choice import is_best_listed
-from meshnews.sync.compare import Findings, Sides
+from meshnews.sync.compare import EVER, Findings, Sides
 from meshnews.sync.messages import CLASSES, ID_BYTES
 from meshnews.sync.question import (
     DAY_FINGERPRINT_BYTES,
@@ -208,9 +208,11 @@ class Dialler:
 
         Another one is drawn in each contact, to be compared before all.  Else days that
         never become alike could take what there is to spend in every contact, and those
-        behind them would have little for ever.
+        behind them would have little for ever.  What is older than we compare, of which we
+        say nothing, is left as it is.
         """
-        order = sorted(days, reverse=True)
+        horizon = self._sides.horizon if traffic else EVER
+        order = sorted((day for day in days if day >= horizon), reverse=True)
         if order:
             drawn = self._sides.salt.position(BundleId(bytes((traffic,)) * ID_BYTES))
             order.insert(0, order.pop(int.from_bytes(drawn, "big") % len(order)))

@@ -9,7 +9,7 @@ from meshnews.ids import Day, TrafficClass
 from meshnews.limits import FRAME_BYTES_MAX
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
-from meshnews.sync.messages import CLASSES, FREE_KIB_MAX, ClassTerms, Flag, Hello
+from meshnews.sync.messages import CLASSES, ClassTerms, Flag, Hello
 from meshnews.sync.question import EVERY_METHOD
 
 ALIVE_DAYS: Final = 16
@@ -19,10 +19,24 @@ COLLECTED_DAYS: Final = 48
 """How far back a desk's machines compare: a collector keeps for 30 days more."""
 
 
+FREE_KIB_SAID: Final = 0
+"""Nothing depends on what is said here, and a number of one's own would be known again."""
+
+
+def horizon(moment: Moment, *, desk: bool) -> Day:
+    """Return the first day that a node compares, class 0 excepted.
+
+    Raises:
+        Nothing.
+    """
+    back = COLLECTED_DAYS if desk else ALIVE_DAYS
+    return Day(max(0, moment.floor_day - back) & ~1)
+
+
 def greeting(
     custody: Custody,
-    moment: Moment,
     *,
+    oldest: Day,
     desk: bool,
     nonce: bytes,
     instance: bytes,
@@ -30,25 +44,28 @@ def greeting(
 ) -> Hello:
     """Return the HELLO of a node that holds what `custody` does.
 
-    Without `has_bulk`, it neither gives bulk nor takes it.
+    Args:
+        custody: the store.
+        oldest: the first day to compare, class 0 excepted; 0 says nothing of it.
+        desk: it is one of a desk's machines.
+        nonce: random, of this conversation alone.
+        instance: what this node is called on this stream.
+        has_bulk: without, it neither gives bulk nor takes it.
 
     Raises:
         Nothing.
     """
-    back = COLLECTED_DAYS if desk else ALIVE_DAYS
-    floor = max(0, moment.floor_day - back) & ~1
-    free_kib = _roundly(min(custody.free_bytes() // 1024, FREE_KIB_MAX))
     usual = Flag.SERVES | Flag.WANTS | (Flag.WANTS_ACKED if desk else Flag(0))
     classes: list[ClassTerms] = []
     for traffic in CLASSES:
         # Notices in force have no last day.
-        oldest = Day(floor if traffic else 0)
+        first = oldest if traffic else Day(0)
         days = custody.days(traffic)
         flags = Flag(0) if traffic is TrafficClass.BULK and not has_bulk else usual
         if days:
-            classes.append(ClassTerms(flags | Flag.NONEMPTY, days[-1], oldest, free_kib))
+            classes.append(ClassTerms(flags | Flag.NONEMPTY, days[-1], first, FREE_KIB_SAID))
         else:
-            classes.append(ClassTerms(flags, Day(0), oldest, free_kib))
+            classes.append(ClassTerms(flags, Day(0), first, FREE_KIB_SAID))
     return Hello(
         nonce=nonce,
         instance=instance,
@@ -56,8 +73,3 @@ def greeting(
         frame_bytes_max=FRAME_BYTES_MAX,
         methods=int(EVERY_METHOD),
     )
-
-
-def _roundly(number: int) -> int:
-    """Return the power of two below: an exact number would tell one node from others."""
-    return 1 << number.bit_length() - 1 if number else 0

@@ -22,7 +22,7 @@ from meshnews.ids import BundleRef, TrafficClass
 from meshnews.limits import STALL_S
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
-from meshnews.sync.compare import FAST, Manner, Sides
+from meshnews.sync.compare import EVER, FAST, Manner, Sides
 from meshnews.sync.event import (
     Arrived,
     Carried,
@@ -32,7 +32,7 @@ from meshnews.sync.event import (
     Receipted,
     SyncEvent,
 )
-from meshnews.sync.greeting import greeting
+from meshnews.sync.greeting import greeting, horizon
 from meshnews.sync.layout import decode_message, encode_message
 from meshnews.sync.messages import (
     INSTANCE_BYTES,
@@ -129,6 +129,7 @@ class SyncMachine:
         self.dismissed: Reason | None = None  # why the peer said BYE, once it has
         self._state = SyncState.GREETING
         self._hello: Hello | None = None
+        self._horizon = EVER
         self._greet_by_s: float | None = None
         self._talk: Talk | None = None
         self._first: list[bytes] = []
@@ -189,9 +190,11 @@ class SyncMachine:
     def start(self, moment: Moment) -> None:
         """Begin: both sides say HELLO."""
         assert self._hello is None, "a conversation starts once"
+        self._horizon = horizon(moment, desk=self._desk)
         self._hello = greeting(
             self._custody,
-            moment,
+            # Who calls may be nameless: the called one's day is enough for both.
+            oldest=EVER if self._dialler else self._horizon,
             desk=self._desk,
             nonce=self._entropy.draw(NONCE_BYTES),
             instance=self._instance,
@@ -280,7 +283,9 @@ class SyncMachine:
         self._talk = Talk(
             self._custody,
             self._inflight,
-            sides=Sides(self._custody, salt, ours, theirs, self._pace.manner),
+            sides=Sides(
+                self._custody, salt, ours, theirs, self._pace.manner, horizon=self._horizon
+            ),
             dialler=self._dialler,
             block_bytes=self._pace.block_bytes,
             window_bytes=self._pace.window_bytes,

@@ -180,12 +180,24 @@ def test_a_lonely_day_far_in_the_future_hides_nothing() -> None:
     assert len(meeting.found[0].names) == 6
 
 
-def test_the_newest_days_are_listed_first() -> None:
+def test_the_newest_days_are_listed_first_behind_one_that_is_drawn() -> None:
     left = {(ROUTINE, Day(2 * n)): {ident(n): State.HELD} for n in range(100)}
     meeting = Meeting.of(left, {})
     meeting.run()
-    days = [ref.day for ref in meeting.found[0].names]
+    _, *days = [ref.day for ref in meeting.found[0].names]
     assert days == sorted(days, reverse=True)
+    assert len(days) == 99
+
+
+def test_which_day_is_drawn_depends_on_the_session() -> None:
+    left = {(ROUTINE, Day(2 * n)): {ident(n): State.HELD} for n in range(100)}
+    drawn = set()
+    for number in range(10):
+        salt = Salt(session=bytes([number]) * 64, dialler_nonce=b"d" * 16, acceptor_nonce=b"a" * 16)
+        meeting = Meeting.of(left, {}, salt=salt)
+        meeting.run()
+        drawn.add(meeting.found[0].names[0].day)
+    assert len(drawn) > 5
 
 
 def test_a_dialler_stops_before_it_has_to_be_cut() -> None:
