@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from meshnews.bundle.format import commitment
 from meshnews.bundle.statement import REFERENCE_BYTES, Priority
 from meshnews.errors import Refusal
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
@@ -244,21 +245,36 @@ class Dispatches:
     def on_receipt(self, ref: BundleRef) -> None:
         """Take note that the desk's receipt for one of our bundles has come.
 
-        With the vault closed it is not known which are ours; `catch_up` looks later.
+        So has it when it is for one that a carrier made of our text with postage of its
+        own: who has opened that has opened ours.  With the vault closed it is not known
+        which are ours; `catch_up` looks later.
         """
         home = self._home
         if home.vault is None and home.identity.role is Role.REPORTER:
             home.carry.put(shelf.UNHEARD, key_of(ref), b"")
         found = self._part(ref)
         if found is None:
+            self._on_receipt_of_another(ref)
             return
         vault, dispatch, number, _ = found
         vault.delete(shelf.PART, ref.id)
         if number == _TEXT:
-            dispatch = replace(dispatch, received_at=self._now())
+            dispatch = replace(dispatch, received_at=dispatch.received_at or self._now())
         else:
             dispatch = _counted(dispatch, number, received=1)
         self._keep(vault, dispatch)
+
+    def _on_receipt_of_another(self, ref: BundleRef) -> None:
+        vault, receipt = self._home.vault, self._home.custody.receipt_for(ref)
+        if vault is None or receipt is None:
+            return
+        identifier = self.named(commitment(receipt.purge)[:REFERENCE_BYTES])
+        value = vault.get(shelf.OWN, identifier)
+        if value is None:
+            return
+        dispatch = decode_dispatch(identifier, value)
+        if not dispatch.received_at:
+            self._keep(vault, replace(dispatch, received_at=self._now()))
 
     def catch_up(self) -> None:
         """Take note of some of the receipts that came while the vault was closed."""

@@ -121,6 +121,18 @@ def test_a_dispatch_that_a_carrier_franks_again_is_shown_once_and_both_are_confi
     assert state(desk.reporter) is DispatchState.RECEIVED
 
 
+def test_the_receipt_of_a_carriers_bundle_is_word_of_the_authors_own(desk: Desk) -> None:
+    file(desk.reporter)
+    (own,) = wires(desk.reporter)
+    bring(desk.editor, franked_by(desk.carrier, own))
+    (receipt,) = due(desk.editor).values()
+    confirm(desk.carrier, receipt)
+    confirm(desk.reporter, receipt)
+    assert state(desk.reporter) is DispatchState.RECEIVED
+    # It travels on all the same, and nothing says that others hold it no more.
+    assert desk.reporter.node.home.custody.body(parse(own).ref) is not None
+
+
 def test_a_dispatch_is_confirmed_again_when_its_epoch_key_is_gone_too(desk: Desk) -> None:
     empty(desk.reporter, shelf.PACK)
     file(desk.reporter)
