@@ -37,16 +37,17 @@ class Company:
     called: Sequence[str] = ()
     callers: Sequence[str] = ()
 
-    def wants(self, places: Iterable[str], enough: int) -> bool:
-        """Tell whether a call to one of `places` helps to have `enough` links."""
-        callers_max = enough // 2
-        if len(self.called) + min(len(self.callers), callers_max) < enough:
-            return True
+    def is_enough(self, enough: int) -> bool:
+        """Tell whether these lead to `enough` places, whatever one more may be."""
         called = set(self.called)
         callers = set(self.callers) - called
-        if len(called) + min(len(callers), callers_max) >= enough:
-            return False
-        return any(not self.links_at(place) for place in places)
+        return len(called) + min(len(callers), enough // 2) >= enough
+
+    def wants(self, places: Iterable[str], enough: int) -> bool:
+        """Tell whether a call to one of `places` helps to have `enough` links."""
+        if len(self.called) + min(len(self.callers), enough // 2) < enough:
+            return True
+        return not self.is_enough(enough) and any(not self.links_at(each) for each in places)
 
     def links_at(self, place: str) -> int:
         """Return how many links lead to one place."""

@@ -199,9 +199,12 @@ class Dialler:
         """Yield whom there is a use in calling, with these neighbours in contact."""
         has_relays = sum(target.is_relay for target in self._called()) >= RELAYS_WANTED
         company = self._company(callers)
+        closed = {each for each in (LINKS_WANTED, self.links_max) if company.is_enough(each)}
         for target in self.targets.values():
             is_spare = target.is_member or (target.is_relay and has_relays)
             enough = LINKS_WANTED if is_spare else self.links_max
+            if enough in closed and not target.is_collector:
+                continue
             if target.is_radio and self._is_better_left_alone(target):
                 continue
             if target.may_be_called and (
@@ -282,8 +285,10 @@ class Dialler:
         """Return when the next call may be due."""
         times = [target.not_before_s for target in self._callable(callers)]
         if self._extra_at_s is not None:
-            extra_s = self._extra_at_s
-            times += [max(each.not_before_s, extra_s) for each in self._strangers(extra_s)]
+            for each in self._strangers(self._extra_at_s):
+                times.append(max(each.not_before_s, self._extra_at_s))
+                if each.not_before_s <= self._extra_at_s:
+                    break
         return min(times, default=None)
 
     def hurry(self, now_s: float) -> None:
