@@ -57,11 +57,22 @@ class Opened:
 
     payload: bytes = field(repr=False)
     purge: bytes = field(repr=False)
+    answer_seed: bytes = field(repr=False)
+    """See `answer_seed_of_key`."""
 
 
 def purge_of_key(key: bytes) -> bytes:
     """Return r, whose holder can have the bundle purged."""
     return b2(Label.PURGE, b"", key=key)
+
+
+def answer_seed_of_key(key: bytes) -> bytes:
+    """Return the seed of the postage that an editor's letter is franked with.
+
+    Only who can open it knows the key, and so which of several bundles of the same bytes
+    is the desk's own.
+    """
+    return b2(Label.ANSWER_POSTAGE, b"", key=key)
 
 
 def even_day(day: int) -> Day:
@@ -137,4 +148,4 @@ def disclose(bundle: Bundle, key: bytes) -> Opened:
     payload = padded.rstrip(b"\0")
     if not payload.endswith(_PADDING_LEAD):
         raise Malformed("a payload without padding")
-    return Opened(payload[:-1], purge)
+    return Opened(payload[:-1], purge, answer_seed_of_key(key))

@@ -142,16 +142,25 @@ def issue(
     Raises:
         LocalMisuse: `n` or `expiry_day` is one that no postage may have.
     """
+    return [
+        certify(issuer, entropy.draw(KEY_BYTES), expiry_day=expiry_day, traffic=traffic, n=n)
+        for _ in range(count)
+    ]
+
+
+def certify(
+    issuer: Ed25519Secret, seed: bytes, *, expiry_day: Day, traffic: TrafficClass, n: int
+) -> PostageKey:
+    """Return the postage key that has this seed.
+
+    Raises:
+        LocalMisuse: `n` or `expiry_day` is one that no postage may have.
+    """
     if not 1 <= n <= POSTAGE_IDS_MAX or not 0 <= expiry_day <= EXPIRY_DAY_MAX:
         raise LocalMisuse("postage with an n or day that none may have")
-    kid = issuer_id(issuer.public)
-    keys: list[PostageKey] = []
-    for _ in range(count):
-        seed = entropy.draw(KEY_BYTES)
-        certified = _certified(Ed25519Secret(seed).public, expiry_day, traffic, n)
-        certificate = issuer.sign(Label.POSTAGE_1, certified)
-        keys.append(PostageKey(seed, expiry_day, traffic, n, kid, certificate))
-    return keys
+    certified = _certified(Ed25519Secret(seed).public, expiry_day, traffic, n)
+    certificate = issuer.sign(Label.POSTAGE_1, certified)
+    return PostageKey(seed, expiry_day, traffic, n, issuer_id(issuer.public), certificate)
 
 
 def frank(key: PostageKey, id: BundleId) -> bytes:  # noqa: A002  the protocol's word

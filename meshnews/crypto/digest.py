@@ -46,6 +46,7 @@ class Label(enum.Enum):
     POSTAGE_1 = b"postage1"
     POSTAGE_NAME = b"postage-name"
     PURGE = b"purge"
+    ANSWER_POSTAGE = b"answer-postage"
     PURGE_COMMIT = b"purge-commit"
     STAMP = b"stamp"
     STATEMENT = b"statement"

@@ -14,11 +14,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from meshnews.bundle.format import Bundle, parse
-from meshnews.bundle.open import Found, found_by, open_found
+from meshnews.bundle.format import Bundle, parse, payer_of
+from meshnews.bundle.open import Found, Opened, found_by, open_found
 from meshnews.bundle.seal import epoch_ref
 from meshnews.bundle.statement import REFERENCE_BYTES, Kind, Letter, Priority, read
-from meshnews.crypto.keys import Ed25519Public, PrekeySecret, X25519Secret
+from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, PrekeySecret, X25519Secret
 from meshnews.desk.card import decode_relay_record
 from meshnews.desk.certificate import Member, decode_member, verify_certificate
 from meshnews.desk.manifest import Manifest
@@ -39,7 +39,7 @@ from meshnews.node.letter import Letters
 from meshnews.node.notices import Notices
 from meshnews.node.person import Person
 from meshnews.node.refreshing import Refreshing
-from meshnews.node.reopening import Reopening
+from meshnews.node.reopening import Before, Reopening
 from meshnews.node.roster import Known, Roster, keys_of
 from meshnews.node.supply import Supply
 from meshnews.node.turning import Turning
@@ -132,9 +132,9 @@ class Opening:
     # Recognising --------------------------------------------------------------
 
     def _try(self, bundle: Bundle) -> None:
-        purge = Reopening(self._home.open_vault).purge_of(bundle)
-        if purge is not None:
-            self._confirm(bundle, purge)
+        before = Reopening(self._home.open_vault).find(bundle)
+        if before is not None:
+            self._confirm(bundle, before)
             return
         for scan in self._scans(bundle):
             known = [(found, self._key(found, scan)) for found in found_by(bundle, scan)]
@@ -183,7 +183,7 @@ class Opening:
         if self._home.identity.role is Role.EDITOR:
             self._for_editor(bundle, letter, key, opened.purge)
         else:
-            self._for_reporter(bundle, letter, found, opened.purge)
+            self._for_reporter(bundle, letter, found, opened)
 
     def _editor_key(self, found: Found) -> Key:
         keys = DeskKeys(self._home.open_vault, self._home.entropy)
@@ -202,15 +202,15 @@ class Opening:
             secret = PrekeySecret(found.ref, scan, b"")
         return Key(secret)
 
-    def _confirm(self, bundle: Bundle, purge: bytes) -> None:
+    def _confirm(self, bundle: Bundle, before: Before) -> None:
         """Make the receipt of what was opened, and know it again under other postage."""
         home = self._home
-        Reopening(home.open_vault).note(bundle, purge)
+        Reopening(home.open_vault).note(bundle, before)
         if home.identity.role is Role.EDITOR:
-            self._letters.confirm(bundle, purge)
-        else:
-            hold_s = home.hold_s(home.settings.reply_receipt_hold_s_max)
-            self._letters.release_later(bundle, purge, hold_s)
+            self._letters.confirm(bundle, before.purge)
+        elif before.payer == payer_of(bundle.auth, bundle.kind):
+            hold_s_max = home.settings.reply_receipt_hold_s_max
+            self._letters.release_later(bundle, before.purge, home.hold_s(hold_s_max))
 
     # An editor ------------------------------------------------------------------
 
@@ -222,7 +222,7 @@ class Opening:
             self._take_keys(letter)
         elif letter.inner.kind in {Kind.DISPATCH, Kind.ORDER}:
             self._take_dispatch(bundle, letter, key)
-        self._confirm(bundle, purge)
+        self._confirm(bundle, Before(purge))
         keys = DeskKeys(home.open_vault, home.entropy)
         given = None if key.secret is None else keys.prekey(key.secret.ref)
         if given is not None:
@@ -354,7 +354,7 @@ class Opening:
 
     # A reporter -----------------------------------------------------------------
 
-    def _for_reporter(self, bundle: Bundle, letter: Letter, found: Found, purge: bytes) -> None:
+    def _for_reporter(self, bundle: Bundle, letter: Letter, found: Found, opened: Opened) -> None:
         home = self._home
         manifest = home.book.manifest
         if manifest is None or not manifest.is_editor(letter.author):
@@ -380,7 +380,7 @@ class Opening:
             )
         elif not self._takes_refresh(letter):
             return
-        self._confirm(bundle, purge)
+        self._confirm(bundle, Before(opened.purge, Ed25519Secret(opened.answer_seed).public))
         Wallet(home.open_vault, home.entropy).spend_reply_key(found.ref, bundle.ref)
 
     def _takes_refresh(self, letter: Letter) -> bool:

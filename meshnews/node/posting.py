@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from meshnews.bundle.envelope import even_day
-from meshnews.bundle.postage import ByPostage, issue
+from meshnews.bundle.envelope import answer_seed_of_key, even_day
+from meshnews.bundle.postage import ByPostage, certify
 from meshnews.bundle.seal import Reader, draft, seal
 from meshnews.bundle.statement import Inner, chain_link, write
 from meshnews.crypto.keys import Ed25519Secret
@@ -48,14 +48,14 @@ def post(
     )
     traffic = inner.priority.traffic if traffic is None else traffic
     day, life = _term(home, issuer)
-    postage = issue(
+    # Its reader tells by that which bundle is ours, whatever others frank again.
+    postage = certify(
         issuer,
-        home.entropy,
+        answer_seed_of_key(envelope.key),
         expiry_day=Day(day + FILING_DAYS + life),
         traffic=traffic,
         n=1,
-        count=1,
-    )[0]
+    )
     bundle = seal(
         payload,
         readers,

@@ -1,14 +1,17 @@
 """What was opened before: it is known again under other postage, and when its key is burnt.
 
-    opened       day u32 ‖ pc -> purge 32 ‖ what was sealed 32
+    opened       day u32 ‖ pc -> purge 32 ‖ what was sealed 32 ‖ payer 32, or nothing
     unreadable   pc -> empty: an item says already that this cannot be read
 
 A carrier may put postage of its own on what it carries.  That makes another
 bundle of the same bytes, which comes to the same desk (decision 0026): its
-statement is shown once, and each of the two is confirmed, or the author would
-wait for ever for word of the other.  See docs/protocol/bundles.md, "Receipts".
+statement is shown once.  A desk confirms each, or the author would wait for ever
+for word of the other; a reporter only the desk's own, or a relay could give each
+caller a copy of its own and see whose is confirmed.  See docs/protocol/bundles.md,
+"Receipts".
 """
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from meshnews.bundle.format import Bundle, rest_hash
@@ -24,26 +27,42 @@ _DAY_BYTES: Final = 4
 _HASH_BYTES: Final = 32
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of something that was opened.
+
+    Attributes:
+        purge: the preimage of its commitment.
+        payer: the postage key of the one bundle that is confirmed; empty: whosever it is.
+    """
+
+    purge: bytes = field(repr=False)
+    payer: bytes = b""
+
+
 class Reopening:
     """Typed access to what is known of what was opened."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    def note(self, bundle: Bundle, purge: bytes) -> None:
-        """Remember a bundle that was opened, by the preimage of its commitment."""
-        self._vault.put(shelf.OPENED, _key(bundle), purge + _sealed(bundle))
+    def note(self, bundle: Bundle, before: Before) -> None:
+        """Remember a bundle that was opened."""
+        value = before.purge + _sealed(bundle) + before.payer
+        self._vault.put(shelf.OPENED, _key(bundle), value)
 
-    def purge_of(self, bundle: Bundle) -> bytes | None:
-        """Return the preimage for a bundle whose every byte but the postage was opened before.
+    def find(self, bundle: Bundle) -> Before | None:
+        """Return what is known of a bundle whose every byte but the postage was opened before.
 
         None for others.  What has the commitment of a bundle that was opened and other
         bytes is a carrier's work, and says nothing of whose seal it was.
         """
         value = self._vault.get(shelf.OPENED, _key(bundle))
-        if value is None or not same(value[_HASH_BYTES:], _sealed(bundle)):
+        if value is None:
             return None
-        return value[:_HASH_BYTES]
+        purge, sealed = value[:_HASH_BYTES], value[_HASH_BYTES : 2 * _HASH_BYTES]
+        is_same = same(sealed, _sealed(bundle))
+        return Before(purge, value[2 * _HASH_BYTES :]) if is_same else None
 
     def is_first_unreadable(self, bundle: Bundle) -> bool:
         """Tell whether no bundle with this commitment was found unreadable; take note of this one.

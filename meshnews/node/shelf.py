@@ -112,7 +112,7 @@ RELEASE: Final = "release"
 """letters: when u64 ms of life ‖ reference -> receipt to make known then."""
 
 OPENED: Final = "opened"
-"""reopening: day u32 ‖ purge commitment -> its preimage ‖ hash of what was sealed."""
+"""reopening: day u32 ‖ purge commitment -> its preimage ‖ hash of what was sealed ‖ payer."""
 
 UNREADABLE: Final = "unreadable"
 """reopening: purge commitment -> empty: an item says that this cannot be read."""
