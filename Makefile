@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 WORKERS ?= auto
 
-.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign soak simulate mutations bench check docs clean
+.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign cut-campaign soak simulate mutations bench check docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ filing-campaign: $(STAMP)  ## SIGKILL commands and daemons while dispatches are 
 capture-campaign: $(STAMP)  ## Record a network and try to link its machines across epochs; MINUTES=10 (root)
 	@tests/tools/want_packages ip:iproute2 tcpdump:tcpdump
 	@$(BIN)/python -m tests.e2e.capture_campaign --minutes $(or $(MINUTES),10)
+
+cut-campaign: $(STAMP)  ## Cut sessions at every one of their bytes; SEEDS=4 sessions by default (an hour or two)
+	@$(BIN)/python -m tests.sim.cut_campaign --seeds 1:$(or $(SEEDS),4)
 
 soak: $(STAMP)  ## Random weeks of a small desk, and a tenth as many city days; SEEDS=100
 	@$(BIN)/python -m tests.sim.campaign --seeds 1:$(or $(SEEDS),100)

@@ -3,13 +3,14 @@
 import hashlib
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from meshnews.crypto.entropy import SeededEntropy, below
+from meshnews.store.memory import MemoryCarry
 from meshnews.store.port import WITH_BODY, State
 from meshnews.sync.machine import Arrived, Carried, InSync, Receipted
 from tests.sync.world import LAN, SMALL, Contact, Node, Press, Sample
@@ -25,11 +26,17 @@ def lack(node: Node, sample: Sample) -> None:
     node.carry.change(replace(entry, state=State.LACKING))
 
 
-def seeded(seed: int, *, count: int = 60, desk: bool = False) -> tuple[Node, Node, list[Sample]]:
+def seeded(
+    seed: int,
+    *,
+    count: int = 60,
+    desk: bool = False,
+    carry: Callable[[], MemoryCarry] = MemoryCarry,
+) -> tuple[Node, Node, list[Sample]]:
     """Return two nodes whose stores the seed has filled: held, lacking, acked, with body."""
     press = Press(seed)
     entropy = SeededEntropy(b"stores %d" % seed)
-    left, right = Node("left", desk=desk), Node("right")
+    left, right = Node("left", desk=desk, carry=carry()), Node("right", carry=carry())
     samples = press.some(count)
     for sample in samples:
         for node in (left, right):
