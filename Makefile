@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 WORKERS ?= auto
 
-.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign cut-campaign soak simulate mutations bench check docs clean
+.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign cut-campaign soak simulate mutations bench bench-peers check docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,10 @@ mutations: $(STAMP)  ## Break the code on purpose, piece by piece: each time a t
 bench: $(STAMP)  ## Measure, print and write build/bench.json
 	@mkdir -p build
 	@$(BIN)/python -m tests.bench
+
+bench-peers: $(STAMP)  ## Measure beside NNCP (root, apt-get install nncp; PEERS=folder of its script, RUNS=3)
+	@mkdir -p build
+	@PEERS="$(or $(PEERS),../shared/peers)" RUNS="$(or $(RUNS),3)" $(BIN)/python -m tests.bench.peers
 
 check: lint test e2e  ## What has to pass before a change lands
 
