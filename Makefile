@@ -56,7 +56,7 @@ capture-campaign: $(STAMP)  ## Record a network and try to link its machines acr
 	@tests/tools/want_packages ip:iproute2 tcpdump:tcpdump
 	@$(BIN)/python -m tests.e2e.capture_campaign --minutes $(or $(MINUTES),10)
 
-cut-campaign: $(STAMP)  ## Cut sessions at every one of their bytes; SEEDS=4 sessions by default (an hour or two)
+cut-campaign: $(STAMP)  ## Cut sessions at every one of their bytes; SEEDS=4 sessions by default, which take hours
 	@$(BIN)/python -m tests.sim.cut_campaign --seeds 1:$(or $(SEEDS),4)
 
 soak: $(STAMP)  ## Random weeks of a small desk, and a tenth as many city days; SEEDS=100

@@ -58,6 +58,13 @@ MUTATIONS = (
         ("tests/sync/test_resume.py",),
     ),
     Mutation(
+        "what came in part is lost with the link",
+        "meshnews/sync/take.py",
+        "        if request.came:\n",
+        "        if False:\n",
+        ("tests/sync/test_cuts.py",),
+    ),
+    Mutation(
         "a short receipt of another bundle is taken",
         "meshnews/store/custody.py",
         "        if short.id != ref.id:\n",
