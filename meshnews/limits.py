@@ -188,6 +188,9 @@ WANTS_QUEUED_MAX: Final = 16_384
 ASKED_MAX: Final = 4096
 """Requests that a node leaves unanswered at one peer."""
 
+HANDED_MAX: Final = 65_536
+"""Bundles of bulk of which it is remembered how often they were passed on: some 4 GB of it."""
+
 REPLIES_QUEUED_MAX: Final = 65_536
 """Names, receipts and answers that wait for one peer; one that asks and does not read is cut."""
 

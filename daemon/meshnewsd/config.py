@@ -16,7 +16,7 @@ import msgspec
 from meshnews.errors import Refusal
 from meshnews.limits import BEACON_EPOCH_S
 from meshnews.node.event import Address
-from meshnews.node.settings import Settings, StaticNeighbour, Visibility
+from meshnews.node.settings import BulkRouting, Settings, StaticNeighbour, Visibility
 
 CONFIG_BYTES_MAX: Final = 256 * 1024
 NEIGHBOURS_NAMED_MAX: Final = 64
@@ -102,6 +102,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     beacon_shape: Literal["auto", "ibeacon", "plain"] = "auto"
     """How beacons look on Bluetooth; auto: plain for who is open, as in shops for all others."""
 
+    bulk_routing: BulkRouting = BulkRouting.FLOODING
+    """To whom files above 1 MiB are passed on."""
     quota_mb: Annotated[int, msgspec.Meta(ge=16, le=16 * 1024 * 1024)] = 2048
     hold_s: Seconds = 1800.0
     """Own work other than flashes is first offered after a random time up to this."""
@@ -203,6 +205,7 @@ def node_settings(config: Config) -> Settings:
         hold_s_max=config.hold_s,
         flash_hold_s_max=config.hold_flash_s,
         reply_receipt_hold_s_max=config.hold_receipt_s,
+        bulk_routing=config.bulk_routing,
         bluetooth_bulk_after_s=config.bluetooth_bulk_after_s,
         proxies=config.proxies,
         is_direct=config.direct,

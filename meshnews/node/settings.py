@@ -25,6 +25,13 @@ class StaticNeighbour:
     """The first bytes of its static public key, at least 4; the rest is on the card."""
 
 
+class BulkRouting(enum.StrEnum):
+    """To whom large files are passed on (docs/protocol/sync.md, "Routing")."""
+
+    FLOODING = "flooding"
+    SPRAY_AND_FOCUS = "spray-and-focus"
+
+
 QUOTA_BYTES_DEFAULT: Final = 2 * 1024**3
 
 
@@ -43,6 +50,7 @@ class Settings:
     flash_hold_s_max: float = 120.0
     reply_receipt_hold_s_max: float = 1800.0
     """A reporter's receipt for a reply is released after a random time up to this."""
+    bulk_routing: BulkRouting = BulkRouting.FLOODING
     bluetooth_bulk_after_s: float = 900.0
     """Class 3 crosses Bluetooth once nothing else has joined the two machines for so long."""
     proxies: tuple[str, ...] = ()

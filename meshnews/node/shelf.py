@@ -38,7 +38,8 @@ MARK: Final = "mark"
 
 WIRE: Final = "wire"
 """uplink: ``p`` ‖ static key ‖ address -> when a receipt came back that way, s of life;
-wire_log: ``l`` ‖ number u32 -> signed entry; ``k`` -> own signing key; ``s`` -> last seen up."""
+wire_log: ``l`` ‖ number u32 -> signed entry; ``k`` -> own signing key; ``s`` -> last seen up;
+desk_seen: ``d`` -> when a collector was last in contact, s of life."""
 
 DROP: Final = "drop"
 """drop: ``d`` ‖ name -> empty: what lies there was looked at;

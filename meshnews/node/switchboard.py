@@ -23,6 +23,7 @@ from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
 from meshnews.node.carriage import CARRIAGES, pace_on
 from meshnews.node.conversation import Conversation
+from meshnews.node.desk_seen import DeskSeen, routing_of
 from meshnews.node.dialler import Callers, Dialler
 from meshnews.node.displacement import FRESH_S, displaced_by, needless, one_too_many
 from meshnews.node.economy import Economy
@@ -68,6 +69,8 @@ class Switchboard:
         self._replay = ReplayShelf(home.carry)
         self._inflight = InFlight()
         self._economy = Economy(home.settings.bluetooth_bulk_after_s)
+        self._desk_seen = DeskSeen(home)
+        self._routing = routing_of(home, self._desk_seen)
         self._instance = home.entropy.draw(INSTANCE_BYTES)
         self._moved = 0
         self._talks: dict[LinkId, Conversation] = {}
@@ -223,6 +226,7 @@ class Switchboard:
             instance=talk.own_instance,
             entropy=home.entropy,
             pace=pace_on(talk.carrier, is_metered=home.settings.is_metered),
+            routing=self._routing,
             desk=home.identity.is_desk or home.identity.is_collector,
         )
 
@@ -256,6 +260,8 @@ class Switchboard:
             talk.machine.leave(Reason.FULL)
 
     def _note(self, talk: Conversation, event: SyncEvent) -> None:
+        if talk.is_at_collector:
+            self._desk_seen.note()
         match event:
             case Arrived(bundle):
                 talk.brought(self._home.moment.lived_s, bundle.size)

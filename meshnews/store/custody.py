@@ -194,7 +194,7 @@ class Custody:
         if entry is None or not self._may_give(entry, moment):
             return None
         wire = self._carry.body(ref)
-        return None if wire is None else Given(wire, self._age_to_say(entry, moment))
+        return None if wire is None else Given(wire, self.age_to_say(entry, moment))
 
     def _may_give(self, entry: Entry, moment: Moment) -> bool:
         if entry.state not in {State.HELD, State.ACKED_WITH_BODY}:
@@ -205,10 +205,11 @@ class Custody:
             return False
         return self._terms.gathers or entry.dies_at_s > moment.lived_s
 
-    def _age_to_say(self, entry: Entry, moment: Moment) -> int:
-        """Round up, and never say less than a number that is random but stays the same.
+    def age_to_say(self, entry: Entry, moment: Moment) -> int:
+        """Return the age that is said of a bundle beside it, in seconds.
 
-        If it were drawn for each transfer, asking often would show the least.
+        Rounded up, and never less than a number that is random but stays the same: if it
+        were drawn for each transfer, asking often would show the least.
         """
         life_s = life_of(entry) * DAY_S
         draw = int.from_bytes(b2(Label.AGE_FLOOR, entry.ref.id, key=self._age_key, size=4), "big")

@@ -40,6 +40,7 @@ def greeting(
     desk: bool,
     nonce: bytes,
     instance: bytes,
+    bulk_flags: Flag,
     has_bulk: bool = True,
 ) -> Hello:
     """Return the HELLO of a node that holds what `custody` does.
@@ -50,6 +51,7 @@ def greeting(
         desk: it is one of a desk's machines.
         nonce: random, of this conversation alone.
         instance: what this node is called on this stream.
+        bulk_flags: what its routing says of it, for bulk.
         has_bulk: without, it neither gives bulk nor takes it.
 
     Raises:
@@ -61,7 +63,9 @@ def greeting(
         # Notices in force have no last day.
         first = oldest if traffic else Day(0)
         days = custody.days(traffic)
-        flags = Flag(0) if traffic is TrafficClass.BULK and not has_bulk else usual
+        flags = usual
+        if traffic is TrafficClass.BULK:
+            flags = usual | bulk_flags if has_bulk else Flag(0)
         if days:
             classes.append(ClassTerms(flags | Flag.NONEMPTY, days[-1], first, FREE_KIB_SAID))
         else:

@@ -69,7 +69,7 @@ _SIZE_CODE: Final = {size: code for code, size in enumerate(WIRE_BYTES)}
 _ACKED_BIT: Final = 4
 _STATES: Final = (State.HELD, State.LACKING, State.ACKED, State.ACKED_WITH_BODY)
 _ANSWERS: Final = tuple(Answer)
-_FLAGS_MAX: Final = 15
+_FLAGS_MAX: Final = 31
 _METHODS_MAX: Final = 255
 
 

@@ -44,6 +44,7 @@ from meshnews.sync.messages import (
     Reason,
 )
 from meshnews.sync.request import Wish
+from meshnews.sync.routing import Routing
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import InFlight
 from meshnews.sync.talk import Talk
@@ -115,6 +116,7 @@ class SyncMachine:
         instance: bytes,
         entropy: Entropy,
         pace: Pace,
+        routing: Routing,
         desk: bool,
     ) -> None:
         assert len(instance) == INSTANCE_BYTES, "an instance is 16 bytes"
@@ -125,6 +127,7 @@ class SyncMachine:
         self._instance = instance
         self._entropy = entropy
         self._pace = pace
+        self._routing = routing
         self._desk = desk
         self.dismissed: Reason | None = None  # why the peer said BYE, once it has
         self._state = SyncState.GREETING
@@ -199,6 +202,7 @@ class SyncMachine:
             nonce=self._entropy.draw(NONCE_BYTES),
             instance=self._instance,
             has_bulk=self._has_bulk,
+            bulk_flags=self._routing.flags,
         )
         self._greet_by_s = moment.lived_s + STALL_S
         self._first.append(encode_message(self._hello))
@@ -291,6 +295,7 @@ class SyncMachine:
             window_bytes=self._pace.window_bytes,
             fetcher=self,
             reports=self._reports,
+            gate=self._routing.meet(theirs.classes[TrafficClass.BULK].flags),
         )
         self._talk.taker.takes_bulk = self.takes_bulk
         self._state = SyncState.OPEN

@@ -72,6 +72,8 @@ class Flag(enum.IntFlag):
     """It wants bundles that were received already like any other: a desk's machine."""
     NONEMPTY = 8
     """It knows of bundles of this class; `newest` counts only then."""
+    SAW_DESK = 16
+    """It lately saw a collector; for bulk only, and only said where bulk goes towards such."""
 
 
 class How(enum.IntEnum):

@@ -23,11 +23,13 @@ from meshnews.limits import (
     REPLIES_QUEUED_MAX,
     WANTS_PER_MESSAGE_MAX,
 )
+from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
-from meshnews.store.port import State
+from meshnews.store.port import Entry, State
 from meshnews.sync.give import Giver
 from meshnews.sync.layout import encode_message
 from meshnews.sync.messages import Acked, Cancel, Group, Have, Name, NotHeld, Stored
+from meshnews.sync.routing import Gate
 
 _NAMES_AT_ONCE: Final = GROUPS_PER_MESSAGE_MAX
 """Names in one HAVE of ours: in the worst case each is of another bucket."""
@@ -53,9 +55,10 @@ class _Receipts:
 class Outbox:
     """The control messages of one link that are not yet sent."""
 
-    def __init__(self, custody: Custody, giver: Giver) -> None:
+    def __init__(self, custody: Custody, giver: Giver, gate: Gate) -> None:
         self._custody = custody
         self._giver = giver
+        self._gate = gate
         self._stored: deque[Reference] = deque()
         self._stored_receipts: deque[Reference] = deque()
         self._cancelled: deque[Reference] = deque()
@@ -182,28 +185,28 @@ class Outbox:
             return encode_message(NotHeld(_take_groups(missing)))
         return None
 
-    def other(self) -> bytes | None:
+    def other(self, moment: Moment) -> bytes | None:
         """Return a message of news or of the comparison, or None."""
         while self._news:
             part = [self._news.popleft() for _ in range(min(len(self._news), _NAMES_AT_ONCE))]
-            if (body := self._have(part)) is not None:
+            if (body := self._have(part, moment)) is not None:
                 return body
         while self._news_receipts:
             if (body := self._next_receipts()) is not None:
                 return body
         while self._jobs:
-            if (body := self._next_job()) is not None:
+            if (body := self._next_job(moment)) is not None:
                 return body
         while self._full_receipts:
             if (body := self._acked(self._full_receipts.popleft().refs, full=True)) is not None:
                 return body
         return None
 
-    def _next_job(self) -> bytes | None:
+    def _next_job(self, moment: Moment) -> bytes | None:
         match job := self._jobs.popleft():
             case _Names(refs):
                 self._waiting -= len(refs)
-                return self._have(refs)
+                return self._have(refs, moment)
             case _Receipts(refs, full):
                 self._waiting -= len(refs)
                 return self._acked(refs, full=full)
@@ -220,15 +223,23 @@ class Outbox:
             refs.append(self._news_receipts.popleft()[0])
         return self._acked(refs, full=full)
 
-    def _have(self, refs: Iterable[BundleRef]) -> bytes | None:
+    def _have(self, refs: Iterable[BundleRef], moment: Moment) -> bytes | None:
         names: list[Name] = []
         for ref in refs:
             entry = self._custody.entry(ref)
-            if entry is not None and entry.state in {State.HELD, State.ACKED_WITH_BODY}:
+            if entry is None or entry.state not in {State.HELD, State.ACKED_WITH_BODY}:
+                continue
+            if self._may_go(entry, moment):
                 name = Name(ref, entry.size, entry.state is State.ACKED_WITH_BODY)
                 self._giver.name(name)
                 names.append(name)
         return encode_message(Have(tuple(names))) if names else None
+
+    def _may_go(self, entry: Entry, moment: Moment) -> bool:
+        """Tell whether the peer is to have a copy; of what is more urgent than bulk, always."""
+        if entry.ref.traffic is not TrafficClass.BULK:
+            return True
+        return self._gate.lets(entry.ref, self._custody.age_to_say(entry, moment))
 
     def _acked(self, refs: Iterable[BundleRef], *, full: bool) -> bytes | None:
         fulls: list[bytes] = []

@@ -58,6 +58,7 @@ from meshnews.sync.question import (
     Told,
 )
 from meshnews.sync.request import Wish, unlisted
+from meshnews.sync.routing import Gate
 from meshnews.sync.schedule import Fetcher, InFlight
 from meshnews.sync.take import Taken, Taker
 
@@ -92,6 +93,7 @@ class Talk:
         window_bytes: int,
         fetcher: Fetcher,
         reports: list[SyncEvent],
+        gate: Gate,
     ) -> None:
         self._custody = custody
         self._reports = reports
@@ -111,7 +113,8 @@ class Talk:
             window_bytes=window_bytes,
             fetcher=fetcher,
         )
-        self.outbox = Outbox(custody, self.giver)
+        self._gate = gate
+        self.outbox = Outbox(custody, self.giver, gate)
         self._comparison: Comparison = Dialler(sides) if dialler else Answerer(sides, self._budget)
         self._dialler = dialler
         self.in_sync = False
@@ -193,6 +196,8 @@ class Talk:
             if ref.id not in self._known_there:
                 # One more machine has it.  Asked for again, it is the same machine.
                 self._custody.stored_by_peer(ref)
+                if ref.traffic is TrafficClass.BULK:
+                    self._gate.took(ref)
             self._note_known(ref.id, acked=False)
             self._comparison.credit_bundle()
             if is_acked:
@@ -335,4 +340,4 @@ class Talk:
             want = self.taker.next_want(moment)
             if want is not None:
                 return encode_message(want)
-        return self.outbox.other()
+        return self.outbox.other(moment)

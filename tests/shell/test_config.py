@@ -102,7 +102,7 @@ def test_everything_that_may_be_said_is_understood() -> None:
         'log_level = "debug"\nbeacon_port = 48000\nbeacon_epoch_s = 60\nbluetooth = false\n'
         'bluetooth_adapter = "hci1"\nbluetooth_alias = "Speaker"\nbluetooth_scan_s = 2\n'
         "bluetooth_pause_s = 3\nbluetooth_battery_min = 5\nbluetooth_bulk_after_s = 6\n"
-        'beacon_shape = "plain"\n' + NEIGHBOUR + DROP
+        'beacon_shape = "plain"\nbulk_routing = "spray-and-focus"\n' + NEIGHBOUR + DROP
     )
     changed = {
         name

@@ -19,6 +19,7 @@ from meshnews.store.port import State
 from meshnews.sync.layout import decode_message
 from meshnews.sync.machine import Pace, SyncEvent, SyncMachine
 from meshnews.sync.messages import CLASSES, Data
+from meshnews.sync.routing import Flooding, Routing
 from meshnews.sync.schedule import InFlight
 
 TODAY = Day(2100)
@@ -106,10 +107,12 @@ class Node:
         desk: bool = False,
         quota_bytes: int = 1 << 30,
         carry: MemoryCarry | None = None,
+        routing: Routing | None = None,
     ) -> None:
         self.name = name
         self.desk = desk
         self.carry = carry or MemoryCarry()
+        self.routing = routing or Flooding()
         self.custody = Custody(
             self.carry,
             Terms(quota_bytes=quota_bytes, collector=False, desk=desk),
@@ -153,6 +156,7 @@ class Node:
             instance=self.name.encode().ljust(16, b"."),
             entropy=SeededEntropy(f"{self.name} {self._links}".encode() + session[:16]),
             pace=pace,
+            routing=self.routing,
             desk=self.desk,
         )
 
