@@ -8,6 +8,7 @@ STAMP := $(VENV)/.made
 WORKERS ?= auto
 
 .PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign cut-campaign soak simulate mutations bench bench-peers check docs clean
+.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign soak simulate routing mutations bench check docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +72,11 @@ simulate: $(STAMP)  ## Replay a contact plan with whole nodes; table, rows and p
 	@rm -f build/simulate.svg build/simulate.json
 	@set -o pipefail; $(BIN)/meshnews simulate "$(PLAN)" --svg build/simulate.svg --rows build/simulate.json \
 	  | tee build/simulate.txt
+
+routing: $(STAMP)  ## Flooding and spray-and-focus side by side on city days; SEEDS=3
+	@mkdir -p build
+	@set -o pipefail; $(BIN)/python -m tests.sim.routing_campaign --seeds 1:$(or $(SEEDS),3) \
+	  | tee build/routing.txt
 
 mutations: $(STAMP)  ## Break the code on purpose, piece by piece: each time a test has to notice
 	@$(BIN)/python -m tests.mutation

@@ -25,7 +25,11 @@ _S_MAX: Final = 1 << 40
 
 
 class DeskSeen:
-    """What one home knows of its last sight of the desk."""
+    """What a relay knows of its last sight of the desk; nobody else keeps or says it.
+
+    It is no secret where a relay stands.  A person who lately had a way out would be known
+    again by it among the nameless callers of a relay, and on a seized disk.
+    """
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -35,22 +39,15 @@ class DeskSeen:
     def note(self) -> None:
         """Take note that a collector is there at this moment."""
         now_s = self._home.moment.lived_s
+        if self._home.identity.role is not Role.RELAY:
+            return
         if self._seen_s is None or now_s >= self._seen_s + WRITTEN_APART_S:
             self._seen_s = int(now_s)
             self._home.carry.put(shelf.WIRE, _SEEN, encode(self._seen_s))
 
-    @property
     def is_recent(self) -> bool:
-        """The desk was seen lately."""
+        """Tell whether the desk was seen lately."""
         return self._seen_s is not None and self._home.moment.lived_s <= self._seen_s + LATELY_S
-
-    def is_said(self) -> bool:
-        """Tell whether neighbours are told that the desk was seen lately.
-
-        Only a relay says so, for it is no secret where one stands.  A person who lately had
-        a way out would be known again by it among the nameless callers of a relay.
-        """
-        return self._home.identity.role is Role.RELAY and self.is_recent
 
 
 def routing_of(home: Home, seen: DeskSeen) -> Routing:
@@ -63,7 +60,7 @@ def routing_of(home: Home, seen: DeskSeen) -> Routing:
         case BulkRouting.FLOODING:
             return Flooding()
         case BulkRouting.SPRAY_AND_FOCUS:
-            return SprayAndFocus(home.entropy, seen.is_said)
+            return SprayAndFocus(home.entropy, seen.is_recent)
 
 
 def _second(record: bytes) -> int:

@@ -10,17 +10,18 @@ bundle was passed on.
 """
 
 import argparse
-import functools
+import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Final
 
 from meshnews.node.settings import BulkRouting, Settings
 from meshnews.sim.bound import flooding_bound
 from meshnews.sim.city import City, city_days
 from meshnews.sim.plan import DESK, KIB, Plan, PlanItem, Urgency
-from meshnews.sim.play import Play, Played
+from meshnews.sim.play import Play
 from meshnews.sim.report import size, span
 
 CITY: Final = City(reporters=8, relays=4, couriers=1, days=2, items=12, visits=4)
@@ -28,7 +29,7 @@ FAST_KBIT_S: Final = 1e6
 SLOW_KBIT_S: Final = 40.0
 STORE_BYTES: Final = 200_000_000
 BULK_BYTES: Final = 1536 * KIB
-SHARES: Final = {"bulk": True, "the rest": False}
+KINDS: Final = {"bulk": True, "the rest": False}
 
 
 def day_of(seed: int, *, kbit_s: float) -> Plan:
@@ -50,101 +51,116 @@ def is_bulk(item: PlanItem) -> bool:
     return item.urgency is Urgency.BULK
 
 
-@functools.cache
-def possible(seed: int, kbit_s: float) -> frozenset[str]:
-    """Return what any network could have brought to the desk."""
-    return frozenset(row.slug for row in flooding_bound(day_of(seed, kbit_s=kbit_s)))
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One play: which days, at what rate, under which policy."""
+
+    seed: int
+    kbit_s: float
+    routing: BulkRouting = BulkRouting.FLOODING
+
+    @property
+    def plan(self) -> Plan:
+        """What is played."""
+        return day_of(self.seed, kbit_s=self.kbit_s)
 
 
-def played(seed: int, routing: BulkRouting, *, kbit_s: float) -> Played:
-    """Play a seed's days under a policy."""
-    settings = Settings(bulk_routing=routing, bluetooth_bulk_after_s=0.0)
-    plan = day_of(seed, kbit_s=kbit_s)
-    return Play(plan, seed=seed, settings=settings, light_cards=True).run()
-
-
-# Without limits -----------------------------------------------------------------------------
-
-
-def lacking_without_limits(seed: int) -> frozenset[str]:
-    """Return what flooding could have brought and the nodes did not."""
-    rows = played(seed, BulkRouting.FLOODING, kbit_s=FAST_KBIT_S).rows
-    return possible(seed, FAST_KBIT_S) - {row.slug for row in rows}
-
-
-# Side by side ---------------------------------------------------------------------------------
-
-
-@dataclass
-class Tally:
-    """What became of one kind of item under one policy.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a day.
 
     Attributes:
-        took_s: from filing to the desk, of each that came.
-        possible: how many the bound brings.
-        passed: over all filed, how often each bundle came to one more machine.
+        took_s: of each item that came to the desk, how long it took.
+        possible: what the bound brings there.
+        passed: how often each bundle of an item came to one more machine.
+        sent: bytes over all contacts.
     """
 
-    took_s: list[float] = field(default_factory=list)
-    possible: int = 0
-    passed: list[float] = field(default_factory=list)
-
-    def add(self, done: Played, items: Sequence[PlanItem], bound: frozenset[str]) -> None:
-        """Count one play."""
-        came_s = {row.slug: row.at_s for row in done.rows if row.node == DESK}
-        self.took_s += [came_s[one.slug] - one.filed_s for one in items if one.slug in came_s]
-        self.possible += sum(one.slug in bound for one in items)
-        ledger = done.ledger
-        self.passed += [
-            ledger.given.get(one.slug, 0) / ledger.sizes[one.slug]
-            for one in items
-            if one.slug in ledger.sizes
-        ]
-
-    def share_s(self, share: float) -> str:
-        """Return the time within which this share of what came had come."""
-        ordered = sorted(self.took_s)
-        return span(ordered[round(share * (len(ordered) - 1))]) if ordered else "-"
+    took_s: Mapping[str, float]
+    possible: frozenset[str]
+    passed: Mapping[str, float]
+    sent: int
 
 
-def side_by_side(seeds: Sequence[int]) -> Iterator[str]:
-    """Yield the lines of the table, each policy's when it is known."""
-    yield f"{'':16} {'':8} {'came':>7} {'median':>12} {'90 %':>12} {'passed on':>10} {'sent':>9}"
+def outcome_of(day: Day) -> Outcome:
+    """Play a day."""
+    plan = day.plan
+    settings = Settings(bulk_routing=day.routing, bluetooth_bulk_after_s=0.0)
+    played = Play(plan, seed=day.seed, settings=settings, light_cards=True).run()
+    filed_s = {item.slug: item.filed_s for item in plan.items}
+    ledger = played.ledger
+    return Outcome(
+        {row.slug: row.at_s - filed_s[row.slug] for row in played.rows},
+        frozenset(row.slug for row in flooding_bound(plan)),
+        {slug: ledger.given.get(slug, 0) / parts for slug, parts in ledger.sizes.items()},
+        sum(played.moved.values()),
+    )
+
+
+# What is printed ------------------------------------------------------------------------------
+
+
+def without_limits(outcomes: Mapping[Day, Outcome]) -> Iterator[str]:
+    """Yield a line for each day played without limits: whether all came."""
+    for day, outcome in outcomes.items():
+        lacking = sorted(outcome.possible - outcome.took_s.keys())
+        said = f"lacks {', '.join(lacking)}" if lacking else "all came"
+        yield f"seed {day.seed}: {len(outcome.possible)} are possible, {said}"
+
+
+def side_by_side(outcomes: Mapping[Day, Outcome]) -> Iterator[str]:
+    """Yield the lines of the table that compares the policies."""
+    titles = ("came", "median", "90 %", "passed on", "sent")
+    yield f"{'':15} {'':8} " + " ".join(f"{title:>13}" for title in titles)
     for routing in BulkRouting:
-        tallies = {name: Tally() for name in SHARES}
-        sent = 0
-        for seed in seeds:
-            done = played(seed, routing, kbit_s=SLOW_KBIT_S)
-            sent += sum(done.moved.values())
-            for name, wanted in SHARES.items():
-                items = [item for item in done.plan.items if is_bulk(item) is wanted]
-                tallies[name].add(done, items, possible(seed, SLOW_KBIT_S))
-        for name, tally in tallies.items():
-            came = f"{len(tally.took_s)}/{tally.possible}"
-            passed = sum(tally.passed) / len(tally.passed)
-            yield (
-                f"{routing:16} {name:8} {came:>7} {tally.share_s(0.5):>12} "
-                f"{tally.share_s(0.9):>12} {passed:10.1f} {size(sent):>9}"
-            )
+        mine = {day: outcome for day, outcome in outcomes.items() if day.routing is routing}
+        sent = size(sum(outcome.sent for outcome in mine.values()))
+        for name, wanted in KINDS.items():
+            cells = (*_cells(mine, is_wanted=wanted), sent)
+            yield f"{routing:15} {name:8} " + " ".join(f"{cell:>13}" for cell in cells)
+
+
+def _cells(outcomes: Mapping[Day, Outcome], *, is_wanted: bool) -> tuple[str, ...]:
+    took_s: list[float] = []
+    passed: list[float] = []
+    possible = 0
+    for day, outcome in outcomes.items():
+        slugs = {item.slug for item in day.plan.items if is_bulk(item) is is_wanted}
+        took_s += [outcome.took_s[slug] for slug in slugs if slug in outcome.took_s]
+        passed += [outcome.passed[slug] for slug in slugs if slug in outcome.passed]
+        possible += len(slugs & outcome.possible)
+    took_s.sort()
+    return (
+        f"{len(took_s)} of {possible}",
+        _within(took_s, 0.5),
+        _within(took_s, 0.9),
+        f"{sum(passed) / len(passed):.1f}" if passed else "-",
+    )
+
+
+def _within(took_s: Sequence[float], share: float) -> str:
+    """Return the time within which this share of what came had come."""
+    return span(took_s[round(share * (len(took_s) - 1))]) if took_s else "-"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print both comparisons; return how many days lacked something without limits."""
+    """Print both comparisons; return on how many days something was lacking without limits."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", default="1:4", help="one, or first:last")
-    first, _, last = parser.parse_args(arguments).seeds.partition(":")
+    parser.add_argument("--seeds", default="1:3", help="one, or first:last")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    chosen = parser.parse_args(arguments)
+    first, _, last = chosen.seeds.partition(":")
     seeds = range(int(first), int(last or first) + 1)
-    failed = 0
-    print(f"Without limits, flooding ({len(seeds)} times {CITY.days} days):", flush=True)
-    for seed in seeds:
-        lacking = lacking_without_limits(seed)
-        failed += bool(lacking)
-        said = f"lacks {sorted(lacking)}" if lacking else "all that flooding brings"
-        print(f"seed {seed}: {len(possible(seed, FAST_KBIT_S))} possible, {said}", flush=True)
-    print(f"\nAt {SLOW_KBIT_S:.0f} kbit/s, stores of {size(STORE_BYTES)}:")
-    for line in side_by_side(seeds):
-        print(line, flush=True)
-    return failed
+    fast = [Day(seed, FAST_KBIT_S) for seed in seeds]
+    slow = [Day(seed, SLOW_KBIT_S, routing) for routing in BulkRouting for seed in seeds]
+    with ProcessPoolExecutor(chosen.workers) as workers:
+        outcomes = dict(zip([*slow, *fast], workers.map(outcome_of, [*slow, *fast]), strict=True))
+    unlimited = {day: outcomes[day] for day in fast}
+    print(f"Without limits, flooding, {CITY.days} days each:")
+    print("\n".join(without_limits(unlimited)))
+    print(f"\nAt {SLOW_KBIT_S:.0f} kbit/s, stores of {size(STORE_BYTES)}, the same days:")
+    print("\n".join(side_by_side({day: outcomes[day] for day in slow})))
+    return sum(outcome.possible != outcome.took_s.keys() for outcome in unlimited.values())
 
 
 if __name__ == "__main__":
