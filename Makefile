@@ -73,9 +73,9 @@ simulate: $(STAMP)  ## Replay a contact plan with whole nodes; table, rows and p
 	@set -o pipefail; $(BIN)/meshnews simulate "$(PLAN)" --svg build/simulate.svg --rows build/simulate.json \
 	  | tee build/simulate.txt
 
-routing: $(STAMP)  ## Flooding and spray-and-focus side by side on city days; SEEDS=3
+routing: $(STAMP)  ## Flooding and spray-and-focus side by side on city days; SEEDS=2
 	@mkdir -p build
-	@set -o pipefail; $(BIN)/python -m tests.sim.routing_campaign --seeds 1:$(or $(SEEDS),3) \
+	@set -o pipefail; $(BIN)/python -m tests.sim.routing_campaign --seeds 1:$(or $(SEEDS),2) \
 	  | tee build/routing.txt
 
 mutations: $(STAMP)  ## Break the code on purpose, piece by piece: each time a test has to notice

@@ -1,12 +1,14 @@
 """Flooding and spray-and-focus side by side, on city days drawn from seeds.
 
-    python -m tests.sim.routing_campaign --seeds 1:4
+    python -m tests.sim.routing_campaign --seeds 1:2 [--part fast | light | heavy]
 
-First every day is played without limits: contacts of 1 Gbit/s, filed with `--now`, bulk over
-Bluetooth at once; everything has to come that flooding could have brought (the bound).
-Then the same days at 40 kbit/s with stores of 200 MB, every other item bulk of 1.5 MiB, once
-under each policy.  Printed are deliveries at the desk, how long they took, and how often a
-bundle was passed on.
+fast     contacts of 1 Gbit/s, filed with `--now`, bulk over Bluetooth at once: everything
+         has to come that flooding could have brought (the bound)
+light    the same days at 40 kbit/s with stores of 200 MB, under each policy
+heavy    half as many visits, nobody passes by on the square, and bulk is twice as large
+
+At least every other item is bulk.  Printed are deliveries at the desk, how long they took, and
+how often a bundle came to one more machine.
 """
 
 import argparse
@@ -24,26 +26,41 @@ from meshnews.sim.plan import DESK, KIB, Plan, PlanItem, Urgency
 from meshnews.sim.play import Play
 from meshnews.sim.report import size, span
 
-CITY: Final = City(reporters=8, relays=4, couriers=1, days=2, items=12, visits=4)
-FAST_KBIT_S: Final = 1e6
-SLOW_KBIT_S: Final = 40.0
 STORE_BYTES: Final = 200_000_000
-BULK_BYTES: Final = 1536 * KIB
 KINDS: Final = {"bulk": True, "the rest": False}
 
 
-def day_of(seed: int, *, kbit_s: float) -> Plan:
-    """Return a city's days in which every other item is bulk."""
-    plan = city_days(seed, replace(CITY, kbit_s=kbit_s))
-    items = tuple(_heavy(item) if at % 2 else item for at, item in enumerate(plan.items))
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A kind of days: what city, and how large its bulk is."""
+
+    city: City
+    bulk_bytes: int
+
+
+_CITY: Final = City(reporters=8, relays=4, couriers=1, days=2, items=12, visits=4, kbit_s=40.0)
+LOADS: Final = {
+    "fast": Load(replace(_CITY, kbit_s=1e6), 1536 * KIB),
+    "light": Load(_CITY, 1536 * KIB),
+    "heavy": Load(replace(_CITY, items=16, visits=2, passes=0), 3072 * KIB),
+}
+
+
+def plan_of(seed: int, load: Load) -> Plan:
+    """Return a city's days in which every other item is bulk, or more are."""
+    plan = city_days(seed, load.city)
+    items = tuple(
+        _made_bulk(item, load.bulk_bytes) if at % 2 or is_bulk(item) else item
+        for at, item in enumerate(plan.items)
+    )
     posts = tuple(
         post if post.name == DESK else replace(post, quota_bytes=STORE_BYTES) for post in plan.posts
     )
     return replace(plan, items=items, posts=posts)
 
 
-def _heavy(item: PlanItem) -> PlanItem:
-    return replace(item, urgency=Urgency.BULK, size_bytes=BULK_BYTES)
+def _made_bulk(item: PlanItem, size_bytes: int) -> PlanItem:
+    return replace(item, urgency=Urgency.BULK, size_bytes=size_bytes)
 
 
 def is_bulk(item: PlanItem) -> bool:
@@ -53,16 +70,16 @@ def is_bulk(item: PlanItem) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One play: which days, at what rate, under which policy."""
+    """One play: which days, and under which policy."""
 
     seed: int
-    kbit_s: float
+    part: str
     routing: BulkRouting = BulkRouting.FLOODING
 
     @property
     def plan(self) -> Plan:
         """What is played."""
-        return day_of(self.seed, kbit_s=self.kbit_s)
+        return plan_of(self.seed, LOADS[self.part])
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,24 +160,32 @@ def _within(took_s: Sequence[float], share: float) -> str:
     return span(took_s[round(share * (len(took_s) - 1))]) if took_s else "-"
 
 
+def _print(part: str, outcomes: Mapping[Day, Outcome]) -> None:
+    city = LOADS[part].city
+    title = f"{part}: {city.days} days of {city.reporters} reporters, {city.kbit_s:g} kbit/s"
+    lines = without_limits(outcomes) if part == "fast" else side_by_side(outcomes)
+    print("\n".join([title, *lines, ""]), flush=True)
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Print both comparisons; return on how many days something was lacking without limits."""
+    """Print what is asked for; return on how many days something was lacking without limits."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", default="1:3", help="one, or first:last")
+    parser.add_argument("--seeds", default="1:2", help="one, or first:last")
+    parser.add_argument("--part", choices=[*LOADS], action="append", help="default: all three")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args(arguments)
     first, _, last = chosen.seeds.partition(":")
     seeds = range(int(first), int(last or first) + 1)
-    fast = [Day(seed, FAST_KBIT_S) for seed in seeds]
-    slow = [Day(seed, SLOW_KBIT_S, routing) for routing in BulkRouting for seed in seeds]
+    lacking = 0
     with ProcessPoolExecutor(chosen.workers) as workers:
-        outcomes = dict(zip([*slow, *fast], workers.map(outcome_of, [*slow, *fast]), strict=True))
-    unlimited = {day: outcomes[day] for day in fast}
-    print(f"Without limits, flooding, {CITY.days} days each:")
-    print("\n".join(without_limits(unlimited)))
-    print(f"\nAt {SLOW_KBIT_S:.0f} kbit/s, stores of {size(STORE_BYTES)}, the same days:")
-    print("\n".join(side_by_side({day: outcomes[day] for day in slow})))
-    return sum(outcome.possible != outcome.took_s.keys() for outcome in unlimited.values())
+        for part in chosen.part or LOADS:
+            policies = [BulkRouting.FLOODING] if part == "fast" else list(BulkRouting)
+            days = [Day(seed, part, routing) for seed in seeds for routing in policies]
+            outcomes = dict(zip(days, workers.map(outcome_of, days), strict=True))
+            _print(part, outcomes)
+            if part == "fast":
+                lacking = sum(one.possible != one.took_s.keys() for one in outcomes.values())
+    return lacking
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """To whom bulk is passed on, and that nothing else is ever asked about."""
 
+from dataclasses import replace
+
 import pytest
 
 from meshnews.crypto.entropy import SeededEntropy
@@ -7,9 +9,10 @@ from meshnews.ids import BundleId, BundleRef, TrafficClass
 from meshnews.limits import HANDED_MAX
 from meshnews.store.age import DAY_S
 from meshnews.store.port import State
+from meshnews.sync.event import Greeted
 from meshnews.sync.messages import Flag
 from meshnews.sync.routing import GENERATION_S, TRICKLE, Flooding, Gate, SprayAndFocus
-from tests.sync.world import MOMENT, TODAY, Contact, Node, Press, Sample
+from tests.sync.world import LAN, MOMENT, TODAY, Contact, Node, Press, Sample
 
 BULK = TrafficClass.BULK
 REF = BundleRef(BULK, TODAY, BundleId(b"b" * 32))
@@ -221,3 +224,18 @@ def test_who_has_a_copy_already_costs_none() -> None:
         other.keep(bulk)
         assert Contact(giver, other).run()
     assert meet(giver, "passer").state(bulk) is State.HELD
+
+
+def said_in_hello(says: bool, *, has_bulk: bool = True) -> list[bool]:
+    """Return of each class whether a node's HELLO says that it lately saw the desk."""
+    pace = replace(LAN, has_bulk=has_bulk)
+    contact = Contact(Node("one", routing=spray(saw_desk=says)), Node("two"), pace=pace)
+    assert contact.run()
+    (hello,) = [event.hello for event in contact.events[1] if isinstance(event, Greeted)]
+    return [Flag.SAW_DESK in terms.flags for terms in hello.classes]
+
+
+def test_hello_says_so_of_bulk_alone_and_only_where_bulk_goes() -> None:
+    assert said_in_hello(says=True) == [False, False, False, True]
+    assert not any(said_in_hello(says=False))
+    assert not any(said_in_hello(says=True, has_bulk=False))
