@@ -47,7 +47,12 @@ def test_the_bound_alone_plays_nothing(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize(
     "options",
-    [("--stopped", "nobody"), ("--hostile", "relay=king"), ("--hostile", "nobody=drop")],
+    [
+        ("--stopped", "nobody"),
+        ("--hostile", "relay=king"),
+        ("--hostile", "nobody=drop"),
+        ("--routing", "guess"),
+    ],
 )
 def test_what_the_plan_does_not_have_is_refused_in_words(
     capsys: pytest.CaptureFixture[str], options: tuple[str, ...]

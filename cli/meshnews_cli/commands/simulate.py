@@ -25,6 +25,7 @@ SHARE = click.FloatRange(0.0, 1.0)
 @click.option("--stopped", multiple=True, metavar="NODE", help="Its clock stands at 1970.")
 @click.option("--cut", type=SHARE, default=0.0, help="This share of all streams is cut.")
 @click.option("--hostile", multiple=True, metavar="NODE=HOW", help="It breaks the rules.")
+@click.option("--routing", default="flooding", metavar="HOW", help="How bulk is passed on.")
 @click.option("--bound", is_flag=True, help="Print only what is possible at best.")
 def simulate(  # noqa: PLR0917  click hands over one argument for each option
     plan_file: Path,
@@ -37,6 +38,7 @@ def simulate(  # noqa: PLR0917  click hands over one argument for each option
     stopped: tuple[str, ...],
     cut: float,
     hostile: tuple[str, ...],
+    routing: str,
     bound: bool,  # noqa: FBT001
 ) -> int | None:
     """Replay the contact plan in PLAN with the code that the daemon runs.
@@ -49,8 +51,11 @@ def simulate(  # noqa: PLR0917  click hands over one argument for each option
 
     \b
     NODE=HOW: drop, withhold, replay, corrupt, lie, flood
+    --routing: flooding, spray-and-focus
     """  # noqa: D301  click reads the backspace as: leave these lines as they are
+    from meshnews.node.settings import BulkRouting, Settings
     from meshnews.sim.bound import flooding_bound
+    from meshnews.sim.plan import refused
     from meshnews.sim.play import Play
     from meshnews.sim.report import rows_json, table
     from meshnews.sim.timeline import describe, timeline
@@ -58,11 +63,14 @@ def simulate(  # noqa: PLR0917  click hands over one argument for each option
     from meshnews_cli.terminal import note
 
     plan = _read(plan_file, quota, stopped, cut, hostile)
+    if routing not in list(BulkRouting):
+        raise refused(f"{routing!r} is no way of passing bulk on.")
     if bound:
         click.echo(rows_json(flooding_bound(plan)))
         return None
     note(f"Playing {describe(plan)}.")
-    play = Play(plan, seed=seed, files_now=not hold, stopwatch=time.process_time)
+    settings = Settings(bulk_routing=BulkRouting(routing))
+    play = Play(plan, seed=seed, settings=settings, files_now=not hold, stopwatch=time.process_time)
     played = play.run()
     if svg is not None:
         with new_file(svg) as fill:
