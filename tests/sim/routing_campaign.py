@@ -5,7 +5,7 @@
 fast     contacts of 1 Gbit/s, filed with `--now`, bulk over Bluetooth at once: everything
          has to come that flooding could have brought (the bound)
 light    the same days at 40 kbit/s with stores of 200 MB, under each policy
-heavy    half as many visits, nobody passes by on the square, and bulk is twice as large
+heavy    half as many visits, nobody passes by on the square, and more and larger bulk
 
 At least every other item is bulk.  Printed are deliveries at the desk, how long they took, and
 how often a bundle came to one more machine.
@@ -38,10 +38,10 @@ class Load:
     bulk_bytes: int
 
 
-_CITY: Final = City(reporters=8, relays=4, couriers=1, days=2, items=12, visits=4, kbit_s=40.0)
+_CITY: Final = City(reporters=8, relays=4, couriers=1, days=2, items=8, visits=4, kbit_s=40.0)
 LOADS: Final = {
-    "fast": Load(replace(_CITY, kbit_s=1e6), 1536 * KIB),
-    "light": Load(_CITY, 1536 * KIB),
+    "fast": Load(replace(_CITY, kbit_s=1e6), 1200 * KIB),
+    "light": Load(_CITY, 1200 * KIB),
     "heavy": Load(replace(_CITY, items=16, visits=2, passes=0), 3072 * KIB),
 }
 
@@ -181,7 +181,11 @@ def main(arguments: Sequence[str]) -> int:
         for part in chosen.part or LOADS:
             policies = [BulkRouting.FLOODING] if part == "fast" else list(BulkRouting)
             days = [Day(seed, part, routing) for seed in seeds for routing in policies]
-            outcomes = dict(zip(days, workers.map(outcome_of, days), strict=True))
+            outcomes: dict[Day, Outcome] = {}
+            for day, outcome in zip(days, workers.map(outcome_of, days), strict=True):
+                outcomes[day] = outcome
+                said = f"{part}, seed {day.seed}, {day.routing}: {len(outcome.took_s)} came"
+                print(said, file=sys.stderr, flush=True)
             _print(part, outcomes)
             if part == "fast":
                 lacking = sum(one.possible != one.took_s.keys() for one in outcomes.values())
