@@ -5,7 +5,7 @@
 
 Only class 3 is asked about.  Whatever is more urgent goes to everybody, and what a gate
 holds back stays where it is, for the neighbours to come.  See docs/protocol/sync.md,
-"Routing", and docs/decisions/0066.
+"Routing", and docs/decisions/0067.
 """
 
 from collections.abc import Callable
