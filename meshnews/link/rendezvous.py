@@ -52,7 +52,8 @@ class Rendezvous:
     mode: Mode
     secret: SymmetricKey = field(hash=False)
     day: Day | None = None
-    beacon_key: bytes = field(init=False, repr=False, compare=False)
+    # A secret has no hash.  What is made of it stands in, or all relays would share one bucket.
+    beacon_key: bytes = field(init=False, repr=False, compare=False, hash=True)
     mask_key: bytes = field(init=False, repr=False, compare=False)
     psk: bytes = field(init=False, repr=False, compare=False)
 

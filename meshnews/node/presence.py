@@ -91,6 +91,8 @@ class Presence:
         self._shown = Advertise(())
         self._moving_until_s: dict[str, float] = {}
         self._own_before: tuple[Rendezvous, ...] = ()
+        self._own_keys: tuple[SymmetricKey, ...] = ()
+        self._at_own_keys: tuple[Rendezvous, ...] = ()
         self._joining_before: Rendezvous | None = None
         self._heard_nonces: OrderedDict[bytes, None] = OrderedDict()
         self._answer_after_s = 0.0
@@ -135,23 +137,20 @@ class Presence:
 
     def shown(self) -> Advertise:
         """Return what finders are to show at this moment, and where."""
-        places = self._surroundings.places()
-        interfaces = places if self._home.joining is None else None
-        shown = replace(self._shown, interfaces=interfaces)
+        places, before = self._surroundings.places(), self._shown
+        beacons, seeks, short = before.beacons, before.seeks, before.short
         # The beacons of a new epoch wait for its ports.
         if not self._is_moving(NETWORK):
-            shown = replace(
-                shown,
-                beacons=() if places == () else self._beacons(),
-                seeks=tuple(self._seeks(is_shown=places != ())),
-            )
+            beacons = () if places == () else self._beacons()
+            seeks = tuple(self._seeks(is_shown=places != ()))
         if places is not None:
             # To trust a network says nothing of who walks past outside.
-            shown = replace(shown, short=())
+            short = ()
         elif not self._is_moving(RADIO):
-            shown = replace(shown, short=self._short_beacons())
-        self._shown = shown
-        return shown
+            short = self._short_beacons()
+        interfaces = places if self._home.joining is None else None
+        self._shown = Advertise(beacons, interfaces, seeks, short)
+        return self._shown
 
     def _is_moving(self, transport: str) -> bool:
         return self._home.moment.lived_s < self._moving_until_s.get(transport, 0.0)
@@ -195,8 +194,12 @@ class Presence:
     def _own(self) -> Iterator[Rendezvous]:
         relay = self._home.identity.relay
         if relay is not None and relay.beacon_key is not None:
-            yield Rendezvous.at_relay(relay.beacon_key)
-            yield from map(Rendezvous.at_relay, former_own_keys(self._home))
+            keys = (relay.beacon_key, *former_own_keys(self._home))
+            if keys != self._own_keys:
+                # Three hashes for each key: not for every event.
+                self._own_keys = keys
+                self._at_own_keys = tuple(map(Rendezvous.at_relay, keys))
+            yield from self._at_own_keys
         else:
             yield from self._members(0)
         yield from self._home.invitations.values()

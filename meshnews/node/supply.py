@@ -9,8 +9,8 @@ editor is gone, the first of those who open does.  Up to three editors give a
 member prekeys of their own.  See docs/protocol/enrolment.md.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from meshnews.bundle.postage import issue
@@ -56,6 +56,15 @@ POSTAGE_AT_ONCE: Final = 450
 assert POSTAGE_AT_ONCE <= POSTAGE_ON_REFRESH_MAX
 
 
+@dataclass(frozen=True, slots=True)
+class _Relays:
+    """The machines that were not recalled, and those of each kind; the newest first."""
+
+    known: tuple[RelayRecord, ...]
+    collectors: tuple[RelayRecord, ...]
+    others: tuple[RelayRecord, ...]
+
+
 class Supply:
     """Looks after those to whom this editor's desk gave cards."""
 
@@ -83,19 +92,21 @@ class Supply:
         known = Roster(home.open_vault).member(byline)
         seat = self.seat()
         if known is not None and seat is not None and self._wants_filling(stock):
-            self._look_after(seat, Ed25519Public(byline), known, stock)
+            self._look_after(seat, Ed25519Public(byline), known, stock, self._relays())
 
     def turn(self) -> None:
         """Send whoever has a card what it should have by now and was not sent."""
         seat = self.seat()
         if seat is None:
             return
-        roster = Roster(self._home.open_vault)
-        for byline, known in list(roster.members()):
+        # Read once: a desk of hundreds of relays has as many to look after.
+        relays = self._relays()
+        for byline, known in list(Roster(self._home.open_vault).members()):
             stock = load_stock(self._home.open_vault, byline)
-            self._look_after(seat, byline, known, stock or Stock(Day(0)))
-        for record in roster.relays():
-            self._look_after_relay(seat, record)
+            self._look_after(seat, byline, known, stock or Stock(Day(0)), relays)
+        if seat.signer.public in seat.manifest.holders_of(Role.PUBLISH)[:1]:
+            for record in relays.known:
+                self._look_after_relay(record, relays.collectors)
 
     def seat(self) -> Seat | None:
         """Return this editor's seat; None where nobody has one, or no date can be given."""
@@ -112,14 +123,16 @@ class Supply:
 
     # Members ------------------------------------------------------------------
 
-    def _look_after(self, seat: Seat, byline: Ed25519Public, known: Known, stock: Stock) -> None:
+    def _look_after(
+        self, seat: Seat, byline: Ed25519Public, known: Known, stock: Stock, at_hand: _Relays
+    ) -> None:
         if self._home.book.is_recalled(revocation_id(byline)):
             return
         relays: list[RelayRecord] = []
         postage: list[PostageKind] = []
         prekeys = self._prekeys_due(seat, known, stock)
         if self._is_keeper(seat, known):
-            relays = self._untold(stock)
+            relays = _untold(stock, at_hand)
             postage = list(self._postage_due(stock))
         while prekeys or postage or relays:
             now_prekeys, prekeys = min(prekeys, PREKEYS_AT_ONCE), max(0, prekeys - PREKEYS_AT_ONCE)
@@ -215,18 +228,11 @@ class Supply:
 
     # Relays -------------------------------------------------------------------
 
-    def _look_after_relay(self, seat: Seat, record: RelayRecord) -> None:
-        if seat.signer.public not in seat.manifest.holders_of(Role.PUBLISH)[:1]:
-            return
+    def _look_after_relay(self, record: RelayRecord, collectors: Sequence[RelayRecord]) -> None:
         home, static = self._home, bytes(record.entry.static)
-        if home.book.is_recalled(revocation_id(static)):
-            return
         stock = load_stock(home.open_vault, static) or Stock(home.moment.today)
-        untold = [
-            one
-            for one in self._relays()
-            if _collects(one) and one.entry.static not in {static, *stock.told}
-        ]
+        known = {static, *stock.told}
+        untold = [one for one in collectors if one.entry.static not in known]
         if untold:
             relays = tuple(map(keys_of, untold))[:RELAYS_ON_CARD_MAX]
             self.tell_relay(record, Refresh(time=0, relays=relays))
@@ -247,20 +253,15 @@ class Supply:
         save_stock(home.open_vault, static, _after_keys(stock, refresh))
         return letter
 
-    def _relays(self) -> list[RelayRecord]:
+    def _relays(self) -> _Relays:
         book = self._home.book
         known = Roster(self._home.open_vault).relays()
-        return [one for one in known if not book.is_recalled(revocation_id(one.entry.static))]
-
-    def _untold(self, stock: Stock) -> list[RelayRecord]:
-        """Return all collectors a member was not told of, and relays as far as it has few."""
-        relays = self._relays()
-        statics = {bytes(one.entry.static) for one in relays if not _collects(one)}
-        room = RELAYS_NAMED_ON_CARD - len(statics & stock.told)
-        untold = [one for one in relays if bytes(one.entry.static) not in stock.told]
-        collectors = [one for one in untold if _collects(one)]
-        others = [one for one in untold if not _collects(one)]
-        return [*collectors, *others[: max(room, 0)]][:RELAYS_ON_CARD_MAX]
+        good = [one for one in known if not book.is_recalled(revocation_id(one.entry.static))]
+        return _Relays(
+            tuple(good),
+            tuple(one for one in good if _collects(one)),
+            tuple(one for one in good if not _collects(one)),
+        )
 
     # Sending --------------------------------------------------------------------
 
@@ -280,6 +281,15 @@ class Supply:
             desk=seat.manifest.desk,
             traffic=traffic,
         )
+
+
+def _untold(stock: Stock, relays: _Relays) -> list[RelayRecord]:
+    """Return all collectors a member was not told of, and relays as far as it has few."""
+    statics = {bytes(one.entry.static) for one in relays.others}
+    room = RELAYS_NAMED_ON_CARD - len(statics & stock.told)
+    collectors = [one for one in relays.collectors if bytes(one.entry.static) not in stock.told]
+    others = [one for one in relays.others if bytes(one.entry.static) not in stock.told]
+    return [*collectors, *others[: max(room, 0)]][:RELAYS_ON_CARD_MAX]
 
 
 def _after(stock: Stock, refresh: Refresh, today: Day) -> Stock:

@@ -87,7 +87,7 @@ class Switchboard:
 
     def talking(self) -> list[Conversation]:
         """Return the conversations whose session stands."""
-        return [talk for talk in self if talk.is_talking]
+        return [talk for talk in self if talk.is_talking] if self._talks else []
 
     def callers(self) -> Callers:
         """Return from where each neighbour in contact called us."""

@@ -92,6 +92,8 @@ class Target:
     @property
     def addresses(self) -> tuple[Address, ...]:
         """Where to try: first where a beacon was heard, and of these the first heard."""
+        if not self.heard:
+            return self.fixed
         heard = [each for each in self.heard if (self.nonce, each) not in self.spoiled]
         return tuple(dict.fromkeys((*heard, *self.fixed)))
 
@@ -147,10 +149,12 @@ class Target:
     @property
     def may_be_called(self) -> bool:
         """There is somewhere to call, and something to gain by it."""
-        if not self.is_idle or not self.addresses:
+        if not self.is_idle:
             return False
+        if self.fixed:
+            return True
         tries_max = TRIES_PER_SHORT_BEACON if self.is_radio else TRIES_PER_BEACON
-        return bool(self.fixed) or self.tries < tries_max
+        return self.tries < tries_max and bool(self.addresses)
 
     @property
     def is_promising(self) -> bool:

@@ -77,3 +77,10 @@ def test_a_rendezvous_shows_no_key() -> None:
 def test_half_an_invitation_is_refused(sizes: tuple[int, int]) -> None:
     with pytest.raises(LocalMisuse):
         Rendezvous.by_invitation(bytes(sizes[0]), bytes(sizes[1]))
+
+
+def test_the_keys_of_many_relays_are_told_apart_without_comparing_them() -> None:
+    """A desk looks up hundreds at each event: with one hash for all, each lookup met them all."""
+    keys = [SymmetricKey(number.to_bytes(32, "big")) for number in range(100)]
+    assert len({hash(Rendezvous.at_relay(key)) for key in keys}) == 100
+    assert hash(Rendezvous.at_relay(keys[0])) == hash(Rendezvous.at_relay(keys[0]))
