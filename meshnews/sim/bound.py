@@ -68,6 +68,7 @@ class _Flood:
         parts: bytes of items that a node has begun to receive.
         whole: when a node had all of an item.
         stocks: what each node has whole, in the order in which it travels.
+        told: how much a node had when it last gave another all of it.
     """
 
     plan: Plan
@@ -75,6 +76,7 @@ class _Flood:
     parts: dict[tuple[str, str], float] = field(default_factory=dict)
     whole: dict[tuple[str, str], float] = field(default_factory=dict)
     stocks: dict[str, list[PlanItem]] = field(default_factory=dict)
+    told: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def run(self) -> None:
         """Let the time of the plan pass."""
@@ -118,7 +120,11 @@ class _Flood:
         self._give(contact.b, contact.a, bytes_max, since_s)
 
     def _give(self, source: str, target: str, bytes_max: float, now_s: float) -> None:
-        for item in list(self.stocks[source]):
+        stock = list(self.stocks[source])
+        if self.told.get((source, target)) == len(stock):
+            # A stock only grows: who was given all of it lacks nothing yet.
+            return
+        for item in stock:
             if (item.slug, target) in self.whole:
                 continue
             had = self.parts.get((item.slug, target), 0.0)
@@ -129,3 +135,4 @@ class _Flood:
                 self._has(target, item, now_s)
             if bytes_max <= 1e-6:
                 return
+        self.told[source, target] = len(stock)

@@ -18,6 +18,7 @@ from meshnews.node import shelf
 from meshnews.node.person import Person
 from meshnews.sim.ledger import has_body
 from meshnews.sim.machine import Machine
+from meshnews.sim.needle import Needles
 from meshnews.sim.world import World
 from meshnews.store.age import DAY_S
 from meshnews.store.port import Entry, State
@@ -119,7 +120,7 @@ class Watchman:
         """
         if ref not in self.filed:
             return
-        editors = (one for one in self.world.machines.values() if one.name in self.editors)
+        editors = (self.world.machines[name] for name in sorted(self.editors))
         if not any(one.vault is not None and self._has(one, ref) for one in editors):
             raise Broken(f"{machine.name} was told received of {ref.id.hex()[:8]}, not opened")
 
@@ -161,12 +162,7 @@ class Watchman:
         Raises:
             Broken: it says more than it may.
         """
-        lying = _lying(machine)
-        if machine.vault is None:
-            for what, secret in self.secrets.items():
-                _must_lack(machine, lying, secret, what)
-        for slug, words in self.words.items():
-            _must_lack(machine, lying, words, f"the words of {slug}")
+        self._look_through(machine, Needles(self.secrets), Needles(self._said()))
 
     def search_all(self) -> None:
         """Look through every machine.
@@ -174,8 +170,21 @@ class Watchman:
         Raises:
             Broken: one says more than it may.
         """
+        secrets, said = Needles(self.secrets), Needles(self._said())
         for _, machine in sorted(self.world.machines.items()):
-            self.search(machine)
+            self._look_through(machine, secrets, said)
+
+    def _said(self) -> dict[str, bytes]:
+        return {f"the words of {slug}": words for slug, words in self.words.items()}
+
+    @staticmethod
+    def _look_through(machine: Machine, secrets: Needles, said: Needles) -> None:
+        lying = _lying(machine)
+        for what in said.found_in(lying):
+            raise Broken(f"{machine.name} has {what} on its disk")
+        if machine.vault is None:
+            for what in secrets.found_in(lying):
+                raise Broken(f"{machine.name} has {what} on its disk")
 
     def opened_once(self, machine: Machine) -> None:
         """Look whether an editor, or a reporter, has an item twice.
@@ -199,8 +208,3 @@ def _pieces(machine: Machine) -> Iterable[bytes]:
         for key, value in machine.carry.scan(name):
             yield key
             yield value
-
-
-def _must_lack(machine: Machine, lying: bytes, what: bytes, said: str) -> None:
-    if what in lying:
-        raise Broken(f"{machine.name} has {said} on its disk")
