@@ -11,12 +11,17 @@ from typing import Final
 
 from meshnews.node.dispatch import DispatchState
 from meshnews.sim.bound import Row, flooding_bound
+from meshnews.sim.plan import Plan
 from meshnews.sim.planfile import instant
 from meshnews.sim.play import Played
 
 LATE_S: Final = 300.0
 LATE_SHARE: Final = 0.1
 """A row is late when it is later than the bound by more than the larger of these."""
+
+NARROW_S: Final = 600.0
+NARROW_LATE_S: Final = 60.0
+"""Where all that a node meets at that moment is over in so short a time, this counts instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,22 @@ def compare(played: Played, bound: Sequence[Row] | None = None) -> list[Compared
             row.node,
             row.at_s,
             came.get((row.slug, row.node)),
-            max(LATE_S, LATE_SHARE * (row.at_s - filed[row.slug])),
+            _may_be_s(played.plan, row, row.at_s - filed[row.slug]),
         )
         for row in bound
     ]
+
+
+def _may_be_s(plan: Plan, row: Row, took_s: float) -> float:
+    """Return how much later than its bound a row may be."""
+    open_s = [
+        one.end_s - one.start_s
+        for one in plan.contacts
+        if row.node in {one.a, one.b} and one.start_s <= row.at_s < one.end_s
+    ]
+    if open_s and max(open_s) <= NARROW_S:
+        return NARROW_LATE_S
+    return max(LATE_S, LATE_SHARE * took_s)
 
 
 def rows_json(rows: Sequence[Row]) -> str:
@@ -138,7 +155,9 @@ def _verdict(compared: Sequence[Compared]) -> Iterator[str]:
     late = sum(one.is_late for one in compared)
     yield (
         f"{len(compared) - late} of {len(compared)} in time: not later than the bound by more than "
-        f"{LATE_S / 60:.0f} minutes or {LATE_SHARE:.0%} of the time it took."
+        f"{LATE_S / 60:.0f} minutes or {LATE_SHARE:.0%} of the time it took, nor by "
+        f"{NARROW_LATE_S:.0f} s where that moment's contacts last {NARROW_S / 60:.0f} minutes "
+        "at most."
     )
 
 

@@ -1,6 +1,6 @@
 """Random weeks of a small desk: whatever happens, what was filed arrives once and whole.
 
-    python -m tests.sim.campaign --seeds 1:400
+    python -m tests.sim.campaign --seeds 1:400 --jobs 2
     python -m tests.sim.campaign --seeds 17 --verbose
 
 A seed draws who there is, who meets whom, over what and for how long, who is
@@ -37,6 +37,7 @@ from tests.node.inbox import everything
 from tests.sim import claims
 from tests.sim.claims import Answer, Attempt, Record
 from tests.sim.newsroom import Newsroom, whole_desk
+from tests.sim.side_by_side import cores, outcomes
 
 STEPS = 40
 LAST = 40
@@ -381,10 +382,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seeds", default="1:50", help="one, or first:last")
     parser.add_argument("--steps", type=int, default=STEPS, help="how much happens in a seed")
     parser.add_argument("--verbose", action="store_true", help="print every effect")
+    parser.add_argument("--jobs", type=int, default=cores(), help="so many seeds side by side")
     chosen = parser.parse_args(arguments)
     first, _, last = chosen.seeds.partition(":")
     seeds = range(int(first), int(last or first) + 1)
-    failed = sum(not run(seed, chosen.steps, is_verbose=chosen.verbose) for seed in seeds)
+    work = functools.partial(run, steps=chosen.steps, is_verbose=chosen.verbose)
+    jobs = 1 if chosen.verbose else chosen.jobs
+    failed = sum(not held for held in outcomes(work, seeds, jobs=jobs))
     print(f"{failed} of {len(seeds)} failed")
     return failed
 

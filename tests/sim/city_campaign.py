@@ -23,6 +23,7 @@ from meshnews.sim.plan import DESK, Mischief, Part, Pause, Plan, PlanItem, Urgen
 from meshnews.sim.planfile import instant
 from meshnews.sim.play import Play
 from meshnews.sim.stream import NO_FAULTS, Faults, Way
+from tests.sim.side_by_side import cores, outcomes
 
 GOOD = Way(2e6, 0.005)
 MEET_S = 180.0
@@ -133,9 +134,11 @@ def main(arguments: Sequence[str]) -> int:
     """Run many seeds; return how many failed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", default="1:20", help="one, or first:last")
-    first, _, last = parser.parse_args(arguments).seeds.partition(":")
+    parser.add_argument("--jobs", type=int, default=cores(), help="so many seeds side by side")
+    chosen = parser.parse_args(arguments)
+    first, _, last = chosen.seeds.partition(":")
     seeds = range(int(first), int(last or first) + 1)
-    failed = sum(not run(seed) for seed in seeds)
+    failed = sum(not held for held in outcomes(run, seeds, jobs=chosen.jobs))
     print(f"{failed} of {len(seeds)} failed")
     return failed
 
