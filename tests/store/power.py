@@ -54,9 +54,21 @@ Operation = Write | Sync | Truncate | Delete
 
 @dataclass
 class Recording:
-    """What was done to the files of one folder, in order."""
+    """What was done to the files of one folder, in order.
+
+    Attributes:
+        full_from: after so many operations nothing can be written any more; None: there is room.
+        no_room: how the disk says that, and `errno` what the system calls it.
+    """
 
     operations: list[Operation] = field(default_factory=list)
+    full_from: int | None = None
+    no_room: type[apsw.Error] = apsw.FullError
+    errno: int = 0
+
+    def must_have_room(self) -> None:
+        if self.full_from is not None and len(self.operations) >= self.full_from:
+            raise self.no_room("no room")
 
     def note(self, operation: Operation) -> None:
         self.operations.append(operation)
@@ -72,6 +84,7 @@ class RecordedFile(apsw.VFSFile):
         self._recording = recording
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802  apsw's names
+        self._recording.must_have_room()
         super().xWrite(data, offset)
         self._recording.note(Write(self._name, offset, bytes(data)))
 
@@ -98,6 +111,9 @@ class RecordingVfs(apsw.VFS):
 
     def xOpen(self, name: Any, flags: list[int]) -> RecordedFile:  # noqa: N802
         return RecordedFile(self._recording, name, flags)
+
+    def xGetLastError(self) -> tuple[int, str]:  # noqa: N802
+        return self._recording.errno, "no room"
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
         super().xDelete(filename, syncdir)

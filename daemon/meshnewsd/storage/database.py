@@ -17,7 +17,14 @@ from typing import Any, Final
 import apsw
 
 from meshnews.errors import LocalMisuse, MeshnewsError, StoreFull
-from meshnewsd.storage.fault import StoreDamaged, in_use, newer, translate, unreadable
+from meshnewsd.storage.fault import (
+    StoreDamaged,
+    in_use,
+    is_no_room,
+    newer,
+    translate,
+    unreadable,
+)
 from meshnewsd.storage.home import sync_folder
 from meshnewsd.storage.schema import Schema
 
@@ -129,7 +136,7 @@ class Database:
             self.rollback()
 
     def _translated(self, exc: apsw.Error) -> MeshnewsError:
-        fault = translate(exc)
+        fault = translate(exc, self._connection.system_errno)
         if fault is None:
             # The statement is ours and constant, so this is a bug; its text holds no values.
             return LocalMisuse(f"{type(exc).__name__}: {exc}")
@@ -167,8 +174,9 @@ def open_database(path: Path, key: bytes, schema: Schema, *, cache_kib: int) -> 
         connection.close()
         raise in_use(path.name) from exc
     except apsw.Error as exc:
+        errno_said = connection.system_errno
         connection.close()
-        raise translate(exc) or LocalMisuse(f"{type(exc).__name__}: {exc}") from exc
+        raise translate(exc, errno_said) or LocalMisuse(f"{type(exc).__name__}: {exc}") from exc
     except MeshnewsError:
         connection.close()
         raise
@@ -184,6 +192,8 @@ def _make_private(path: Path) -> None:
     except FileExistsError:
         return
     except OSError as exc:
+        if is_no_room(exc.errno):
+            raise StoreFull("the disk has no room") from exc
         raise StoreDamaged(f"{path.name} cannot be made: {exc.strerror}") from exc
 
 

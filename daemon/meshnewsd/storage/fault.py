@@ -1,8 +1,15 @@
 """What can go wrong with a database, in the house's words."""
 
+import errno
+from typing import Final
+
 import apsw
 
 from meshnews.errors import MeshnewsError, Refusal, StoreFull
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What a system says for want of room.  SQLite itself knows the first, and only of writes: a
+quota, and what a file system finds out when it syncs or makes a file, is a broken disk to it."""
 
 
 class StoreDamaged(MeshnewsError):
@@ -43,10 +50,20 @@ def newer(name: str) -> Refusal:
     )
 
 
-def translate(fault: apsw.Error) -> MeshnewsError | None:
-    """Return what `fault` is in the house's words; None for a bug of ours."""
+def is_no_room(errno_said: int | None) -> bool:
+    """Tell whether the system's number for a fault says that there is no room."""
+    return errno_said in _NO_ROOM
+
+
+def translate(fault: apsw.Error, errno_said: int) -> MeshnewsError | None:
+    """Return what `fault` is in the house's words; None for a bug of ours.
+
+    `errno_said` is the system's number for it, 0 where it gave none.
+    """
     match fault:
         case apsw.FullError():
+            return StoreFull("the disk has no room")
+        case apsw.IOError() | apsw.CantOpenError() if is_no_room(errno_said):
             return StoreFull("the disk has no room")
         case (
             apsw.CorruptError()
