@@ -192,7 +192,7 @@ class Host(Generic[NodeT]):
 
         Raises:
             Refusal, PeerError: by the work.
-            StoreFull: nothing was done.
+            StoreFull: nothing was kept of carry; of the vault perhaps all (see `Stores.transact`).
             NodeFailed: through a fault of ours, or because the host has ended, nothing was done.
         """
         await trio.lowlevel.checkpoint_if_cancelled()

@@ -352,6 +352,13 @@ class Filing:
                 if self._is_unfinished(filing, ref):
                     self._drop(ref)
 
+    def finished_as(self, filing: FilingDraft) -> BundleRef | None:
+        """Return as what a draft was filed, for who was cut off from `finish`; None: it was not."""
+        for progress in Dispatches(self._home).all():
+            if progress.dispatch.draft == filing.id:
+                return progress.dispatch.ref
+        return self._outbox.find(filing.id)
+
     def _is_unfinished(self, filing: FilingDraft, ref: BundleRef) -> bool:
         return self._home.carry.get(shelf.DRAFT, key_of(ref)) == filing.id
 

@@ -13,10 +13,11 @@ import math
 from typing import Final
 
 from meshnews.bundle.format import Bundle, parse
+from meshnews.ids import BundleRef
 from meshnews.limits import WIRE_BYTES
 from meshnews.node import shelf
 from meshnews.node.home import Home
-from meshnews.store.reference import key_of
+from meshnews.store.reference import key_of, ref_of
 from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode
 
 KEPT_S: Final = 60
@@ -59,6 +60,14 @@ class Outbox:
             else:
                 home.open_vault.delete(shelf.OUTBOX, key)
         return finished
+
+    def find(self, draft_id: bytes) -> BundleRef | None:
+        """Return the bundle whose copy a draft left here; None: there is none."""
+        for key, value in self._home.open_vault.scan(shelf.OUTBOX):
+            _, of_draft, *_ = _read(value)
+            if of_draft == draft_id:
+                return ref_of(key)
+        return None
 
     def tidy(self) -> None:
         """Drop the copies whose bundles are on carry since long."""

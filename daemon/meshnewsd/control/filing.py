@@ -24,9 +24,9 @@ from meshnews.control.fact import Priority as PriorityWord
 from meshnews.control.reply import Changed, Filed, Progress, Status
 from meshnews.control.request import File, StatusRequest, Watch
 from meshnews.errors import StoreFull
+from meshnews.ids import BundleRef
 from meshnews.limits import CONTROL_ITEMS_MAX
 from meshnews.node import dispatch as record
-from meshnews.node import filing as sealing
 from meshnews.node.filing import FilingDraft
 from meshnews.node.node import Node
 from meshnews.node.recalling import is_own_recalled
@@ -90,10 +90,18 @@ class FilingDesk:
 
         Raises:
             Refusal: it cannot be filed.
+            StoreFull: there is no room, and it was not filed.
             HungUp: whether it was filed cannot be told.
         """
         with trio.move_on_after(FINISH_S_MAX, shield=True):
-            return await self._asker.ask(lambda node: _finish(node, draft, request))
+            try:
+                return await self._asker.ask(lambda node: _finish(node, draft, request))
+            except StoreFull:
+                # The vault may have kept it before carry had no room.  Then it goes out.
+                filed = await self._asker.ask(lambda node: _finished(node, draft, request))
+                if filed is None:
+                    raise
+                return filed
         raise HungUp
 
     async def _attach(
@@ -136,27 +144,34 @@ def _finish(node: Node, draft: FilingDraft, request: File) -> Filed:
     filed = node.filing.finish(
         draft, text=request.text, slug=request.slug, now=request.now, forget=request.forget
     )
-    home = node.home
-    entry = home.custody.entry(filed.ref)
-    held_s = 0.0 if entry is None else max(0.0, entry.release_at_s - home.moment.lived_s)
-    return Filed(
-        id=filed.ref.id.hex(),
-        release_at=moment(home.wall.s + held_s) if held_s else None,
-        expires_on=None if entry is None else date_of(entry.expiry_day),
-        forgotten=request.forget,
-        warnings=_warnings(filed, draft),
-    )
-
-
-def _warnings(filed: sealing.Filed, draft: FilingDraft) -> tuple[FilingWarning, ...]:
     warnings = []
     if filed.stale_keys:
         warnings.append(FilingWarning.OLD_KEY)
     if filed.shared_keys:
         warnings.append(FilingWarning.EPOCH_KEY)
-    if not draft.clock_trusted:
-        warnings.append(FilingWarning.CLOCK_UNSURE)
-    return tuple(warnings)
+    return _told(node, filed.ref, draft, request, warnings)
+
+
+def _finished(node: Node, draft: FilingDraft, request: File) -> Filed | None:
+    """Return what was filed all the same, without a word of the keys that it was sealed to."""
+    ref = node.filing.finished_as(draft)
+    return None if ref is None else _told(node, ref, draft, request, [])
+
+
+def _told(
+    node: Node, ref: BundleRef, draft: FilingDraft, request: File, warnings: list[FilingWarning]
+) -> Filed:
+    home = node.home
+    entry = home.custody.entry(ref)
+    held_s = 0.0 if entry is None else max(0.0, entry.release_at_s - home.moment.lived_s)
+    unsure = () if draft.clock_trusted else (FilingWarning.CLOCK_UNSURE,)
+    return Filed(
+        id=ref.id.hex(),
+        release_at=moment(home.wall.s + held_s) if held_s else None,
+        expires_on=None if entry is None else date_of(entry.expiry_day),
+        forgotten=request.forget,
+        warnings=(*warnings, *unsure),
+    )
 
 
 def _status(node: Node, item: str | None) -> Status:

@@ -40,7 +40,8 @@ class Asker:
         """Return what `question` returns of the node, once what it changed is on disk.
 
         Raises:
-            Refusal, StoreFull, PeerError: by the question; nothing was changed.
+            Refusal, PeerError: by the question; nothing was changed.
+            StoreFull: carry was not changed; the vault perhaps was.
         """
 
         def work(node: Node, clock: Clock) -> T:
