@@ -9,6 +9,7 @@ WORKERS ?= auto
 
 .PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign cut-campaign soak simulate mutations bench bench-peers check docs clean
 .PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign soak simulate routing mutations bench check docs clean
+.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign soak simulate blackout thousand mutations bench check docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +78,15 @@ routing: $(STAMP)  ## Flooding and spray-and-focus side by side on city days; SE
 	@mkdir -p build
 	@set -o pipefail; $(BIN)/python -m tests.sim.routing_campaign --seeds 1:$(or $(SEEDS),2) \
 	  | tee build/routing.txt
+BLACKOUT ?= ../shared/scenario/blackout-2022.json
+
+blackout: $(STAMP)  ## The blackout of January 2022 in every variant; fails where one is late; LIGHT=1, ONLY=name
+	@mkdir -p build
+	@set -o pipefail; $(BIN)/python -m tests.sim.blackout "$(BLACKOUT)" --svg build/blackout.svg \
+	  $(if $(LIGHT),--light) --only "$(ONLY)" | tee build/blackout.md
+
+thousand: $(STAMP)  ## A day of a thousand whole nodes: what comes, CPU and memory
+	@$(BIN)/python -m tests.sim.thousand
 
 mutations: $(STAMP)  ## Break the code on purpose, piece by piece: each time a test has to notice
 	@$(BIN)/python -m tests.mutation
