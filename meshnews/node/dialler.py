@@ -103,8 +103,7 @@ class Dialler:
             target = self.targets[relay.static] = Target(relay.static, rendezvous, relay)
         if target.rendezvous != rendezvous:
             target.turn = 0
-        target.rendezvous, target.relay = rendezvous, relay
-        target.fixed = tuple(dict.fromkeys(fixed))
+        target.rendezvous, target.relay, target.fixed = rendezvous, relay, tuple(fixed)
         target.former = tuple(map(Rendezvous.at_relay, former))
         if target.beacon is not None and target.beacon.rendezvous not in target.secrets:
             # A beacon under a key that counts no more leads to it no more.

@@ -92,8 +92,6 @@ class Target:
     @property
     def addresses(self) -> tuple[Address, ...]:
         """Where to try: first where a beacon was heard, and of these the first heard."""
-        if not self.heard:
-            return self.fixed
         heard = [each for each in self.heard if (self.nonce, each) not in self.spoiled]
         return tuple(dict.fromkeys((*heard, *self.fixed)))
 
