@@ -1,15 +1,15 @@
 """Runs one node: gathers events, handles them in one transaction, then lets effects go.
 
-    post ──> queue ──> batch ──worker──> transact(handle, handle, …) ──> effects
+    post ──> turns ──> batch ──worker──> transact(handle_all) ──> effects
 
 Whatever has gathered while one transaction was being committed makes the next
-(group commit).  Effects leave only after the commit.  A batch that raises is
+(group commit), of each stream no more than its turn while others wait too.
+Effects leave only after the commit.  A batch that raises is
 rolled back, none of its effects leave, every stream is dropped, and the node is
 built again from its stores (docs/decisions/0001).
 """
 
 import math
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +19,22 @@ import outcome
 import trio
 
 from meshnews.errors import PeerError, Refusal, StoreFull
-from meshnews.node.event import Changed, Effect, Event, Received, Tick, Wake
+from meshnews.node.event import (
+    Accepted,
+    Changed,
+    Dialled,
+    Drained,
+    Effect,
+    Event,
+    Lost,
+    Received,
+    Tick,
+    Wake,
+)
 from meshnews.store.age import Clock
 from meshnewsd.platform.worker import Worker
 from meshnewsd.supervise import Patience, supervise
+from meshnewsd.turns import Turns
 
 EVENTS_PER_BATCH_MAX: Final = 256
 BYTES_PER_BATCH_MAX: Final = 1024 * 1024
@@ -50,8 +62,8 @@ class NodeMachine(Protocol):
         """Begin; called once, first."""
         ...
 
-    def handle(self, event: Event, clock: Clock) -> list[Effect]:
-        """Advance on one event."""
+    def handle_all(self, events: Sequence[Event], clock: Clock) -> list[Effect]:
+        """Advance on the events of one batch, in their order."""
         ...
 
 
@@ -110,6 +122,8 @@ class _Call:
 
 _Entry = tuple[Event, Callable[[], None] | None]
 
+_OfStreams = Accepted | Dialled | Received | Drained | Lost
+
 
 class Host(Generic[NodeT]):
     """Owns the node and the order in which things happen to it.
@@ -136,7 +150,7 @@ class Host(Generic[NodeT]):
         self._perform: Callable[[Effect], None] = lambda _: None
         self._forget_streams: Callable[[], None] = lambda: None
         self._standing: Callable[[], Iterable[Event]] = tuple
-        self._queue: deque[_Entry | _Call] = deque()
+        self._turns: Turns[_Entry | _Call] = Turns()
         self._arrived = trio.Event()
         self._wake_s = 0.0
         self._watches: set[Watch] = set()
@@ -165,14 +179,16 @@ class Host(Generic[NodeT]):
     @property
     def has_room(self) -> bool:
         """Whether the node keeps up with what happens to it."""
-        return len(self._queue) < EVENTS_QUEUED_MAX
+        return len(self._turns) < EVENTS_QUEUED_MAX
 
     def post(self, event: Event, done: Callable[[], None] | None = None) -> None:
         """Queue an event; `done` is called when what it led to is on disk.
 
         Events of a batch that failed are lost, and so are their calls of `done`.
         """
-        self._queue.append((event, done))
+        lane = event.link if isinstance(event, _OfStreams) else None
+        size = len(event.data) if isinstance(event, Received) else 0
+        self._turns.put(lane, (event, done), size)
         self._arrived.set()
 
     def offer(self, event: Event) -> bool:
@@ -199,7 +215,7 @@ class Host(Generic[NodeT]):
         if self._is_over:
             raise NodeFailed("the node has ended")
         call = _Call(cast("Callable[[NodeMachine, Clock], object]", work))
-        self._queue.append(call)
+        self._turns.put(None, call)
         self._arrived.set()
         try:
             await call.ended.wait()
@@ -232,7 +248,7 @@ class Host(Generic[NodeT]):
     def _end(self) -> None:
         """Tell those who wait for the node that they wait in vain: who shields himself, too."""
         self._is_over = True
-        for entry in self._queue:
+        for entry in self._turns:
             if isinstance(entry, _Call):
                 entry.end(outcome.Error(NodeFailed("the node has ended")))
 
@@ -244,15 +260,17 @@ class Host(Generic[NodeT]):
             self._wake_s = trio.current_time()
             effects = await self._in_transaction(lambda: node.start(clock))
             for event in self._standing():
-                if (event, None) not in self._queue:
-                    self._queue.appendleft((event, None))
+                if (event, None) not in self._turns:
+                    self._turns.put_first(None, (event, None))
             self._carry_out(effects)
             self.started.set()
             while True:
                 await self._step(node)
         finally:
             # Nobody shall be told of links that the next node has never heard of.
-            self._queue = deque(entry for entry in self._queue if isinstance(entry, _Call))
+            calls, self._turns = [e for e in self._turns if isinstance(e, _Call)], Turns()
+            for call in calls:
+                self._turns.put(None, call)
             self._forget_streams()
 
     async def _in_transaction(self, work: Callable[[], T]) -> T:
@@ -260,42 +278,35 @@ class Host(Generic[NodeT]):
 
     async def _step(self, node: NodeT) -> None:
         """Handle one call, or one batch of events."""
-        if not self._queue:
+        if not self._turns:
             self._arrived = trio.Event()
             with trio.move_on_at(min(self._wake_s, trio.current_time() + TICK_S_MAX)):
                 await self._arrived.wait()
-        if self._queue and isinstance(self._queue[0], _Call):
-            call = self._queue.popleft()
-            assert isinstance(call, _Call)
+        call = self._turns.peek()
+        if isinstance(call, _Call):
+            self._turns.take()
             await self._answer(node, call)
             return
         batch, done = self._take_batch()
         clock = self._read_clock()
-
-        def handle_all() -> list[Effect]:
-            effects: list[Effect] = []
-            for event in batch:
-                effects += node.handle(event, clock)
-            return effects
-
-        effects = await self._in_transaction(handle_all)
+        effects = await self._in_transaction(lambda: node.handle_all(batch, clock))
         for tell in done:
             tell()
         self._carry_out(effects)
 
     def _take_batch(self) -> tuple[list[Event], list[Callable[[], None]]]:
-        """Take what waits, up to the next call; a `Tick` when one is due or nothing waits."""
+        """Take what waits, in turns, up to a call; a `Tick` when one is due or nothing waits."""
         batch: list[Event] = []
         done: list[Callable[[], None]] = []
-        queue, size = self._queue, 0
-        if not queue or trio.current_time() >= self._wake_s:
+        turns, size = self._turns, 0
+        if not turns or trio.current_time() >= self._wake_s:
             batch.append(Tick())
             self._wake_s = math.inf
-        while queue and len(batch) < EVENTS_PER_BATCH_MAX and size < BYTES_PER_BATCH_MAX:
-            entry = queue[0]
-            if isinstance(entry, _Call):
+        while len(batch) < EVENTS_PER_BATCH_MAX and size < BYTES_PER_BATCH_MAX:
+            entry = turns.peek()
+            if entry is None or isinstance(entry, _Call):
                 break
-            queue.popleft()
+            turns.take()
             event, tell = entry
             batch.append(event)
             if tell is not None:
@@ -310,7 +321,7 @@ class Host(Generic[NodeT]):
         clock = self._read_clock()
 
         def work() -> tuple[object, list[Effect]]:
-            return call.work(node, clock), node.handle(Tick(), clock)
+            return call.work(node, clock), node.handle_all((Tick(),), clock)
 
         try:
             value, effects = await self._in_transaction(work)

@@ -10,6 +10,7 @@ more than it takes in a tenth of a second, so what is urgent waits no longer
 than that.
 """
 
+import heapq
 import math
 from collections import deque
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class Conversation:
         sent, received: bytes so far, records and handshake included.
         trial_until_s: until when it is looked at, as one more than were wanted, who goes for it.
         trouble: why the handshake was never completed.
-        held: what the neighbour is to be told of, and when.
+        held: what the neighbour is to be told of, and when; a heap, the soonest first.
         rate: bytes a second that the stream took lately; 0: it has not been filled yet.
     """
 
@@ -170,15 +171,15 @@ class Conversation:
         """
         hold_s_max = CARRIAGES[self.carrier].hold_s_max
         if hold_s_max:
-            self.held.append((moment.lived_s + between(entropy, 0.0, hold_s_max), ref))
+            at_s = moment.lived_s + between(entropy, 0.0, hold_s_max)
+            heapq.heappush(self.held, (at_s, ref))
         elif self.machine is not None:
             self.machine.announce(ref, moment)
 
     def tell_held(self, moment: Moment) -> None:
         """Tell the neighbour of what was held back, as far as its time has come."""
-        due = sorted(each for each in self.held if each[0] <= moment.lived_s)
-        self.held = [each for each in self.held if each[0] > moment.lived_s]
-        for _, ref in due:
+        while self.held and self.held[0][0] <= moment.lived_s:
+            _, ref = heapq.heappop(self.held)
             if self.machine is not None:
                 self.machine.announce(ref, moment)
 

@@ -6,18 +6,16 @@ transaction left it.  See docs/protocol/README.md and docs/decisions/0001.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from meshnews.crypto.entropy import Entropy
 from meshnews.crypto.keys import Ed25519Public, SymmetricKey
 from meshnews.desk.pack import RelayKeys
 from meshnews.desk.recall import revocation_id
-from meshnews.ids import BundleRef, Day, IssuerId, LinkId
+from meshnews.ids import BundleRef, Day, IssuerId
 from meshnews.node import identity as who
 from meshnews.node.answer import Answers
 from meshnews.node.book import DeskBook
-from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler
 from meshnews.node.dispatch import Dispatches
 from meshnews.node.drop import Drop
@@ -47,6 +45,7 @@ from meshnews.node.filing import Filing
 from meshnews.node.former import FormerKeys, beacon_of
 from meshnews.node.home import Home, Wall
 from meshnews.node.letter import Letters
+from meshnews.node.neighbour import Neighbour, neighbours_of, relay_of
 from meshnews.node.office import Office
 from meshnews.node.presence import Presence
 from meshnews.node.settings import Settings
@@ -62,23 +61,6 @@ from meshnews.sync.event import Arrived, Carried, Greeted, HandedOver, InSync, R
 
 TICK_S_MAX: Final = 60.0
 """A node is woken at least this often."""
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """Who is near, as far as this node can tell."""
-
-    link: LinkId
-    carrier: str
-    called: bool
-    relay: bytes
-    """Static key of the relay that we called; empty: we do not know who it is."""
-    collector: bool
-    is_watched: bool
-    """It answered to a beacon key that was replaced since: it has not heard of the new one."""
-    since_s: int
-    sent: int
-    received: int
 
 
 class Node:
@@ -134,8 +116,17 @@ class Node:
 
     def handle(self, event: Event, clock: Clock) -> list[Effect]:
         """Take one event; return what is wanted because of it."""
+        return self.handle_all((event,), clock)
+
+    def handle_all(self, events: Iterable[Event], clock: Clock) -> list[Effect]:
+        """Take the events of one moment, in their order; return what is wanted because of them.
+
+        The consequences are drawn once: with hundreds of streams open that costs more than
+        an event does, and what one of them is to be told of a batch goes in one message.
+        """
         self.at(clock)
-        self._handle(event)
+        for event in events:
+            self._handle(event)
         return self.settle(clock)
 
     def at(self, clock: Clock) -> None:
@@ -243,10 +234,10 @@ class Node:
                     self.uplinks.took(talk.link)
                     self.work.carried(ref, at_collector=talk.is_at_collector)
                 case HandedOver(ref):
-                    self.work.handed_over(ref, _relay_of(talk))
+                    self.work.handed_over(ref, relay_of(talk))
                 case Greeted():
                     if talk.is_at_collector and talk.machine is not None:
-                        talk.machine.hand_over(self.work.due(_relay_of(talk)))
+                        talk.machine.hand_over(self.work.due(relay_of(talk)))
                 case InSync():
                     pass
 
@@ -282,6 +273,8 @@ class Node:
         return self._sweep_s if due_s is None else min(due_s, self._sweep_s)
 
     def _wake_after_s(self, clock: Clock) -> float:
+        if self.switchboard.is_behind:
+            return 0.0
         now_s, callers = self.home.moment.lived_s, self.switchboard.callers()
         times = [self._sweep_due_s(), now_s + TICK_S_MAX, now_s + self.presence.due_in_s(clock)]
         times += [
@@ -379,24 +372,4 @@ class Node:
 
     def neighbours(self) -> list[Neighbour]:
         """Return who is in contact now, the longest first."""
-        now_s = self.home.moment.lived_s
-        return [
-            Neighbour(
-                link=talk.link,
-                carrier=talk.carrier.value,
-                called=talk.target is not None,
-                relay=_relay_of(talk),
-                collector=talk.is_at_collector,
-                is_watched=talk.is_watched,
-                since_s=int(now_s - talk.talking_since_s),
-                sent=talk.sent,
-                received=talk.received,
-            )
-            for talk in sorted(self.switchboard.talking(), key=lambda t: t.talking_since_s)
-        ]
-
-
-def _relay_of(talk: Conversation) -> bytes:
-    if talk.target is None or talk.target.relay is None:
-        return b""
-    return talk.target.relay.static
+        return neighbours_of(self.switchboard.talking(), self.home.moment.lived_s)

@@ -37,6 +37,7 @@ from meshnews.node.event import (
     Topic,
     Trouble,
 )
+from meshnews.node.filling import Filling
 from meshnews.node.home import Home
 from meshnews.node.identity import Role
 from meshnews.node.presence import Presence
@@ -74,6 +75,7 @@ class Switchboard:
         self._instance = home.entropy.draw(INSTANCE_BYTES)
         self._moved = 0
         self._talks: dict[LinkId, Conversation] = {}
+        self._filling = Filling()
         self.effects: list[Effect] = []
 
     def __iter__(self) -> Iterator[Conversation]:
@@ -365,7 +367,7 @@ class Switchboard:
         ]
         speakers = (talk.speaker for talk in self if talk.speaker is not None)
         times += [at_s for one in speakers if (at_s := one.deadline_s) is not None]
-        times += [at_s for talk in self for at_s, _ in talk.held]
+        times += [talk.held[0][0] for talk in self if talk.held]
         return min(times, default=None)
 
     def _bulk_from(self, talk: Conversation) -> float:
@@ -401,13 +403,18 @@ class Switchboard:
             if talk.machine is not None:
                 talk.machine.wish_for_refused()
 
+    @property
+    def is_behind(self) -> bool:
+        """There is more to give than the last `fill` gave."""
+        return self._filling.is_behind
+
     def fill(self) -> list[Happening]:
-        """Give every stream that can take some its next bytes.
+        """Give streams that can take some their next bytes, in turns.
 
         Returns what happened, of which a fault kept us from being told.
         """
         happenings: list[Happening] = []
-        for talk in self:
+        for talk in self._filling.turns(self):
             try:
                 send = talk.next_send(self._home.moment)
             except PeerError:
@@ -415,6 +422,7 @@ class Switchboard:
                 self._fail(talk)
                 continue
             if send is not None:
+                self._filling.gave(len(send.data))
                 self.effects.append(send)
             elif talk.is_finished:
                 self._hang_up(talk)

@@ -1,21 +1,23 @@
 """A crowd comes back after a blackout: many gateways, one collector, one minute, on loopback.
 
-    python -m tests.bench.crowd [GATEWAYS]
+    python -m tests.bench.crowd [--gateways 200] [--within 60] [--kbit 256]
 
 The collector is a real daemon.  The gateways are whole nodes over real TCP, all in this
-process; each has a backlog of its own and its own moment of coming back.  Prints the
-collector's memory, how long each took, and whether classes arrived in their order.
+process; each has a backlog of its own, its own moment of coming back, and a line of its
+own of so many kbit/s (0: as fast as this machine).  Prints the collector's memory and CPU,
+how long each gateway took from its first stream to the last bundle taken, and whether
+classes arrived in their order.
 """
 
+import argparse
 import contextlib
 import functools
 import os
 import random
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -26,7 +28,7 @@ from meshnews.bundle.format import Bundle
 from meshnews.crypto.keys import Ed25519Secret
 from meshnews.ids import BundleId, Day, TrafficClass
 from meshnews.node import shelf
-from meshnews.node.event import Close, Dial, Effect, Network, Networks, Send
+from meshnews.node.event import Close, Dial, Dialled, Effect, Event, Network, Networks, Send
 from meshnews.node.node import Node
 from meshnews.node.settings import Settings
 from meshnews.store.memory import MemoryCarry
@@ -35,15 +37,20 @@ from meshnewsd.host import Host
 from meshnewsd.peers.peers import Peers
 from meshnewsd.platform.clock import ClockTrust, MachineClock
 from meshnewsd.platform.entropy import OsEntropy
+from meshnewsd.transports.interface import Caller
 from meshnewsd.uplinks.registry import make_uplinks
-from tests.bench.__main__ import BenchRoom, rss_mb
+from tests.bench.__main__ import BenchRoom, cpu_s, rss_mb
 from tests.bench.load import Press, issuer_of
-from tests.demo.stage import LoopbackWorld
+from tests.bench.narrow import NarrowCaller
+from tests.demo.stage import LoopbackMachine, LoopbackWorld
 from tests.e2e.world import PASSPHRASE
 
 GATEWAYS: Final = 200
 WITHIN_S: Final = 60.0
 """They come back at random moments of this time."""
+
+KBIT: Final = 256.0
+"""The line of each: what one would have in such an hour."""
 
 GIVE_UP_S: Final = 600.0
 TEXTS, CHUNKS_BYTES = 8, 200_000
@@ -78,7 +85,7 @@ class Gateway:
     stores: MemoryStores
     classes: dict[BundleId, TrafficClass] = field(default_factory=dict)
     taken: list[TrafficClass] = field(default_factory=list)
-    began_s: float = 0.0
+    began_s: float | None = None
     took_s: float = 0.0
     done: trio.Event = field(default_factory=trio.Event)
 
@@ -89,7 +96,7 @@ class Gateway:
         def note(ref: object, *, at_collector: bool) -> None:
             carried(ref, at_collector=at_collector)  # type: ignore[arg-type]  # what it was given
             traffic = self.classes.pop(ref.id, None)  # type: ignore[attr-defined]  # a reference
-            if traffic is not None:
+            if traffic is not None and self.began_s is not None:
                 self.taken.append(traffic)
                 if not self.classes:
                     self.took_s = time.monotonic() - self.began_s
@@ -98,15 +105,21 @@ class Gateway:
         node.work.carried = note  # type: ignore[method-assign]  # only looking on
         return node
 
-    async def run(self, *, after_s: float) -> None:
+    async def run(self, *, after_s: float, callers: Mapping[str, Caller]) -> None:
         await trio.sleep(after_s)
         clock = MachineClock(ClockTrust("trusted"))
         host = Host(worker=Inline(), stores=self.stores, build=self.build, read_clock=clock)
+
+        def post(event: Event, done: Callable[[], None] | None = None) -> None:
+            if isinstance(event, Dialled) and self.began_s is None:
+                self.began_s = time.monotonic()
+            host.post(event, done)
+
         async with trio.open_nursery() as nursery:
             peers = Peers(
                 nursery=nursery,
-                transports=make_uplinks(),
-                post=host.post,
+                transports=callers,
+                post=post,
                 has_room=lambda: True,
                 streams_max=8,
             )
@@ -127,7 +140,6 @@ class Gateway:
                 forget_streams=peers.forget_all,
                 standing=lambda: (Networks((Network("lo", b""),)),),
             )
-            self.began_s = time.monotonic()
             nursery.start_soon(host.run)
             await self.done.wait()
             nursery.cancel_scope.cancel()
@@ -163,7 +175,14 @@ def backlog(press: Press) -> list[Bundle]:
     return [*flashes, *texts, *press.attachment(CHUNKS_BYTES)]
 
 
-async def come_back(gateways: list[Gateway], pid: int) -> float:
+def callers(kbit: float) -> Mapping[str, Caller]:
+    """Return ways to a collector over lines of this rate."""
+    if not kbit:
+        return make_uplinks()
+    return {name: NarrowCaller(each, kbit * 125) for name, each in make_uplinks().items()}
+
+
+async def come_back(gateways: list[Gateway], pid: int, *, within_s: float, kbit: float) -> float:
     """Let all come back; return the most memory that the collector had."""
     most_mb = 0.0
 
@@ -178,8 +197,9 @@ async def come_back(gateways: list[Gateway], pid: int) -> float:
             watching.start_soon(watch)
             async with trio.open_nursery() as nursery:
                 for each in gateways:
-                    after_s = random.uniform(0, WITHIN_S)
-                    nursery.start_soon(functools.partial(each.run, after_s=after_s))
+                    run = functools.partial(each.run, callers=callers(kbit))
+                    after_s = random.uniform(0, within_s)
+                    nursery.start_soon(functools.partial(run, after_s=after_s))
             watching.cancel_scope.cancel()
     return most_mb
 
@@ -201,33 +221,47 @@ def set_up(folder: Path) -> tuple[BenchRoom, list[tuple[str, bytes, bytes]], Ed2
     return room, copy_home(relay.home), issuer_of(editor.home, PASSPHRASE)
 
 
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.crowd")
+    parser.add_argument("--gateways", type=int, default=GATEWAYS)
+    parser.add_argument("--within", type=float, default=WITHIN_S)
+    parser.add_argument("--kbit", type=float, default=KBIT)
+    return parser.parse_args()
+
+
 def main() -> None:
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else GATEWAYS
+    asked = arguments()
     with tempfile.TemporaryDirectory(prefix="crowd") as folder:
         room, rows, issuer = set_up(Path(folder))
         try:
-            today = Day(int(time.time() - 18262 * 86400) // 86400)
-            press = Press(issuer, today)
-            gateways = [gateway(rows, backlog(press)) for _ in range(number)]
-            each = sum(1 for _ in gateways[0].classes)
-            collector = room.machines["collector-1"]
-            collector.start()
-            assert collector.process is not None
-            idle_mb = rss_mb(collector.process.pid)
-            began = time.monotonic()
-            most_mb = trio.run(come_back, gateways, collector.process.pid)
-            took = sorted(one.took_s for one in gateways)
-            print(f"{number} gateways, {each} bundles each, {os.cpu_count()} cores")
-            print(f"all taken after {time.monotonic() - began:.1f} s")
-            print(f"collector: {idle_mb:.0f} MB idle, {most_mb:.0f} MB at most")
-            print(
-                f"fastest {took[0]:.2f} s, median {statistics.median(took):.2f} s, "
-                f"slowest {took[-1]:.2f} s: {took[-1] / took[0]:.1f} times"
-            )
-            ordered = sum(is_in_order(one.taken) for one in gateways)
-            print(f"flash, routine, bulk in order: {ordered} of {number}")
+            press = Press(issuer, Day(int(time.time() - 18262 * 86400) // 86400))
+            gateways = [gateway(rows, backlog(press)) for _ in range(asked.gateways)]
+            measure(room.machines["collector-1"], gateways, asked)
         finally:
             room.world.close()
+
+
+def measure(collector: LoopbackMachine, gateways: list[Gateway], asked: argparse.Namespace) -> None:
+    each = len(gateways[0].classes)
+    collector.start(ready_within_s=60)
+    assert collector.process is not None
+    pid = collector.process.pid
+    idle_mb, idle_s, began_s = rss_mb(pid), cpu_s(pid), time.monotonic()
+    come = functools.partial(come_back, within_s=asked.within, kbit=asked.kbit)
+    most_mb = trio.run(come, gateways, pid)
+    took = sorted(one.took_s for one in gateways)
+    print(f"{len(took)} gateways, {each} bundles each, {asked.kbit:.0f} kbit/s each")
+    print(f"all taken after {time.monotonic() - began_s:.1f} s, {os.cpu_count()} cores for all")
+    print(
+        f"collector: {idle_mb:.0f} MB idle, {most_mb:.0f} MB at most, "
+        f"{cpu_s(pid) - idle_s:.1f} s of CPU"
+    )
+    print(
+        f"fastest {took[0]:.2f} s, median {statistics.median(took):.2f} s, "
+        f"slowest {took[-1]:.2f} s: {took[-1] / took[0]:.1f} times"
+    )
+    ordered = sum(is_in_order(one.taken) for one in gateways)
+    print(f"flash, routine, bulk in order: {ordered} of {len(took)}")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,10 @@ class FakeNode:
     def start(self, clock: Clock) -> list[Effect]:
         return list(self.on_start)
 
-    def handle(self, event: Event, clock: Clock) -> list[Effect]:
+    def handle_all(self, events: Sequence[Event], clock: Clock) -> list[Effect]:
+        return [effect for event in events for effect in self._handle(event, clock)]
+
+    def _handle(self, event: Event, clock: Clock) -> list[Effect]:
         if isinstance(event, Tick):
             self.ticks.append(clock.boot_s)
         else:

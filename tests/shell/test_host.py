@@ -35,6 +35,7 @@ from meshnewsd.host import (
     Watch,
 )
 from meshnewsd.supervise import TooManyFailures
+from meshnewsd.turns import TURN_BYTES
 from tests.shell.fakes import FakeNode, FakeStores, InlineWorker, React, trio_clock
 
 LINK = LinkId(1)
@@ -134,6 +135,33 @@ async def test_a_transaction_has_bounds_in_events_and_bytes() -> None:
             rig.host.post(Received(LINK, bytes(BYTES_PER_BATCH_MAX // 2)))
         await wait_all_tasks_blocked()
         assert rig.stores.transactions == before + 4
+
+
+async def test_a_stream_that_says_little_is_in_the_next_batch_however_much_another_says() -> None:
+    rig, flood, quiet = Rig(), LinkId(1), LinkId(2)
+    for _ in range(4 * BYTES_PER_BATCH_MAX // TURN_BYTES):
+        rig.host.post(Received(flood, bytes(TURN_BYTES)))
+    rig.host.post(Received(quiet, b"a flash"))
+    async with rig.running():
+        await wait_all_tasks_blocked()
+    assert rig.node.seen[1] == Received(quiet, b"a flash")
+
+
+async def test_a_call_waits_for_a_turn_of_each_stream_and_no_longer() -> None:
+    rig = Rig()
+    seen: list[int] = []
+
+    async def ask() -> None:
+        seen.append(await rig.host.call(lambda node, _: len(node.seen)))
+
+    for number in range(40):
+        rig.host.post(Received(LinkId(1 + number % 2), bytes(TURN_BYTES)))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+        async with rig.running():
+            await wait_all_tasks_blocked()
+    assert seen == [2]
 
 
 async def test_done_is_called_once_the_event_is_on_disk() -> None:

@@ -7,7 +7,8 @@ from meshnews.control.fact import CarrierName, NeighbourKind, Visibility
 from meshnews.control.fact import Neighbour as NeighbourFact
 from meshnews.control.reply import Diagnosis, NeighbourListing, Visible
 from meshnews.control.request import Doctor, Look, Neighbours, TrustNetwork
-from meshnews.node.node import Neighbour, Node
+from meshnews.node.neighbour import Neighbour
+from meshnews.node.node import Node
 from meshnews.node.roster import Roster
 from meshnewsd.control import diagnosis
 from meshnewsd.control.bluetooth_diagnosis import of_bluetooth
