@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Final
 
 from meshnews.control.reply import WireStatus
-from meshnews.control.wire_fact import RouteFact, RouteKind, RouteState, RouteTrouble
+from meshnews.control.wire_fact import RouteBound, RouteFact, RouteKind, RouteState, RouteTrouble
 from meshnews_cli.terminal import byte_size, count, moment
 
 SLOW_BYTES_PER_S: Final = 4000
@@ -64,13 +64,17 @@ def _ago(since: dt.timedelta) -> str:
     return f"{hours} h ago" if hours < 48 else f"{count(hours // 24, 'day')} ago"
 
 
+_BEFORE: Final = {
+    RouteState.UNTRIED: "Not tried yet.",
+    RouteState.CALLING: "Being tried now.",
+}
+
+
 def route_sentence(route: RouteFact) -> str:
     """Say how one way to a collector fares."""
     match route.state:
-        case RouteState.UNTRIED:
-            return "Not tried yet."
-        case RouteState.CALLING:
-            return "Being tried now."
+        case RouteState.UNTRIED | RouteState.CALLING:
+            return _BEFORE[route.state]
         case RouteState.UP:
             return f"Up.{_proof(route)}{_speed(route)}"
         case RouteState.SUSPECT:
@@ -80,8 +84,22 @@ def route_sentence(route: RouteFact) -> str:
             )
         case RouteState.ENDED:
             return f"Was up, and ended.{_proof(route)}"
+        case RouteState.RESTING:
+            return _rest(route)
         case RouteState.FAILED:
             return "It led nowhere." if route.trouble is None else TROUBLES[route.trouble]
+
+
+RESTS: Final = {
+    RouteBound.VOLUME: "what may cross it in a day has crossed it",
+    RouteBound.DUTY: "it was used for as long as it may be in an hour",
+}
+
+
+def _rest(route: RouteFact) -> str:
+    until = "" if route.rests_until is None else f" until {moment(route.rests_until)}"
+    why = "its limit is used up" if route.bound is None else RESTS[route.bound]
+    return f"Rests{until}: {why}. A flash still goes."
 
 
 def _proof(route: RouteFact) -> str:

@@ -16,13 +16,20 @@ import msgspec
 from meshnews.errors import Refusal
 from meshnews.limits import BEACON_EPOCH_S
 from meshnews.node.event import Address
-from meshnews.node.settings import BulkRouting, Settings, StaticNeighbour, Visibility
+from meshnews.node.settings import (
+    BulkRouting,
+    RouteLimit,
+    Settings,
+    StaticNeighbour,
+    Visibility,
+)
 
 CONFIG_BYTES_MAX: Final = 256 * 1024
 NEIGHBOURS_NAMED_MAX: Final = 64
 PORTS_MAX: Final = 8
 PROXIES_MAX: Final = 4
 DROPS_MAX: Final = 4
+LIMITS_MAX: Final = 8
 
 BEACON_PORT: Final = 48721
 """Assigned to nothing else; it tells only that some machine may be here."""
@@ -58,6 +65,17 @@ class DropPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     region: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,64}\Z")] = "us-east-1"
     every_s: Annotated[float, msgspec.Meta(ge=5, le=86400)] = 300.0
     """About how often it is visited."""
+
+
+class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How much ways out may be used; all that are meant share it."""
+
+    kind: Literal["", "direct", "tls", "socks", "socks-tls"] = ""
+    """Empty: any."""
+    where: Annotated[str, msgspec.Meta(max_length=300)] = ""
+    """Host, or ``host:port``, as the desk publishes it; empty: any."""
+    mb_per_day: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
+    minutes_per_hour: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -129,6 +147,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     metered: bool = False
     """Whether bulk stays away from ways out: what crosses them is paid for."""
     drop: Annotated[tuple[DropPlace, ...], msgspec.Meta(max_length=DROPS_MAX)] = ()
+    limit: Annotated[tuple[Limit, ...], msgspec.Meta(max_length=LIMITS_MAX)] = ()
     wire_patience_s: Seconds = 150.0
     """A way out that takes bundles for so long and brings no receipt is not relied on."""
 
@@ -210,9 +229,19 @@ def node_settings(config: Config) -> Settings:
         proxies=config.proxies,
         is_direct=config.direct,
         is_metered=config.metered,
+        limits=tuple(map(_limit, config.limit)),
         patience_s=config.wire_patience_s,
         batch_s=config.batch_s,
         flash_batch_s=config.batch_flash_s,
+    )
+
+
+def _limit(one: Limit) -> RouteLimit:
+    return RouteLimit(
+        kind=one.kind,
+        where=one.where,
+        bytes_per_day=int(one.mb_per_day * 1_000_000),
+        s_per_hour=one.minutes_per_hour * 60,
     )
 
 
@@ -250,6 +279,11 @@ def _impossible(config: Config) -> Sequence[tuple[str, str]]:
         (f"names port {port}, which is named before", f"extra_ports[{index}]")
         for index, port in enumerate(config.extra_ports)
         if port in ports[: index + 1]
+    ]
+    problems += [
+        ("limits nothing: give mb_per_day, minutes_per_hour or both", f"limit[{index}]")
+        for index, limit in enumerate(config.limit)
+        if not (limit.mb_per_day or limit.minutes_per_hour)
     ]
     for index, neighbour in enumerate(config.neighbour):
         if not _is_where(neighbour.at):

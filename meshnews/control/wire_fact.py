@@ -30,6 +30,8 @@ class RouteState(enum.StrEnum):
     """The last call led to nobody; `trouble` says how."""
     ENDED = "ended"
     """It was up, and is not now."""
+    RESTING = "resting"
+    """Its limit is used up: it is used for flashes alone; `bound` and `rests_until` say more."""
 
 
 class RouteTrouble(enum.StrEnum):
@@ -45,6 +47,15 @@ class RouteTrouble(enum.StrEnum):
     OTHER_CERTIFICATE = "other-certificate"
     PROXY_GONE = "proxy-gone"
     PROXY_REFUSED = "proxy-refused"
+
+
+class RouteBound(enum.StrEnum):
+    """What of a limit is used up."""
+
+    VOLUME = "volume"
+    """What may cross it in a day."""
+    DUTY = "duty"
+    """The time for which it may be used in an hour."""
 
 
 class RouteFact(Fact, frozen=True, kw_only=True):
@@ -63,6 +74,9 @@ class RouteFact(Fact, frozen=True, kw_only=True):
     """When a receipt last came back this way."""
     bytes_per_s: Count = 0
     """What it carries; 0: it has not been filled yet."""
+    bound: RouteBound | None = None
+    rests_until: Moment | None = None
+    """Until when it rests, where a limit is used up."""
 
 
 class EndpointFact(Fact, frozen=True, kw_only=True):

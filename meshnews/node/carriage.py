@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from meshnews.ids import TrafficClass
 from meshnews.limits import (
     BLOCK_BYTES_BLUETOOTH,
     BLOCK_BYTES_LAN,
@@ -49,21 +50,26 @@ CARRIAGES: Final = MappingProxyType(
 )
 
 
-def pace_on(carrier: Carrier, *, is_metered: bool) -> Pace:
+def pace_on(carrier: Carrier, *, is_metered: bool, is_narrow: bool = False) -> Pace:
     """Return how a conversation goes on over a carrier.
 
     Args:
         carrier: what it runs over.
         is_metered: what crosses an uplink is paid for: no bulk crosses it.
+        is_narrow: the way rests, and was called for a flash: notices and flashes alone cross it.
 
     Raises:
         Nothing.
     """
-    suits = CARRIAGES[carrier]
+    suits, most = CARRIAGES[carrier], TrafficClass.BULK
+    if is_metered and carrier is Carrier.UPLINK:
+        most = TrafficClass.ROUTINE
+    if is_narrow:
+        most = TrafficClass.FLASH
     return Pace(
         block_bytes=suits.block_bytes,
         window_bytes=suits.window_bytes,
         manner=suits.manner,
         takes_bulk=carrier is not Carrier.BLUETOOTH,
-        has_bulk=not (is_metered and carrier is Carrier.UPLINK),
+        most=most,
     )

@@ -12,10 +12,11 @@ from meshnews.crypto.entropy import Entropy
 from meshnews.crypto.keys import Ed25519Public, SymmetricKey
 from meshnews.desk.pack import RelayKeys
 from meshnews.desk.recall import revocation_id
-from meshnews.ids import BundleRef, Day, IssuerId
+from meshnews.ids import BundleRef, Day, IssuerId, TrafficClass
 from meshnews.node import identity as who
 from meshnews.node.answer import Answers
 from meshnews.node.book import DeskBook
+from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler
 from meshnews.node.dispatch import Dispatches
 from meshnews.node.drop import Drop
@@ -112,6 +113,8 @@ class Node:
         self.know_relays()
         self.wire_log.start()
         self.work.start()
+        if self.home.custody.days(TrafficClass.FLASH):
+            self.uplinks.urge()
         return self.settle(clock)
 
     def handle(self, event: Event, clock: Clock) -> list[Effect]:
@@ -145,6 +148,8 @@ class Node:
             self.switchboard.wish_for_refused()
         callers = self.switchboard.callers()
         self.switchboard.effects += self.dialler.due(moment.lived_s, callers=callers)
+        for link in self.uplinks.charge(self.switchboard.moved_on):
+            self.switchboard.leave(link)
         self.switchboard.effects += self.uplinks.due(self._elsewhere())
         self.wire_log.note(is_up=bool(self.uplinks.linked))
         last = self.switchboard.fill()
@@ -223,6 +228,7 @@ class Node:
                 case Arrived(bundle):
                     if self.home.identity.is_desk:
                         self.uplinks.proved(talk.link)
+                    self._urge(bundle.ref, talk)
                     self.switchboard.announce(bundle.ref, besides=talk)
                     self.dialler.has_news(self.home.moment.lived_s)
                     self.work.arrived(bundle)
@@ -241,12 +247,19 @@ class Node:
                 case InSync():
                     pass
 
+    def _urge(self, ref: BundleRef, talk: Conversation | None = None) -> None:
+        """Let a way that rests be used if this is a flash that has yet to leave."""
+        is_from_there = talk is not None and talk.is_at_collector
+        if ref.traffic is TrafficClass.FLASH and not is_from_there:
+            self.uplinks.urge()
+
     def _spread(self) -> None:
         """Tell the neighbours in contact what entered the set in this batch."""
         home = self.home
         if home.announced:
             self.dialler.has_news(home.moment.lived_s)
         for ref in dict.fromkeys(home.announced):
+            self._urge(ref)
             self.switchboard.announce(ref)
         for ref in dict.fromkeys(home.receipted):
             self.switchboard.announce_receipt(ref)

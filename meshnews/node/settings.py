@@ -32,6 +32,23 @@ class BulkRouting(enum.StrEnum):
     SPRAY_AND_FOCUS = "spray-and-focus"
 
 
+@dataclass(frozen=True, slots=True)
+class RouteLimit:
+    """How much ways to a collector may be used; all that are meant share it.
+
+    Attributes:
+        kind: the driver, as in `Address.transport`; empty: any.
+        where: host, or host and port, as the desk publishes it; empty: any.
+        bytes_per_day: both ways together; 0: as many as there are.
+        s_per_hour: for how long a stream may be open; 0: always.
+    """
+
+    kind: str = ""
+    where: str = ""
+    bytes_per_day: int = 0
+    s_per_hour: float = 0.0
+
+
 QUOTA_BYTES_DEFAULT: Final = 2 * 1024**3
 
 
@@ -59,6 +76,8 @@ class Settings:
     """Collectors are called without a proxy too; else no name is ever asked for here."""
     is_metered: bool = False
     """What crosses an uplink is paid for: bulk does not cross it."""
+    limits: tuple[RouteLimit, ...] = ()
+    """How much ways to a collector may be used."""
     patience_s: float = 150.0
     """A route that takes bundles for so long without bringing a receipt is suspect."""
     batch_s: float = 1800.0

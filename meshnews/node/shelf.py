@@ -38,6 +38,7 @@ MARK: Final = "mark"
 
 WIRE: Final = "wire"
 """uplink: ``p`` ‖ static key ‖ address -> when a receipt came back that way, s of life;
+allowance: ``u`` ‖ which ways -> [day, bytes of it, hour, ms of it];
 wire_log: ``l`` ‖ number u32 -> signed entry; ``k`` -> own signing key; ``s`` -> last seen up;
 desk_seen: ``d`` -> when a collector was last in contact, s of life."""
 

@@ -100,6 +100,11 @@ class Switchboard:
         talk = self._talks.get(link)
         return 0 if talk is None else talk.rate
 
+    def moved_on(self, link: LinkId) -> int:
+        """Return how many bytes went over a stream so far, both ways."""
+        talk = self._talks.get(link)
+        return 0 if talk is None else talk.sent + talk.received
+
     # Streams come and go --------------------------------------------------
 
     def accepted(self, event: Accepted) -> None:
@@ -227,7 +232,11 @@ class Switchboard:
             session=talk.session.session_id,
             instance=talk.own_instance,
             entropy=home.entropy,
-            pace=pace_on(talk.carrier, is_metered=home.settings.is_metered),
+            pace=pace_on(
+                talk.carrier,
+                is_metered=home.settings.is_metered,
+                is_narrow=self._uplinks.is_narrow(talk.link),
+            ),
             routing=self._routing,
             desk=home.identity.is_desk or home.identity.is_collector,
         )
@@ -312,6 +321,12 @@ class Switchboard:
             if keys is not None and keys.static == relay:
                 self._hang_up(talk)
 
+    def leave(self, link: LinkId) -> None:
+        """End the conversation on a stream in good order."""
+        talk = self._talks.get(link)
+        if talk is not None and talk.machine is not None:
+            talk.machine.leave()
+
     def _hang_up(self, talk: Conversation) -> None:
         self._drop(talk)
         self.effects.append(Close(talk.link, 0.0))
@@ -324,7 +339,8 @@ class Switchboard:
     def _dialler_ended(self, link: LinkId, talk: Conversation | None, *, cut: bool) -> None:
         crowded = talk is not None and talk.was_crowded_out
         self._dialler.ended(link, self._home.moment.lived_s, crowded=crowded, cut=cut)
-        self._uplinks.ended(link, None if talk is None else talk.trouble)
+        moved = 0 if talk is None else talk.sent + talk.received
+        self._uplinks.ended(link, None if talk is None else talk.trouble, moved=moved)
 
     def _ended(self, talk: Conversation) -> None:
         self._moved += talk.sent + talk.received

@@ -11,12 +11,15 @@ A machine that carries keeps one collector; while the route to it is suspect, th
 next collector is called as well.  A desk's machine keeps all of them, for any
 may hold what was brought.  A new network ends all waiting.
 
+A route whose limit is used up rests: it is left, and called only for a flash, and
+then carries nothing else.
+
 See docs/protocol/uplinks.md.
 """
 
 import itertools
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from meshnews.crypto.entropy import between
@@ -26,6 +29,7 @@ from meshnews.desk.pack import RelayKeys
 from meshnews.ids import LinkId
 from meshnews.link.rendezvous import Rendezvous
 from meshnews.node import shelf
+from meshnews.node.allowance import Allowances
 from meshnews.node.event import Address, Dial, Dialled, Topic, Trouble
 from meshnews.node.home import Home
 from meshnews.node.route import Route, addresses_of
@@ -45,6 +49,10 @@ through."""
 
 STEADY_S: Final = 10.0
 """A link that lasted this long was a good one."""
+
+FLASH_CALL_S: Final = 180.0
+"""How long a route that rests is kept for a flash: the two minutes in which its receipt is let
+go, and some."""
 
 ROUTES_MAX: Final = 512
 """Routes kept in mind: every port of every endpoint of a large desk, and through a proxy."""
@@ -67,6 +75,9 @@ class UplinkKeeper:
         self._next_call_s = 0.0
         self._round_s = 0.0
         self._wait_s = WAIT_S_MIN
+        self.allowances = Allowances(home)
+        self._narrow: set[LinkId] = set()
+        self._urgent_since_s: float | None = None
 
     # Which ways there are ---------------------------------------------------
 
@@ -150,7 +161,8 @@ class UplinkKeeper:
         good = any(not r.is_suspect(now_s, patience_s) for r in self.linked)
         if not home.identity.is_desk and (good or elsewhere):
             return set()
-        return set(self._collectors) - reached - set(elsewhere)
+        usable = {bytes(route.relay.static) for route in self.routes if self._may_use(route)}
+        return usable - reached - set(elsewhere)
 
     @property
     def linked(self) -> list[Route]:
@@ -164,7 +176,10 @@ class UplinkKeeper:
         proven.sort(key=lambda r: -(r.proven_s or 0.0))
         others = [r for r in idle if r not in proven]
         others.sort(key=lambda r: -1.0 if r.tried_s is None else r.tried_s)
-        return [*proven, *others][: max(0, ROUND_MAX - len(self._attempts))]
+        found = [route for route in (*proven, *others) if self._may_use(route)]
+        # Those that rest come last: sorting keeps the order of all others.
+        found.sort(key=lambda r: self.allowances.rest_of(r.address) is not None)
+        return found[: max(0, ROUND_MAX - len(self._attempts))]
 
     def _call(self, route: Route) -> Dial:
         route.attempt, route.tried_s = next(self._numbers), self._home.moment.lived_s
@@ -181,6 +196,10 @@ class UplinkKeeper:
         later = [at_s for at_s in suspects if at_s > self._home.moment.lived_s]
         if self._wanted(elsewhere):
             later.append(self._next_call_s if self._round else self._round_s)
+        if (spent_s := self.allowances.next_s()) is not None:
+            later.append(spent_s)
+        if self._urgent_since_s is not None and self._narrow:
+            later.append(self._urgent_since_s + FLASH_CALL_S)
         return min(later, default=None)
 
     # What became of a call --------------------------------------------------
@@ -198,6 +217,8 @@ class UplinkKeeper:
             return None
         route.link, route.linked_s = event.link, None
         self._links[event.link] = route
+        if self.allowances.rest_of(route.address) is not None:
+            self._narrow.add(event.link)
         return route.target
 
     def failed(self, attempt: int, trouble: Trouble) -> None:
@@ -214,11 +235,19 @@ class UplinkKeeper:
             route.linked_s = self._home.moment.lived_s
             self._learn(route, None)
 
-    def ended(self, link: LinkId, trouble: Trouble | None) -> None:
-        """Take note that a stream has ended, and why, if that is a trouble of the route."""
-        route = self._links.pop(link, None)
-        if route is None:
+    def ended(self, link: LinkId, trouble: Trouble | None, *, moved: int = 0) -> None:
+        """Take note that a stream has ended, and why, if that is a trouble of the route.
+
+        Args:
+            link: the stream.
+            trouble: why, if the route is to blame.
+            moved: the bytes that went over it.
+        """
+        if link not in self._links:
             return
+        self.charge(lambda one: moved if one == link else None)
+        route = self._links.pop(link)
+        self._narrow.discard(link)
         began_s, route.link, route.linked_s = route.linked_s, None, None
         now_s = self._home.moment.lived_s
         self._learn(route, trouble)
@@ -232,6 +261,53 @@ class UplinkKeeper:
     def _learn(self, route: Route, trouble: Trouble | None) -> None:
         route.trouble = trouble
         self._home.tell(Topic.WIRE)
+
+    # What a route may be used for ------------------------------------------
+
+    def charge(self, moved_on: Callable[[LinkId], int | None]) -> list[LinkId]:
+        """Take note of how much the routes are used; return the streams to be left.
+
+        Args:
+            moved_on: returns the bytes that went over a stream so far; None: as before.
+        """
+        allowances = self.allowances
+        if not allowances.are_any:
+            return []
+        allowances.note(
+            (link, route.address, moved_on(link)) for link, route in self._links.items()
+        )
+        self._calm()
+        return [link for link in self._links if self._is_over(link)]
+
+    def _is_over(self, link: LinkId) -> bool:
+        """Tell whether a stream is no longer what its route may be used for."""
+        route = self._links[link]
+        rests = self.allowances.rest_of(route.address) is not None
+        return rests is not (link in self._narrow) or not self._may_use(route)
+
+    def _may_use(self, route: Route) -> bool:
+        return self._urgent_since_s is not None or self.allowances.rest_of(route.address) is None
+
+    def is_narrow(self, link: LinkId) -> bool:
+        """Tell whether a stream is there for a flash alone."""
+        return link in self._narrow
+
+    def urge(self) -> None:
+        """Take note of a flash: routes that rest are called for it."""
+        if not self.allowances.are_any:
+            return
+        if self._urgent_since_s is None:
+            self.hurry()
+        self._urgent_since_s = self._home.moment.lived_s
+
+    def _calm(self) -> None:
+        """Let routes rest again once a collector has had time for the last flash."""
+        since_s, now_s = self._urgent_since_s, self._home.moment.lived_s
+        if since_s is None or not self.linked:
+            return
+        first_s = min(route.linked_s or 0.0 for route in self.linked)
+        if now_s >= max(since_s, first_s) + FLASH_CALL_S:
+            self._urgent_since_s = None
 
     # What a route is worth --------------------------------------------------
 

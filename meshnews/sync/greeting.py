@@ -41,7 +41,7 @@ def greeting(
     nonce: bytes,
     instance: bytes,
     bulk_flags: Flag,
-    has_bulk: bool = True,
+    most: TrafficClass = TrafficClass.BULK,
 ) -> Hello:
     """Return the HELLO of a node that holds what `custody` does.
 
@@ -52,7 +52,7 @@ def greeting(
         nonce: random, of this conversation alone.
         instance: what this node is called on this stream.
         bulk_flags: what its routing says of it, for bulk.
-        has_bulk: without, it neither gives bulk nor takes it.
+        most: what comes after this class is neither given nor taken.
 
     Raises:
         Nothing.
@@ -63,9 +63,9 @@ def greeting(
         # Notices in force have no last day.
         first = oldest if traffic else Day(0)
         days = custody.days(traffic)
-        flags = usual
-        if traffic is TrafficClass.BULK:
-            flags = usual | bulk_flags if has_bulk else Flag(0)
+        flags = Flag(0) if traffic > most else usual
+        if flags and traffic is TrafficClass.BULK:
+            flags |= bulk_flags
         if days:
             classes.append(ClassTerms(flags | Flag.NONEMPTY, days[-1], first, FREE_KIB_SAID))
         else:

@@ -87,14 +87,14 @@ class Pace:
         window_bytes: how much is asked for and not yet received at a time.
         manner: how to compare.
         takes_bulk: bulk is asked for before `take_bulk` too.
-        has_bulk: bulk is compared at all, both ways.
+        most: classes after this one are not compared at all, in neither direction.
     """
 
     block_bytes: int
     window_bytes: int
     manner: Manner = FAST
     takes_bulk: bool = True
-    has_bulk: bool = True
+    most: TrafficClass = TrafficClass.BULK
 
 
 class SyncMachine:
@@ -141,7 +141,7 @@ class SyncMachine:
         self._early_receipts: deque[BundleRef] = deque(maxlen=_EARLY_MAX)
         self._credit = _CREDIT_BYTES
         self.takes_bulk = pace.takes_bulk
-        self._has_bulk = pace.has_bulk
+        self._most = pace.most
 
     @property
     def state(self) -> SyncState:
@@ -201,8 +201,8 @@ class SyncMachine:
             desk=self._desk,
             nonce=self._entropy.draw(NONCE_BYTES),
             instance=self._instance,
-            has_bulk=self._has_bulk,
             bulk_flags=self._routing.flags,
+            most=self._most,
         )
         self._greet_by_s = moment.lived_s + STALL_S
         self._first.append(encode_message(self._hello))
@@ -370,7 +370,7 @@ class SyncMachine:
 
     def announce(self, ref: BundleRef, moment: Moment) -> None:  # noqa: ARG002  news may need it
         """Tell the peer of a bundle that has just entered the set."""
-        if ref.traffic is TrafficClass.BULK and not self._has_bulk:
+        if ref.traffic > self._most:
             return
         if self._talk is not None:
             self._talk.announce(ref)

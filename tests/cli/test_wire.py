@@ -17,12 +17,14 @@ from meshnews.control.request import (
 )
 from meshnews.control.wire_fact import (
     EndpointFact,
+    RouteBound,
     RouteFact,
     RouteKind,
     RouteState,
     RouteTrouble,
     WireEntry,
 )
+from meshnews.node.allowance import Bound
 from meshnews.node.event import Trouble
 from meshnews_cli import wire_sentences
 from meshnews_cli.wire_sentences import last_wire, route_sentence, wire_sentence
@@ -107,6 +109,21 @@ def test_a_slow_way_is_called_slow_and_a_fast_one_is_not() -> None:
 def test_only_a_receipt_is_a_proof() -> None:
     assert "No receipt has come back" in route_sentence(route(RouteState.UP))
     assert "A receipt came back" in route_sentence(route(RouteState.UP, proven_at=NOW))
+
+
+def test_a_way_that_rests_says_why_until_when_and_that_a_flash_still_goes() -> None:
+    until = NOW + minutes(45)
+    said = {
+        bound: route_sentence(route(RouteState.RESTING, bound=bound, rests_until=until))
+        for bound in RouteBound
+    }
+    assert said == {
+        RouteBound.VOLUME: "Rests until 2026-11-21 08:45 +06:00: what may cross it in a day has "
+        "crossed it. A flash still goes.",
+        RouteBound.DUTY: "Rests until 2026-11-21 08:45 +06:00: it was used for as long as it may "
+        "be in an hour. A flash still goes.",
+    }
+    assert {each.value for each in Bound} == {each.value for each in RouteBound}
 
 
 def test_the_ways_are_shown_with_what_befell_each(daemon: StartDaemon, cli: RunCommand) -> None:

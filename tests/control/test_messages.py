@@ -48,6 +48,7 @@ from meshnews.control.reply import Event, Reply
 from meshnews.control.request import Request
 from meshnews.control.wire_fact import (
     EndpointFact,
+    RouteBound,
     RouteFact,
     RouteKind,
     RouteState,
@@ -196,6 +197,8 @@ ROUTE = RouteFact(
     state=RouteState.FAILED,
     trouble=RouteTrouble.SILENT,
     tried_at=NOON,
+    bound=RouteBound.DUTY,
+    rests_until=NOON,
 )
 
 ANSWERS: list[Reply | Event] = [

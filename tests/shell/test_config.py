@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from meshnews.errors import Refusal
 from meshnews.node.event import Address
-from meshnews.node.settings import StaticNeighbour, Visibility
+from meshnews.node.settings import RouteLimit, StaticNeighbour, Visibility
 from meshnewsd.config import Config, load_config, node_settings, parse_config
 
 DROP = '\n[[drop]]\nkind = "s3"\nurl = "https://files.example/bucket"\nuser = "key"\n'
+LIMIT = '\n[[limit]]\nkind = "tls"\nwhere = "192.0.2.1"\nmb_per_day = 1.5\nminutes_per_hour = 10\n'
 NEIGHBOUR = '[[neighbour]]\nat = "192.0.2.7:4711"\nrelay = "a1b2c3d4"\n'
 
 REFUSED = {
@@ -102,7 +103,7 @@ def test_everything_that_may_be_said_is_understood() -> None:
         'log_level = "debug"\nbeacon_port = 48000\nbeacon_epoch_s = 60\nbluetooth = false\n'
         'bluetooth_adapter = "hci1"\nbluetooth_alias = "Speaker"\nbluetooth_scan_s = 2\n'
         "bluetooth_pause_s = 3\nbluetooth_battery_min = 5\nbluetooth_bulk_after_s = 6\n"
-        'beacon_shape = "plain"\nbulk_routing = "spray-and-focus"\n' + NEIGHBOUR + DROP
+        'beacon_shape = "plain"\nbulk_routing = "spray-and-focus"\n' + NEIGHBOUR + DROP + LIMIT
     )
     changed = {
         name
@@ -121,6 +122,15 @@ def test_everything_that_may_be_said_is_understood() -> None:
     assert settings.reply_receipt_hold_s_max == 3
     assert settings.bluetooth_bulk_after_s == 6
     assert (settings.proxies, settings.patience_s) == (("127.0.0.1:9050",), 60)
+    assert settings.limits == (RouteLimit("tls", "192.0.2.1", 1_500_000, 600),)
+
+
+@pytest.mark.parametrize(
+    "lines", ["", 'kind = "direct"', "mb_per_day = -1", "minutes_per_hour = 61", 'kind = "lan"']
+)
+def test_a_limit_that_limits_nothing_or_nothing_that_there_is_is_refused(lines: str) -> None:
+    with pytest.raises(Refusal, match="limit"):
+        parse_config(f"[[limit]]\n{lines}")
 
 
 @pytest.mark.parametrize("proxy", ["localhost:9050", "9050", "127.0.0.1", "127.0.0.1:0"])

@@ -15,12 +15,13 @@ from tests.sync.world import LAN, Contact, Node, Press
 @pytest.mark.parametrize("is_metered", [False, True])
 def test_only_a_metered_uplink_keeps_bulk_away(carrier: Carrier, *, is_metered: bool) -> None:
     pace = pace_on(carrier, is_metered=is_metered)
-    assert pace.has_bulk is not (is_metered and carrier is Carrier.UPLINK)
+    keeps_away = is_metered and carrier is Carrier.UPLINK
+    assert pace.most is (TrafficClass.ROUTINE if keeps_away else TrafficClass.BULK)
     assert set(CARRIAGES) == set(Carrier)
 
 
 def _paces(payer: int) -> tuple[Pace, Pace]:
-    paid = replace(LAN, has_bulk=False)
+    paid = replace(LAN, most=TrafficClass.ROUTINE)
     return (paid, LAN) if payer == 0 else (LAN, paid)
 
 
@@ -37,6 +38,20 @@ def test_bulk_stays_where_it_is_and_the_rest_goes_both_ways(payer: int) -> None:
         crossed = set(node.contents()) & set(other.contents())
         assert len(crossed) == 4
         assert not [ref for ref in crossed if ref.traffic is TrafficClass.BULK]
+
+
+@pytest.mark.parametrize("carrier", Carrier)
+def test_what_is_narrow_carries_notices_and_flashes_alone(carrier: Carrier) -> None:
+    pace = pace_on(carrier, is_metered=False, is_narrow=True)
+    nodes = Node("one"), Node("two")
+    press = Press(5)
+    for node in nodes:
+        node.keep(*(press.make(traffic) for traffic in TrafficClass if traffic))
+    Contact(*nodes, paces=(replace(LAN, most=pace.most), LAN)).run()
+    for node, other in zip(nodes, nodes[::-1], strict=True):
+        crossed = set(node.contents()) & set(other.contents())
+        assert {ref.traffic for ref in crossed} == {TrafficClass.FLASH}
+        assert len(crossed) == 2
 
 
 @pytest.mark.parametrize("payer", [0, 1])

@@ -238,4 +238,4 @@ def said_in_hello(says: bool, *, has_bulk: bool = True) -> list[bool]:
 def test_hello_says_so_of_bulk_alone_and_only_where_bulk_goes() -> None:
     assert said_in_hello(says=True) == [False, False, False, True]
     assert not any(said_in_hello(says=False))
-    assert not any(said_in_hello(says=True, has_bulk=False))
+    assert not any(said_in_hello(says=True, most=TrafficClass.ROUTINE))

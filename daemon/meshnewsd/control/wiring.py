@@ -16,6 +16,7 @@ from meshnews.control.request import (
 )
 from meshnews.control.wire_fact import (
     EndpointFact,
+    RouteBound,
     RouteFact,
     RouteKind,
     RouteState,
@@ -137,6 +138,7 @@ def _route(node: Node, route: Route, names: dict[bytes, str]) -> RouteFact:
     kind = RouteKind(route.address.transport)
     through = kind in {RouteKind.SOCKS, RouteKind.SOCKS_TLS}
     now_s, wall = node.home.moment.lived_s, node.home.wall.s
+    rest = node.uplinks.allowances.rest_of(route.address)
 
     def when(at_s: float | None) -> float:
         return 0 if at_s is None else max(1.0, wall - (now_s - at_s))
@@ -151,11 +153,15 @@ def _route(node: Node, route: Route, names: dict[bytes, str]) -> RouteFact:
         tried_at=moment(when(route.tried_s)),
         up_since=moment(when(route.linked_s)),
         proven_at=moment(when(route.proven_s)),
+        bound=None if rest is None else RouteBound(rest.bound.value),
+        rests_until=None if rest is None else moment(wall + rest.until_s - now_s),
         bytes_per_s=0 if route.link is None else node.switchboard.rate_of(route.link),
     )
 
 
 def _state(node: Node, route: Route) -> RouteState:
+    if node.uplinks.allowances.rest_of(route.address) is not None:
+        return RouteState.RESTING
     if route.linked_s is not None:
         suspect = route.is_suspect(node.home.moment.lived_s, node.home.settings.patience_s)
         return RouteState.SUSPECT if suspect else RouteState.UP
