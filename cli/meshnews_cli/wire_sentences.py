@@ -1,6 +1,7 @@
 """What the facts about the wire mean, said to a person.  docs/operating.md lists the same."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Final
 
 from meshnews.control.reply import WireStatus
@@ -62,6 +63,21 @@ def _ago(since: dt.timedelta) -> str:
         return f"{minutes} min ago"
     hours = minutes // 60
     return f"{hours} h ago" if hours < 48 else f"{count(hours // 24, 'day')} ago"
+
+
+def usual_hours(days: Sequence[int]) -> list[str]:
+    """Return a line for each half hour in which there was a wire, in the order of a local day.
+
+    Args:
+        days: for each half hour from midnight UTC, on how many days there was one.
+    """
+    midnight = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    found = [
+        (f"{(midnight + dt.timedelta(minutes=30 * slot)).astimezone():%H:%M}", number)
+        for slot, number in enumerate(days)
+        if number
+    ]
+    return [f"{when}  {'#' * number} {number}" for when, number in sorted(found)]
 
 
 _BEFORE: Final = {

@@ -242,6 +242,8 @@ class WireLogListing(ReplyBase, frozen=True, tag="wire-log-listing"):
 
     key: Annotated[bytes, Meta(min_length=32, max_length=32)]
     entries: Annotated[tuple[WireEntry, ...], Meta(max_length=WIRE_LOG_MAX)]
+    days_by_half_hour: Annotated[tuple[Count, ...], Meta(max_length=48)] = ()
+    """From midnight UTC: on how many of the last 14 days there was a wire in it."""
 
 
 class Filed(ReplyBase, frozen=True, tag="filed", kw_only=True):

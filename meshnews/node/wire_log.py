@@ -204,12 +204,10 @@ class WireLog:
         if began is not None:
             yield Window(began, None)
 
-    def expected_at(self) -> int | None:
-        """Return when the next window may be looked for, in s since 1970; None: nothing is learnt.
+    def histogram(self) -> tuple[int, ...]:
+        """Return for each half hour of a day (UTC) on how many days there was a wire in it.
 
-        The beginning of the next half hour of the day in which there was a window on at
-        least `DAYS_MIN` of the last `LEARNT_DAYS` days, and on half as many of them at
-        least as in the best half hour.
+        Of the last `LEARNT_DAYS` days, by this machine's clock.
         """
         now = self._home.wall.s
         days: list[set[int]] = [set() for _ in range(SLOTS)]
@@ -219,9 +217,18 @@ class WireLog:
             while slot * SLOT_S <= ended:
                 days[slot % SLOTS].add(slot // SLOTS)
                 slot += 1
-        best = max(map(len, days))
-        enough = max(DAYS_MIN, (best + 1) // 2)
+        return tuple(map(len, days))
+
+    def expected_at(self) -> int | None:
+        """Return when the next window may be looked for, in s since 1970; None: nothing is learnt.
+
+        The beginning of the next half hour of the day in which there was a window on at
+        least `DAYS_MIN` of the last `LEARNT_DAYS` days, and on half as many of them at
+        least as in the best half hour.
+        """
+        now, days = self._home.wall.s, self.histogram()
+        enough = max(DAYS_MIN, (max(days) + 1) // 2)
         for slot in range(now // SLOT_S + 1, now // SLOT_S + SLOTS + 1):
-            if len(days[slot % SLOTS]) >= enough:
+            if days[slot % SLOTS] >= enough:
                 return slot * SLOT_S
         return None

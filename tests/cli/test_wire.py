@@ -172,6 +172,16 @@ def test_the_log_is_shown_and_exported_as_it_was_signed(
     assert [bytes.fromhex(each["signed"]) for each in exported["entries"]] == [b"one", b"two"]
 
 
+def test_the_hours_in_which_there_usually_was_a_wire_are_shown_as_they_are_here(
+    daemon: StartDaemon, cli: RunCommand
+) -> None:
+    days = [0] * 48
+    days[5], days[40] = 3, 1
+    daemon({WireLog: WireLogListing(PIN, (), tuple(days))})
+    lines = cli("wire", "--log").out.splitlines()
+    assert lines[-2:] == ["  02:00  # 1", "  08:30  ### 3"]
+
+
 # Addresses ----------------------------------------------------------------------
 
 

@@ -188,6 +188,19 @@ def test_what_came_once_beside_a_habit_is_not_expected() -> None:
     assert one.expected_h() == 8 * 24 + 8
 
 
+def test_the_histogram_counts_days_and_not_windows() -> None:
+    one = Days()
+    for day in range(3):
+        one.days([day], 8, 8.1)
+        one.days([day], 8.2, 8.3)
+        one.days([day], 20.4, 20.6)
+    one.pass_to(3 * DAY_S)
+    counted = {slot: number for slot, number in enumerate(one.log.histogram()) if number}
+    assert counted == {16: 3, 40: 3, 41: 3}
+    one.pass_to(40 * DAY_S)
+    assert set(one.log.histogram()) == {0}
+
+
 def test_what_is_long_ago_is_forgotten() -> None:
     one = Days()
     one.days(range(3), 8, 8.4)

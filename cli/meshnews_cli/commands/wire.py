@@ -63,6 +63,7 @@ def _show(status: "WireStatus", *, once: bool) -> None:
 def _log(access: Access) -> None:
     from meshnews.control.reply import WireLogListing
     from meshnews.control.request import WireLog
+    from meshnews_cli import wire_sentences
     from meshnews_cli.shape import to_json
     from meshnews_cli.terminal import moment, note, row, say
 
@@ -77,4 +78,8 @@ def _log(access: Access) -> None:
         row(f"{when}  {'up' if entry.up else 'down'}{unsure}")
     if not listing.entries:
         say("No wire has been seen from this machine.")
+    if usual := wire_sentences.usual_hours(listing.days_by_half_hour):
+        say("On so many of the last 14 days there was a wire in the half hour that begins at")
+        for line in usual:
+            row(f"  {line}")
     note("With --json each entry comes as it was signed; docs/operating.md says how to check it.")

@@ -89,7 +89,7 @@ class WireDesk:
                 WireEntry(one.number, one.is_up, moment(one.at), one.clock_sure, one.signed)
                 for one in log.entries()
             )
-            return WireLogListing(log.key, entries)
+            return WireLogListing(log.key, entries, log.histogram())
 
         return await self._asker.ask(act)
 
