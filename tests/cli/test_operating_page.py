@@ -8,7 +8,7 @@ import click
 import pytest
 
 from meshnews_cli.main import program
-from meshnews_cli.wire_sentences import TROUBLES
+from meshnews_cli.wire_sentences import RESTS, TROUBLES
 from meshnewsd.config import parse_config
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -25,6 +25,8 @@ def test_every_trouble_has_its_sentence_in_the_table() -> None:
     page = " ".join(PAGE.split())
     for sentence in TROUBLES.values():
         assert f"| {sentence} |" in page
+    for why in RESTS.values():
+        assert f"| Rests until …: {why}. A flash still goes. |" in page
 
 
 def test_there_is_something_to_look_at() -> None:
