@@ -284,10 +284,7 @@ class Switchboard:
                 pass
 
     def _collapse(self, talk: Conversation) -> None:
-        """Of two streams between one pair of nodes, keep one, and both sides the same.
-
-        It is the faster one; of two that are alike, the one dialled by the smaller.
-        """
+        """Of two streams between one pair of nodes, keep one, and both sides the same."""
         if any(other.own_instance == talk.instance for other in self):
             # We have called ourselves.
             self._hang_up(talk)

@@ -56,11 +56,13 @@ class Crowd(World):
 
     Attributes:
         slower: how much slower the collector is than this machine.
+        event_s: what each event costs it; None: what it costs here.
         busy_s: how long it has been at work.
         began: when each gateway had its first stream.
     """
 
     slower: float = 1.0
+    event_s: float | None = None
     busy_s: float = 0.0
     began: dict[str, float] = field(default_factory=dict)
 
@@ -91,10 +93,13 @@ class Crowd(World):
             event = self._turns.take()
             batch.append(event)
             size += len(event.data) if isinstance(event, Received) else 0
-        since_s = time.thread_time()
+        since_s = 0.0 if self.event_s else time.thread_time()
         with machine.transaction():
             effects = node.handle_all(batch, self.clock(machine))
-        took_s = (time.thread_time() - since_s) * self.slower
+        if self.event_s is None:
+            took_s = (time.thread_time() - since_s) * self.slower
+        else:
+            took_s = self.event_s * len(batch)
         self.busy_s += took_s
         self._is_busy = True
         self.later(took_s, partial(self._served, machine, effects))
@@ -170,10 +175,17 @@ def gateway(world: Crowd, rows: Rows, number: int, bundles: list[Bundle]) -> Gat
     return Gateway(machine, {bundle.ref.id: bundle.ref.traffic for bundle in bundles})
 
 
-def play(number: int, *, within_s: float, kbit: float, slower: float = 1.0) -> list[Gateway]:
+def play(
+    number: int,
+    *,
+    within_s: float,
+    kbit: float,
+    slower: float = 1.0,
+    event_s: float | None = None,
+) -> list[Gateway]:
     """Let so many come back; return what became of them, and print what it cost."""
     world, rows, press = desk()
-    world.slower = slower
+    world.slower, world.event_s = slower, event_s
     luck, way = random.Random(1), Way(kbit * 125, DELAY_S, carrier=Carrier.UPLINK)
     gateways = [gateway(world, rows, each, backlog(press)) for each in range(number)]
     for one in gateways:
