@@ -284,7 +284,10 @@ class Switchboard:
                 pass
 
     def _collapse(self, talk: Conversation) -> None:
-        """Of two streams between one pair of nodes, keep one, and both sides the same."""
+        """Of two streams between one pair of nodes, keep one, and both sides the same.
+
+        It is the faster one; of two that are alike, the one dialled by the smaller.
+        """
         if any(other.own_instance == talk.instance for other in self):
             # We have called ourselves.
             self._hang_up(talk)
