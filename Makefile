@@ -10,6 +10,7 @@ WORKERS ?= auto
 .PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign cut-campaign soak simulate mutations bench bench-peers check docs clean
 .PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign soak simulate routing mutations bench check docs clean
 .PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign soak simulate blackout thousand mutations bench check docs clean
+.PHONY: help run demo test lint format e2e e2e-all operating e2e-bluetooth kill-campaign filing-campaign capture-campaign soak simulate mutations bench check docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,10 @@ e2e: $(STAMP)  ## Real daemons in network namespaces (root), the fast ones
 e2e-all: $(STAMP)  ## Every end-to-end test, the long ones too (root)
 	@tests/tools/want_packages ip:iproute2 faketime:faketime tcpdump:tcpdump nft:nftables
 	@$(BIN)/python -m pytest -q -m e2e tests/e2e
+
+operating: $(STAMP)  ## Set up a collector by the blocks of docs/operating.md, in a fresh Debian under systemd (root)
+	@tests/tools/want_packages ip:iproute2 nft:nftables debootstrap:debootstrap systemd-nspawn:systemd-container
+	@$(BIN)/python -m pytest -q -s -m e2e tests/e2e/test_operating.py
 
 e2e-bluetooth: $(STAMP)  ## Two daemons and a real BlueZ in a virtual machine (root; skips where there is none)
 	@$(BIN)/python -m pytest -q -m e2e tests/bluetooth

@@ -61,6 +61,12 @@ class Internet:
         run("ip", "-n", machine.namespace, "link", "set", "wan0", "up")
         run("ip", "-n", machine.namespace, "route", "add", "default", "via", f"10.88.{n}.1")
 
+    def gives(self, machine: Machine, address: str) -> None:
+        """Let a machine that is plugged in be reached by another address too."""
+        run("ip", "-n", machine.namespace, "address", "add", f"{address}/32", "dev", "wan0")
+        via = ("via", self.address(machine), "dev", f"r{machine.number}")
+        run("ip", "-n", self.router, "route", "add", f"{address}/32", *via)
+
     def leave(self, machine: Machine) -> None:
         """Pull a machine's cable out."""
         run("ip", "-n", self.router, "link", "delete", f"r{machine.number}", check=False)
