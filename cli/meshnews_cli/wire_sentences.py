@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from meshnews.control.reply import WireStatus
-from meshnews.control.wire_fact import RouteBound, RouteFact, RouteKind, RouteState, RouteTrouble
+from meshnews.control.wire_fact import (
+    DropFact,
+    DropKind,
+    DropState,
+    RouteBound,
+    RouteFact,
+    RouteKind,
+    RouteState,
+    RouteTrouble,
+)
 from meshnews_cli.terminal import byte_size, count, moment
 
 SLOW_BYTES_PER_S: Final = 4000
@@ -23,12 +32,22 @@ TROUBLES: Final = {
     "the name leads elsewhere. Nothing was sent.",
     RouteTrouble.PROXY_GONE: "The proxy does not answer.",
     RouteTrouble.PROXY_REFUSED: "The proxy answers, and does not reach the collector.",
+    RouteTrouble.NO_AUTHORITY: "A certificate that nobody vouches for: TLS is intercepted, the "
+    "name leads elsewhere, or this machine's clock is wrong. Nothing was sent.",
+    RouteTrouble.DENIED: "Not let in: the service does not accept the name and password.",
+    RouteTrouble.NO_FOLDER: "The service answers, and has no such folder.",
+    RouteTrouble.FULL: "The service answers, and has no room left.",
+    RouteTrouble.FAULTY: "The service answers that it has a fault of its own.",
 }
 
 NEVER_UP: Final = "No wire has been seen from this machine."
 NO_ROUTES: Final = (
     "Your desk has published no address of a collector, so this machine does not look for a wire. "
     "What it carries leaves through others."
+)
+ONLY_DROPS: Final = (
+    "Your desk has published no address of a collector. What this machine carries leaves through "
+    "others, and by these drops:"
 )
 NO_NETWORK: Final = "No network is in reach."
 
@@ -118,6 +137,32 @@ def _rest(route: RouteFact) -> str:
     return f"Rests{until}: {why}. A flash still goes."
 
 
+def drop_sentence(drop: DropFact) -> str:
+    """Say how a dead drop fares."""
+    match drop.state:
+        case DropState.UNTRIED:
+            return "Not visited yet."
+        case DropState.VISITING:
+            return f"Being visited now.{_last_visit(drop)}"
+        case DropState.VISITED:
+            moved = f"{drop.read} read and {drop.written} written"
+            there = count(drop.objects, "file")
+            return f"{_last_visit(drop)} There were {there}; {moved}.{_found(drop)}".strip()
+        case DropState.FAILED:
+            why = "It led nowhere." if drop.trouble is None else TROUBLES[drop.trouble]
+            return f"{why}{_last_visit(drop)}"
+
+
+def _last_visit(drop: DropFact) -> str:
+    return "" if drop.visited_at is None else f" Visited at {moment(drop.visited_at)}."
+
+
+def _found(drop: DropFact) -> str:
+    if drop.proven_at is None:
+        return " No news has come from there yet."
+    return f" News last came from there at {moment(drop.proven_at)}."
+
+
 def _proof(route: RouteFact) -> str:
     if route.proven_at is None:
         return " No receipt has come back this way yet."
@@ -136,3 +181,4 @@ ROUTE_KINDS: Final = {
     RouteKind.SOCKS: "TCP by proxy",
     RouteKind.SOCKS_TLS: "TLS by proxy",
 }
+DROP_KINDS: Final = {DropKind.WEBDAV: "WebDAV", DropKind.S3: "S3"}

@@ -28,7 +28,7 @@ from meshnewsd.storage.home import check_home, hold_home
 from meshnewsd.storage.keys import open_keys, wants_passphrase
 from meshnewsd.storage.store import Store, open_store
 from meshnewsd.transports.registry import certificate_file
-from meshnewsd.uplinks.drops import keep_visiting
+from meshnewsd.uplinks.drops import DropKeeper, ways_to
 
 T = TypeVar("T")
 
@@ -161,13 +161,14 @@ def compose(launch: Launch) -> Composition:
         return Visibility.SILENT if identity.relay is None else Visibility.OPEN
 
     def parts(host: Host[Any], outlook: Outlook) -> Sequence[Part]:
-        server = ControlServer(home_handlers(Asker(host, once=False), launch.premises, outlook))
-        serve = functools.partial(server.serve, launch.home / SOCKET_NAME)
-        asker = Asker(host, once=False)
-        visits = [
-            Part("drop", functools.partial(keep_visiting, place, asker, OsEntropy()))
-            for place in launch.config.drop
+        asker, config = Asker(host, once=False), launch.config
+        keepers = [
+            DropKeeper(place, ways_to(place, config), asker, OsEntropy()) for place in config.drop
         ]
-        return [Part("control", serve), *visits]
+        table = home_handlers(
+            asker, launch.premises, outlook, drops=lambda: [each.standing for each in keepers]
+        )
+        serve = functools.partial(ControlServer(table).serve, launch.home / SOCKET_NAME)
+        return [Part("control", serve), *(Part("drop", each.run) for each in keepers)]
 
     return Composition(open_stores, build, visibility, parts)

@@ -57,8 +57,8 @@ class DropPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """A dead drop on a file service."""
 
     kind: Literal["webdav", "s3"]
-    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s@]{1,500}\Z")]
-    """The folder; for S3 the service with the bucket as its path."""
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[!-?A-~]{1,500}\Z")]
+    """The folder; for S3 the service with the bucket as its path.  ASCII, and no name in it."""
     user: Annotated[str, msgspec.Meta(max_length=256)] = ""
     """For S3 the access key."""
     password: Annotated[str, msgspec.Meta(max_length=256)] = ""

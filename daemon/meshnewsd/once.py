@@ -35,6 +35,7 @@ from meshnewsd.platform.paths import CONFIG_NAME
 from meshnewsd.platform.worker import ThreadWorker, Worker
 from meshnewsd.storage.home import VERSION_FILE, create_home, write_new
 from meshnewsd.storage.keys import create_keys, wants_passphrase
+from meshnewsd.uplinks.drops import Standing
 
 NEED_OTHERS: Final = frozenset(
     {
@@ -161,7 +162,11 @@ class _OnceRun:
         )
         self._nursery.start_soon(host.run)
         await host.started.wait()
-        self._table = home_handlers(Asker(host, once=True), self._launch.premises)
+        self._table = home_handlers(
+            Asker(host, once=True),
+            self._launch.premises,
+            drops=lambda: list(map(Standing, self._launch.config.drop)),
+        )
 
     async def close(self) -> None:
         """Close the stores and let go of the home."""

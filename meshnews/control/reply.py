@@ -53,7 +53,7 @@ from meshnews.control.request import (
     RootKeyFile,
     Text,
 )
-from meshnews.control.wire_fact import EndpointFact, RouteFact, WireEntry
+from meshnews.control.wire_fact import DropFact, EndpointFact, RouteFact, WireEntry
 from meshnews.errors import Refusal
 from meshnews.limits import (
     ALARMS_MAX,
@@ -233,6 +233,7 @@ class WireStatus(ReplyBase, frozen=True, tag="wire-status", kw_only=True):
     """Now, by the clock of the machine that answers."""
     has_network: bool = True
     routes: Annotated[tuple[RouteFact, ...], Meta(max_length=CONTROL_ITEMS_MAX)] = ()
+    drops: Annotated[tuple[DropFact, ...], Meta(max_length=CONTROL_ITEMS_MAX)] = ()
     certificate: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
     """On a collector: SHA-256 of what it shows in TLS."""
 

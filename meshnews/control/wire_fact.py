@@ -47,6 +47,11 @@ class RouteTrouble(enum.StrEnum):
     OTHER_CERTIFICATE = "other-certificate"
     PROXY_GONE = "proxy-gone"
     PROXY_REFUSED = "proxy-refused"
+    NO_AUTHORITY = "no-authority"
+    DENIED = "denied"
+    NO_FOLDER = "no-folder"
+    FULL = "full"
+    FAULTY = "faulty"
 
 
 class RouteBound(enum.StrEnum):
@@ -77,6 +82,43 @@ class RouteFact(Fact, frozen=True, kw_only=True):
     bound: RouteBound | None = None
     rests_until: Moment | None = None
     """Until when it rests, where a limit is used up."""
+
+
+class DropKind(enum.StrEnum):
+    """What keeps the files of a dead drop."""
+
+    WEBDAV = "webdav"
+    S3 = "s3"
+
+
+class DropState(enum.StrEnum):
+    """How a dead drop fares."""
+
+    UNTRIED = "untried"
+    VISITING = "visiting"
+    VISITED = "visited"
+    FAILED = "failed"
+    """The last visit was not done, by no way that there is; `trouble` says how."""
+
+
+class DropFact(Fact, frozen=True, kw_only=True):
+    """One dead drop, as far as the running daemon knows."""
+
+    kind: DropKind
+    where: Annotated[str, Meta(max_length=512)]
+    """Its address, without name and password."""
+    proxy: Annotated[str, Meta(max_length=64)] = ""
+    """By which it was last called; empty: by none."""
+    state: DropState
+    trouble: RouteTrouble | None = None
+    visited_at: Moment | None = None
+    """When a visit was last done whole."""
+    proven_at: Moment | None = None
+    """When a receipt was last found there; at a collector: a dispatch."""
+    objects: Count = 0
+    """Files that lay there at the beginning of that visit."""
+    read: Count = 0
+    written: Count = 0
 
 
 class EndpointFact(Fact, frozen=True, kw_only=True):

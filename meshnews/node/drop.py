@@ -111,7 +111,11 @@ class Drop:
         there = {name for name in listed if _NAME.fullmatch(name)}
         known = {self.name_of(ref): (ref, state) for ref, state in self._elements()}
         gets = sorted(n for n in there - known.keys() if not self._has_seen(n))
-        gets += [n for n, (_, state) in known.items() if n in there and state is State.LACKING]
+        gets += [
+            name
+            for name, (ref, state) in known.items()
+            if name in there and state is State.LACKING and self._may_cross(ref)
+        ]
         puts = [
             (name, ref)
             for name, (ref, state) in known.items()
@@ -127,10 +131,15 @@ class Drop:
                 for identifier, state in custody.elements(traffic, day):
                     yield BundleRef(traffic, day, identifier), state
 
+    def _may_cross(self, ref: BundleRef) -> bool:
+        # Of what nobody knows yet the class is known only when it has been read.
+        is_large = ref.traffic is TrafficClass.BULK
+        return not (is_large and self._home.settings.is_metered)
+
     def _may_put(self, ref: BundleRef) -> bool:
         # A collector is where large files go to, never where they come from.
         is_large = ref.traffic is TrafficClass.BULK
-        return not (is_large and self._home.identity.is_collector)
+        return self._may_cross(ref) and not (is_large and self._home.identity.is_collector)
 
     def _leavings(
         self, there: set[str], known: dict[str, tuple[BundleRef, State]]

@@ -46,6 +46,16 @@ class Trouble(enum.StrEnum):
     """The proxy does not take calls."""
     PROXY_REFUSED = "proxy-refused"
     """The proxy takes calls and could not, or would not, pass this one on."""
+    NO_AUTHORITY = "no-authority"
+    """A file service shows a certificate that no authority vouches for, for that name and now."""
+    DENIED = "denied"
+    """A file service does not accept our name and password."""
+    NO_FOLDER = "no-folder"
+    """A file service has no such folder or bucket."""
+    FULL = "full"
+    """A file service has no room left."""
+    FAULTY = "faulty"
+    """A file service says that it has a fault of its own."""
 
 
 @dataclass(frozen=True, slots=True)

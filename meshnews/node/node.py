@@ -19,7 +19,7 @@ from meshnews.node.book import DeskBook
 from meshnews.node.conversation import Conversation
 from meshnews.node.dialler import Dialler
 from meshnews.node.dispatch import Dispatches
-from meshnews.node.drop import Drop
+from meshnews.node.drop import Drop, Taken
 from meshnews.node.endpoints import Endpoints
 from meshnews.node.enrolment import Enrolment
 from meshnews.node.event import (
@@ -371,17 +371,14 @@ class Node:
             ]
             self.dialler.know(keys, fixed, earlier)
 
-    def take_from_drop(self, name: str, data: bytes) -> None:
+    def take_from_drop(self, name: str, data: bytes) -> Taken:
         """Take in what lay in a dead drop, as if a neighbour had brought it."""
         taken = self.drop.take(name, data)
         if taken.bundle is not None:
             self.home.announced.append(taken.bundle.ref)
             self.work.arrived(taken.bundle)
         self.home.receipted.extend(taken.acked)
-
-    def put_in_drop(self, ref: BundleRef) -> None:
-        """Take note that a bundle lies in a dead drop now: it has left through an uplink."""
-        self.work.dispatches.on_wire(ref)
+        return taken
 
     def neighbours(self) -> list[Neighbour]:
         """Return who is in contact now, the longest first."""

@@ -5,6 +5,7 @@ import itertools
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from meshnews.control.reply import EndpointListing, WireLogListing, WireStatus
@@ -16,6 +17,9 @@ from meshnews.control.request import (
     WireLog,
 )
 from meshnews.control.wire_fact import (
+    DropFact,
+    DropKind,
+    DropState,
     EndpointFact,
     RouteBound,
     RouteFact,
@@ -27,7 +31,7 @@ from meshnews.control.wire_fact import (
 from meshnews.node.allowance import Bound
 from meshnews.node.event import Trouble
 from meshnews_cli import wire_sentences
-from meshnews_cli.wire_sentences import last_wire, route_sentence, wire_sentence
+from meshnews_cli.wire_sentences import drop_sentence, last_wire, route_sentence, wire_sentence
 from tests.cli.conftest import RunCommand, StartDaemon
 
 NOW = dt.datetime(2026, 11, 21, 2, 0, tzinfo=dt.UTC)
@@ -144,6 +148,48 @@ def test_the_ways_are_shown_with_what_befell_each(daemon: StartDaemon, cli: RunC
     assert "Cut:" in out
     assert "far.onion:80  by 127.0.0.1:9050" in out
     assert json.loads(cli("wire", "--json").out)["routes"][0]["trouble"] == "cut"
+
+
+DROP = DropFact(kind=DropKind.WEBDAV, where="https://files.example/folder", state=DropState.UNTRIED)
+
+
+@pytest.mark.parametrize(
+    ("state", "trouble"), list(itertools.product(DropState, [None, *RouteTrouble]))
+)
+def test_every_drop_has_a_sentence_even_without_its_facts(
+    state: DropState, trouble: RouteTrouble | None
+) -> None:
+    said = drop_sentence(msgspec.structs.replace(DROP, state=state, trouble=trouble))
+    assert said == said.strip()
+    assert said.endswith(".")
+    assert "None" not in said
+
+
+def test_a_drop_is_shown_with_what_was_done_there(daemon: StartDaemon, cli: RunCommand) -> None:
+    drops = (
+        DropFact(
+            kind=DropKind.S3,
+            where="https://store.example/bucket",
+            proxy="127.0.0.1:9050",
+            state=DropState.VISITED,
+            visited_at=NOW,
+            proven_at=NOW,
+            objects=12,
+            read=3,
+            written=4,
+        ),
+        msgspec.structs.replace(DROP, state=DropState.FAILED, trouble=RouteTrouble.DENIED),
+    )
+    daemon({Wire: WireStatus(drops=drops)})
+    out = " ".join(cli("wire").out.split())
+    assert "S3 https://store.example/bucket by 127.0.0.1:9050" in out
+    assert "Visited at 2026-11-21 08:00 +06:00. There were 12 files; 3 read and 4 written." in out
+    assert "News last came from there at 2026-11-21 08:00 +06:00." in out
+    assert "WebDAV https://files.example/folder Not let in:" in out
+    assert "published no address" in out
+    assert "does not look for a wire" not in out
+    first, second = json.loads(cli("wire", "--json").out)["drops"]
+    assert (first["objects"], first["kind"], second["trouble"]) == (12, "s3", "denied")
 
 
 def test_a_collector_shows_its_certificate(daemon: StartDaemon, cli: RunCommand) -> None:

@@ -1,5 +1,6 @@
 """Dead drops: what gateways and a collector leave for each other on a service of files."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ import trio
 from meshnews.bundle.receipt import Receipt
 from meshnews.bundle.seal import FOREIGN_BYTES
 from meshnews.bundle.statement import Priority
+from meshnews.bundle.statement import Role as Original
 from meshnews.errors import Malformed
-from meshnews.ids import BundleRef
+from meshnews.ids import BundleRef, TrafficClass
 from meshnews.node.drop import RECEIPTS_PER_SHEET, SHEET_DAYS, read_sheet, write_sheet
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
@@ -22,6 +24,7 @@ from tests.contract.memory_drop import MemoryDrop
 from tests.node.newsroom import Machine, enrolled, make_desk
 
 T = TypeVar("T")
+LARGE_BYTES = 2 * 1024 * 1024
 TEXT = "Алаңда атыс естілді."
 
 
@@ -51,7 +54,7 @@ class Story:
 
     def file(self, machine: Machine | None = None) -> BundleRef:
         def act(node: Node) -> BundleRef:
-            draft = node.filing.begin(Priority.FLASH)
+            draft = node.filing.begin(Priority.ROUTINE)
             return node.filing.finish(draft, text=TEXT, slug="s", now=True, forget=False).ref
 
         return (machine or self.reporter).ask(act)
@@ -116,6 +119,43 @@ async def test_what_a_gateway_leaves_the_collector_finds_and_the_receipt_comes_b
     assert story.holds(story.collector, ref) is State.ACKED_WITH_BODY
     await story.visit(story.collector, story.reporter)
     assert story.state(ref) == "received"
+
+
+async def test_a_receipt_is_what_proves_a_drop_and_at_a_collector_a_bundle(story: Story) -> None:
+    async def proves(machine: Machine) -> bool:
+        visitor = Visitor(story.drop, Asked(machine))
+        await visitor.visit()
+        return visitor.haul.is_proof
+
+    story.file()
+    assert not await proves(story.reporter)
+    assert await proves(story.collector)
+    assert not await proves(story.reporter)
+    story.carry_to_editor()
+    assert not await proves(story.collector)
+    assert await proves(story.reporter)
+    assert not await proves(story.reporter)
+
+
+async def test_over_a_metered_link_large_files_do_not_cross(story: Story) -> None:
+    gateway = enrolled(story.editor, "paying", Role.REPORTER)
+
+    def act(node: Node) -> None:
+        draft = node.filing.begin(Priority.FLASH)
+        node.filing.attach(draft, "film.mp4", size=LARGE_BYTES, role=Original.FILE)
+        node.filing.add(draft, bytes(LARGE_BYTES))
+        node.filing.end_attachment(draft)
+        node.filing.finish(draft, text=TEXT, slug="s", now=True, forget=False)
+
+    def put(node: Node) -> set[TrafficClass]:
+        return {ref.traffic for _, ref in node.drop.plan([]).puts}
+
+    gateway.ask(act)
+    assert TrafficClass.BULK in gateway.ask(put)
+    home = gateway.node.home
+    home.settings = dataclasses.replace(home.settings, is_metered=True)
+    assert TrafficClass.FLASH in gateway.ask(put)
+    assert TrafficClass.BULK not in gateway.ask(put)
 
 
 async def test_a_service_that_takes_and_forgets_makes_nothing_received(story: Story) -> None:

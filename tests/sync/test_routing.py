@@ -226,9 +226,9 @@ def test_who_has_a_copy_already_costs_none() -> None:
     assert meet(giver, "passer").state(bulk) is State.HELD
 
 
-def said_in_hello(says: bool, *, has_bulk: bool = True) -> list[bool]:
+def said_in_hello(says: bool, *, most: TrafficClass = BULK) -> list[bool]:
     """Return of each class whether a node's HELLO says that it lately saw the desk."""
-    pace = replace(LAN, has_bulk=has_bulk)
+    pace = replace(LAN, most=most)
     contact = Contact(Node("one", routing=spray(saw_desk=says)), Node("two"), pace=pace)
     assert contact.run()
     (hello,) = [event.hello for event in contact.events[1] if isinstance(event, Greeted)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.option("--log", is_flag=True, help="Show when there was a wire; with --json, as signed.")
 @with_access
 def wire(access: Access, *, log: bool) -> None:
-    """Show the ways to the desk's collectors: up or down, and why.
+    """Show the ways to the desk's collectors and its drops: up or down, and why.
 
     A way is proven by receipts that came back through it, and by nothing else.
     With --log it shows when this machine had a wire and when not; --json adds
@@ -48,7 +48,7 @@ def _show(status: "WireStatus", *, once: bool) -> None:
         say("What this machine shows inside TLS has the SHA-256")
         row(f"  {status.certificate}")
     if not status.routes and not status.certificate:
-        say(wire_sentences.NO_ROUTES)
+        say(wire_sentences.ONLY_DROPS if status.drops else wire_sentences.NO_ROUTES)
     if status.routes:
         say(wire_sentences.wire_sentence(status))
     for route in status.routes:
@@ -56,6 +56,11 @@ def _show(status: "WireStatus", *, once: bool) -> None:
         kind = wire_sentences.ROUTE_KINDS[route.kind]
         row(f"{pad(route.collector, 16)}  {pad(kind, 12)}  {route.where}{by}")
         say(wire_sentences.route_sentence(route), first="  ")
+    for drop in status.drops:
+        by = f"  by {drop.proxy}" if drop.proxy else ""
+        kind = wire_sentences.DROP_KINDS[drop.kind]
+        row(f"{pad('a drop', 16)}  {pad(kind, 12)}  {drop.where}{by}")
+        say(wire_sentences.drop_sentence(drop), first="  ")
     if once:
         note(NOTHING_MOVES)
 

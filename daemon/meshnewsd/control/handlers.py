@@ -14,14 +14,21 @@ from meshnewsd.control.table import Asker
 from meshnewsd.control.watching import LookoutDesk
 from meshnewsd.control.wiring import WireDesk
 from meshnewsd.discovery.interface import Outlook
+from meshnewsd.uplinks.drops import Standings
 
 
-def home_handlers(asker: Asker, premises: Premises, outlook: Outlook | None = None) -> Handlers:
+def home_handlers(
+    asker: Asker,
+    premises: Premises,
+    outlook: Outlook | None = None,
+    *,
+    drops: Standings = tuple,
+) -> Handlers:
     """Return what a daemon whose home is open answers."""
     filing, reading = FilingDesk(asker), ReadingDesk(asker)
     enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, premises, outlook or Outlook())
     inviting, recalling, following = InvitationDesk(asker), RecallDesk(asker), FollowDesk(asker)
-    wiring = WireDesk(asker, premises.certificate)
+    wiring = WireDesk(asker, premises.certificate, drops)
     return {
         ask.Hello: asker.welcome,
         ask.DeskCreate: enrolment.create,

@@ -1,5 +1,6 @@
 """Handlers of the wire: where collectors are, which ways lead there, when there was one."""
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ from meshnews.control.request import (
     WireLog,
 )
 from meshnews.control.wire_fact import (
+    DropFact,
+    DropKind,
+    DropState,
     EndpointFact,
     RouteBound,
     RouteFact,
@@ -32,17 +36,25 @@ from meshnews.node.route import Route
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import moment
 from meshnewsd.platform.certificate import fingerprint
+from meshnewsd.uplinks.drops import Standing, Standings
 
 if TYPE_CHECKING:
     from meshnewsd.control.server import Emit
 
 
 class WireDesk:
-    """The handlers, with the way to the node and the file of the certificate that is shown."""
+    """The handlers.
 
-    def __init__(self, asker: Asker, certificate: Path | None) -> None:
+    Args:
+        asker: the way to the node.
+        certificate: the file of the one that is shown.
+        drops: tells how the dead drops fare.
+    """
+
+    def __init__(self, asker: Asker, certificate: Path | None, drops: Standings) -> None:
         self._asker = asker
         self._certificate = certificate
+        self._drops = drops
 
     async def add(self, request: DeskEndpointAdd, _: Sequence[int], __: "Emit") -> EndpointListing:
         """Publish an address."""
@@ -76,7 +88,8 @@ class WireDesk:
 
     async def wire(self, _: Wire, __: Sequence[int], ___: "Emit") -> WireStatus:
         """Tell which ways out there are."""
-        status = await self._asker.ask(_wire)
+        drops = self._drops()
+        status = await self._asker.ask(lambda node: _wire(node, drops))
         shown = None if self._certificate is None else fingerprint(self._certificate)
         return status if shown is None else msgspec.structs.replace(status, certificate=shown)
 
@@ -111,7 +124,7 @@ def _endpoint(one: Published) -> EndpointFact:
     )
 
 
-def _wire(node: Node) -> WireStatus:
+def _wire(node: Node, drops: Sequence[Standing]) -> WireStatus:
     log = node.wire_log
     names = _names(node)
     return WireStatus(
@@ -123,6 +136,7 @@ def _wire(node: Node) -> WireStatus:
         routes=tuple(
             _route(node, route, names) for route in node.uplinks.routes[:CONTROL_ITEMS_MAX]
         ),
+        drops=tuple(_drop(node, standing) for standing in drops),
     )
 
 
@@ -137,12 +151,7 @@ def _route(node: Node, route: Route, names: dict[bytes, str]) -> RouteFact:
     words = route.address.where.split(" ")
     kind = RouteKind(route.address.transport)
     through = kind in {RouteKind.SOCKS, RouteKind.SOCKS_TLS}
-    now_s, wall = node.home.moment.lived_s, node.home.wall.s
     rest = node.uplinks.allowances.rest_of(route.address)
-
-    def when(at_s: float | None) -> float:
-        return 0 if at_s is None else max(1.0, wall - (now_s - at_s))
-
     return RouteFact(
         collector=names.get(bytes(route.relay.static), route.relay.static[:4].hex()),
         kind=kind,
@@ -150,13 +159,47 @@ def _route(node: Node, route: Route, names: dict[bytes, str]) -> RouteFact:
         proxy=words[0] if through else "",
         state=_state(node, route),
         trouble=None if route.trouble is None else RouteTrouble(route.trouble.value),
-        tried_at=moment(when(route.tried_s)),
-        up_since=moment(when(route.linked_s)),
-        proven_at=moment(when(route.proven_s)),
+        tried_at=_when(node, route.tried_s),
+        up_since=_when(node, route.linked_s),
+        proven_at=_when(node, route.proven_s),
         bound=None if rest is None else RouteBound(rest.bound.value),
-        rests_until=None if rest is None else moment(wall + rest.until_s - now_s),
+        rests_until=(
+            None
+            if rest is None
+            else moment(node.home.wall.s + rest.until_s - node.home.moment.lived_s)
+        ),
         bytes_per_s=0 if route.link is None else node.switchboard.rate_of(route.link),
     )
+
+
+def _when(node: Node, at_s: float | None) -> dt.datetime | None:
+    """Return when it was, by the wall clock of now."""
+    if at_s is None:
+        return None
+    return moment(max(1.0, node.home.wall.s - (node.home.moment.lived_s - at_s)))
+
+
+def _drop(node: Node, standing: Standing) -> DropFact:
+    return DropFact(
+        kind=DropKind(standing.place.kind),
+        where=standing.place.url,
+        proxy=standing.proxy,
+        state=_drop_state(standing),
+        trouble=None if standing.trouble is None else RouteTrouble(standing.trouble.value),
+        visited_at=_when(node, standing.visited_s),
+        proven_at=_when(node, standing.proven_s),
+        objects=standing.objects,
+        read=standing.read,
+        written=standing.written,
+    )
+
+
+def _drop_state(standing: Standing) -> DropState:
+    if standing.is_visiting:
+        return DropState.VISITING
+    if standing.trouble is not None:
+        return DropState.FAILED
+    return DropState.UNTRIED if standing.visited_s is None else DropState.VISITED
 
 
 def _state(node: Node, route: Route) -> RouteState:

@@ -5,15 +5,19 @@ them.  Every service passes tests/contract/test_drop_contract.py.  What to do th
 decided by `meshnews.node.drop`.
 """
 
+import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 import trio
 
 from meshnews.bundle.seal import FOREIGN_BYTES
+from meshnews.errors import StoreFull
 from meshnews.ids import BundleRef
 from meshnews.node.drop import NAMES_MAX, Visit
+from meshnews.node.event import Trouble
 from meshnews.node.node import Node
 
 OBJECT_BYTES_MAX: Final = max(FOREIGN_BYTES)
@@ -29,8 +33,45 @@ Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
 
+DENIED: Final = frozenset({401, 403})
+NOT_THERE: Final = 404
+NO_ROOM: Final = frozenset({413, 507})
+FAULTY: Final = range(500, 600)
+"""Statuses of RFC 9110, section 15, and RFC 4918, section 11.5."""
+
+
 class DropLost(Exception):
-    """The service cannot be reached, refuses, or does not answer as it should."""
+    """The service cannot be reached, refuses, or does not answer as it should.
+
+    Attributes:
+        trouble: what a person is told of it.
+    """
+
+    def __init__(self, message: str, trouble: Trouble = Trouble.STRANGER) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+
+
+def turned_away(asked: str, status: int) -> DropLost:
+    """Return what an answer other than the wished one means.
+
+    Args:
+        asked: what was asked for: "a listing".
+        status: of the answer.
+
+    Raises:
+        Nothing.
+    """
+    trouble = Trouble.STRANGER
+    if status in DENIED:
+        trouble = Trouble.DENIED
+    elif status == NOT_THERE:
+        trouble = Trouble.NO_FOLDER
+    elif status in NO_ROOM:
+        trouble = Trouble.FULL
+    elif status in FAULTY:
+        trouble = Trouble.FAULTY
+    return DropLost(f"{asked} was answered with {status}", trouble)
 
 
 class DropService(Protocol):
@@ -81,15 +122,36 @@ class Asking(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Haul:
+    """What came of a visit, so far as it went.
+
+    Attributes:
+        objects: how many files lay there.
+        read, written: how many were moved.
+        is_proof: a receipt was there that was news; at a collector, a bundle.
+    """
+
+    objects: int = 0
+    read: int = 0
+    written: int = 0
+    is_proof: bool = False
+
+
 class Visitor:
-    """Visits one drop on behalf of a node."""
+    """Goes to one drop once, on behalf of a node.
+
+    Attributes:
+        haul: what has come of it.
+    """
 
     def __init__(self, service: DropService, asker: Asking) -> None:
         self._service = service
         self._asker = asker
+        self.haul = Haul()
 
-    async def visit(self) -> Visit:
-        """Go there once; return what was planned.
+    async def visit(self) -> None:
+        """List, read, write, take away.
 
         Raises:
             DropLost: not all of it was done; what was, stays done.
@@ -99,8 +161,8 @@ class Visitor:
             await _each(self._get, plan.gets)
             await _each(self._put, plan.puts)
             await self._take_away(plan)
-            return plan
-        raise DropLost("a visit that took too long")
+            return
+        raise DropLost("a visit that took too long", Trouble.SILENT)
 
     async def _plan(self) -> Visit:
         listed: list[str] = []
@@ -108,19 +170,27 @@ class Visitor:
             listed.append(name)
             if len(listed) >= NAMES_MAX:
                 break
+        self.haul.objects = len(listed)
         return await self._asker.ask(lambda node: node.drop.plan(listed))
 
     async def _get(self, name: str) -> None:
         data = await self._service.read(name)
         if data is not None:
-            await self._asker.ask(functools.partial(_take, name=name, data=data))
+            self.haul.read += 1
+            # What finds no room here lies there still, and is read again.
+            with contextlib.suppress(StoreFull):
+                self.haul.is_proof |= await self._asker.ask(
+                    functools.partial(_take, name=name, data=data)
+                )
 
     async def _put(self, item: tuple[str, BundleRef]) -> None:
         name, ref = item
         data = await self._asker.ask(lambda node: node.drop.object_of(ref))
         if data is not None:
             await self._service.write(name, data)
-            await self._asker.ask(lambda node: node.put_in_drop(ref))
+            # It has left through an uplink; that somebody has it, nobody has said.
+            await self._asker.ask(lambda node: node.dispatches.on_wire(ref))
+            self.haul.written += 1
 
     async def _take_away(self, plan: Visit) -> None:
         acked = [ref for _, ref in plan.acked]
@@ -132,8 +202,10 @@ class Visitor:
         await _each(self._service.remove, [*gone, *plan.expired])
 
 
-def _take(node: Node, *, name: str, data: bytes) -> None:
-    node.take_from_drop(name, data)
+def _take(node: Node, *, name: str, data: bytes) -> bool:
+    """Let the node take in an object; tell whether it proves that the drop is of use."""
+    taken = node.take_from_drop(name, data)
+    return bool(taken.acked) or (node.home.identity.is_collector and taken.bundle is not None)
 
 
 def _placed(node: Node, *, name: str) -> None:

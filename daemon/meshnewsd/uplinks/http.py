@@ -1,38 +1,66 @@
 """One HTTP service: requests with deadlines, bounded answers, and one exception for all that fails.
 
-The door of httpx2.  Nothing of the machine's surroundings (proxies and the like in
-the environment) is believed, and no redirection followed.
+Nothing of the machine's surroundings (proxies and the like in the environment) is
+believed, and no redirection followed.  This file and `http_stream` are the door of httpcore2.
 """
 
 import contextlib
+import datetime as dt
+import email.utils
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-import httpx2
+import httpcore2
 
+from meshnews.node.event import Trouble
 from meshnewsd.uplinks.drop import DropLost
+from meshnewsd.uplinks.http_stream import NO_PROXY, NotReached, Opener
 
 STEP_S_MAX: Final = 20.0
 """How long connecting, sending a piece or waiting for a piece may each take."""
 
-AGENT: Final = "curl/8.5.0"
+AGENT: Final = b"curl/8.5.0"
 """What programs without a name of their own are often seen as."""
+
+_STEPS: Final = {
+    "timeout": dict.fromkeys(("connect", "read", "write", "pool"), STEP_S_MAX),
+}
+_FAILURES: Final = (
+    httpcore2.NetworkError,
+    httpcore2.TimeoutException,
+    httpcore2.ProtocolError,
+    httpcore2.UnsupportedProtocol,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered.
+
+    Attributes:
+        status: of RFC 9110, section 15.
+        body: None when it was larger than was asked for.
+        date: when the service says it answered; None: it does not say.
+    """
+
+    status: int
+    body: bytes | None
+    date: dt.datetime | None
 
 
 class HttpService:
-    """The client of one service."""
+    """The client of one service.
 
-    def __init__(
-        self, *, auth: httpx2.Auth | None = None, context: ssl.SSLContext | None = None
-    ) -> None:
-        self._client = httpx2.AsyncClient(
-            auth=auth,
-            verify=context or ssl.create_default_context(),
-            trust_env=False,
-            follow_redirects=False,
-            timeout=STEP_S_MAX,
-            headers={"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"},
+    Args:
+        proxy: ``number:port`` of a SOCKS5 proxy through which alone it is called.
+        context: for TLS.
+    """
+
+    def __init__(self, *, proxy: str = NO_PROXY, context: ssl.SSLContext | None = None) -> None:
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=context or ssl.create_default_context(), network_backend=Opener(proxy)
         )
 
     async def ask(
@@ -41,38 +69,74 @@ class HttpService:
         url: str,
         *,
         body: bytes = b"",
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str],
         bytes_max: int,
-    ) -> tuple[int, bytes | None]:
-        """Return the status of an answer and its body; None for a body above `bytes_max`.
+    ) -> Answer:
+        """Return what the service answers, its body up to `bytes_max`.
+
+        Args:
+            method: of the request.
+            url: in ASCII.
+            body: of the request.
+            headers: besides those that every request has; with ``host``.
+            bytes_max: of the answer's body.
 
         Raises:
             DropLost: there is no answer, or none that can be read.
         """
-        async with self._answer(method, url, body, headers or {}) as response:
-            status, read = response.status_code, bytearray()
-            length = response.headers.get("content-length", "0")
-            if not length.isdecimal() or int(length) > bytes_max:
-                return status, None
-            async with contextlib.aclosing(response.aiter_raw()) as pieces:
-                async for piece in pieces:
-                    read += piece
-                    if len(read) > bytes_max:
-                        return status, None
-            return status, bytes(read)
+        async with self._answer(method, url, body, headers) as response:
+            given = {name.lower(): value for name, value in response.headers}
+            read = await _read(response, given.get(b"content-length", b"0"), bytes_max)
+            return Answer(response.status, read, _date(given.get(b"date", b"")))
 
     @contextlib.asynccontextmanager
     async def _answer(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
-    ) -> AsyncIterator[httpx2.Response]:
+    ) -> AsyncIterator[httpcore2.Response]:
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+        sent += [(b"user-agent", AGENT), (b"accept", b"*/*"), (b"accept-encoding", b"identity")]
+        content = body if body or method == "PUT" else None
         try:
-            async with self._client.stream(
-                method, url, content=body or None, headers=headers
+            async with self._pool.stream(
+                method, url, headers=sent, content=content, extensions=_STEPS
             ) as response:
                 yield response
-        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as exc:
-            raise DropLost(type(exc).__name__) from exc
+        except _FAILURES as exc:
+            raise DropLost(type(exc).__name__, _trouble(exc)) from exc
 
     async def aclose(self) -> None:
         """Let go of connections."""
-        await self._client.aclose()
+        await self._pool.aclose()
+
+
+async def _read(response: httpcore2.Response, length: bytes, bytes_max: int) -> bytes | None:
+    if not length.isdigit() or int(length) > bytes_max:
+        return None
+    read = bytearray()
+    async with contextlib.aclosing(response.aiter_stream()) as pieces:
+        async for piece in pieces:
+            read += piece
+            if len(read) > bytes_max:
+                return None
+    return bytes(read)
+
+
+def _date(header: bytes) -> dt.datetime | None:
+    try:
+        at = email.utils.parsedate_to_datetime(header.decode("ascii", "replace"))
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None
+
+
+def _trouble(failure: BaseException) -> Trouble:
+    """Return what is the matter, as far as it can be told from here."""
+    match failure:
+        case NotReached():
+            return failure.trouble
+        case httpcore2.TimeoutException():
+            return Trouble.SILENT
+        case httpcore2.NetworkError():
+            return Trouble.CUT
+        case _:
+            return Trouble.STRANGER

@@ -3,6 +3,10 @@
 ListObjectsV2 by pages, GET, PUT and DELETE, each signed with AWS Signature Version 4 in
 path style.  Sources: the S3 API reference, "Authenticating Requests (AWS Signature
 Version 4)", and OpenStack Swift's s3api, against which it is tested.
+
+A signature carries the time, and services refuse one of another quarter of an hour.  A
+machine whose clock is wrong learns from the refusal what time the service has: that is
+believed for signatures, and for nothing else.
 """
 
 import datetime as dt
@@ -13,8 +17,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from meshnewsd.uplinks.drop import OBJECT_BYTES_MAX, DropLost
-from meshnewsd.uplinks.http import HttpService
+from meshnewsd.uplinks.drop import DENIED, OBJECT_BYTES_MAX, DropLost, turned_away
+from meshnewsd.uplinks.http import Answer, HttpService
 
 PAGE: Final = 1000
 PAGE_BYTES_MAX: Final = 2 * 1024 * 1024
@@ -22,10 +26,13 @@ PAGE_BYTES_MAX: Final = 2 * 1024 * 1024
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _KEY: Final = re.compile(rb"<Key>([^<]{1,1024})</Key>")
+_LISTING: Final = b"<ListBucketResult"
 _MORE: Final = re.compile(rb"<IsTruncated>true</IsTruncated>")
 _NEXT: Final = re.compile(rb"<NextContinuationToken>([^<]{1,2048})</NextContinuationToken>")
 _ANSWER_BYTES_MAX: Final = 64 * 1024
 _SERVICE: Final = "s3"
+_SKEW_MAX: Final = dt.timedelta(minutes=5)
+"""Clocks that differ by less are not why a signature was refused."""
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
 
@@ -40,7 +47,8 @@ class S3Service:
         url: of the service, with the bucket as its path.
         access_key, secret: by which the bucket's keeper knows us.
         region: as the service calls it.
-        now: tells the time for signatures: services refuse those of 15 minutes ago.
+        proxy: see `HttpService`.
+        now: tells the time for signatures.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class S3Service:
         access_key: str,
         secret: str,
         region: str = "us-east-1",
+        proxy: str = "",
         now: Callable[[], dt.datetime] = _utc_now,
     ) -> None:
         parts = urlsplit(url)
@@ -60,7 +69,8 @@ class S3Service:
         self._secret = secret
         self._region = region
         self._now = now
-        self._http = HttpService()
+        self._ahead = dt.timedelta()
+        self._http = HttpService(proxy=proxy)
 
     async def make_bucket(self) -> None:
         """Make the bucket, if it is not there.
@@ -68,9 +78,9 @@ class S3Service:
         Raises:
             DropLost: the service does not let us.
         """
-        status, _ = await self._ask("PUT", "")
-        if status not in {200, 201, 409}:
-            raise DropLost(f"making the bucket was answered with {status}")
+        answer = await self._ask("PUT", "")
+        if answer.status not in {200, 201, 409}:
+            raise turned_away("making the bucket", answer.status)
 
     async def names(self) -> AsyncIterator[str]:
         """Yield all names, page by page; see the protocol."""
@@ -79,9 +89,13 @@ class S3Service:
             query = {"list-type": "2", "max-keys": str(PAGE)}
             if token:
                 query["continuation-token"] = token
-            status, body = await self._ask("GET", "", query=query, bytes_max=PAGE_BYTES_MAX)
-            if status != 200 or body is None:
-                raise DropLost(f"a listing was answered with {status}")
+            page = await self._ask("GET", "", query=query, bytes_max=PAGE_BYTES_MAX)
+            if page.status != 200 or page.body is None:
+                raise turned_away("a listing", page.status)
+            body = page.body
+            if _LISTING not in body:
+                # A sign-in page says 200 to everything, to what is written too.
+                raise DropLost("a listing that is none")
             for match in _KEY.finditer(body):
                 name = match[1].decode("utf-8", "replace")
                 if _NAME.fullmatch(name):
@@ -93,24 +107,24 @@ class S3Service:
 
     async def read(self, name: str) -> bytes | None:
         """Return a file; see the protocol."""
-        status, body = await self._ask("GET", name, bytes_max=OBJECT_BYTES_MAX)
-        if status == 404:
+        answer = await self._ask("GET", name, bytes_max=OBJECT_BYTES_MAX)
+        if answer.status == 404:
             return None
-        if status != 200:
-            raise DropLost(f"reading was answered with {status}")
-        return body
+        if answer.status != 200:
+            raise turned_away("reading", answer.status)
+        return answer.body
 
     async def write(self, name: str, data: bytes) -> None:
         """Write a file; see the protocol."""
-        status, _ = await self._ask("PUT", name, body=data)
-        if status not in {200, 201, 204}:
-            raise DropLost(f"writing was answered with {status}")
+        answer = await self._ask("PUT", name, body=data)
+        if answer.status not in {200, 201, 204}:
+            raise turned_away("writing", answer.status)
 
     async def remove(self, name: str) -> None:
         """Remove a file; see the protocol."""
-        status, _ = await self._ask("DELETE", name)
-        if status not in {200, 202, 204, 404}:
-            raise DropLost(f"removing was answered with {status}")
+        answer = await self._ask("DELETE", name)
+        if answer.status not in {200, 202, 204, 404}:
+            raise turned_away("removing", answer.status)
 
     async def aclose(self) -> None:
         """Let go of connections."""
@@ -124,10 +138,27 @@ class S3Service:
         query: Mapping[str, str] | None = None,
         body: bytes = b"",
         bytes_max: int = _ANSWER_BYTES_MAX,
-    ) -> tuple[int, bytes | None]:
-        path = f"{self._bucket}/{name}" if name else self._bucket
+    ) -> Answer:
         asked = canonical_query(query or {})
-        stamp = self._now().strftime("%Y%m%dT%H%M%SZ")
+        answer = await self._ask_signed(method, name, asked, body, bytes_max)
+        if answer.status in DENIED and self._has_learnt_time(answer.date):
+            answer = await self._ask_signed(method, name, asked, body, bytes_max)
+        return answer
+
+    def _has_learnt_time(self, date: dt.datetime | None) -> bool:
+        if date is None:
+            return False
+        ahead = date - self._now()
+        if abs(ahead - self._ahead) < _SKEW_MAX:
+            return False
+        self._ahead = ahead
+        return True
+
+    async def _ask_signed(
+        self, method: str, name: str, query: str, body: bytes, bytes_max: int
+    ) -> Answer:
+        path = f"{self._bucket}/{name}" if name else self._bucket
+        stamp = (self._now() + self._ahead).strftime("%Y%m%dT%H%M%SZ")
         headers = {
             "host": self._host,
             "x-amz-content-sha256": hashlib.sha256(body).hexdigest(),
@@ -136,14 +167,14 @@ class S3Service:
         signed = sign(
             method,
             path,
-            asked,
+            query,
             headers,
             access_key=self._access_key,
             secret=self._secret,
             region=self._region,
         )
-        url = f"{self._origin}{quote(path)}" + (f"?{asked}" if asked else "")
-        sent = {**{k: v for k, v in headers.items() if k != "host"}, "authorization": signed}
+        url = f"{self._origin}{quote(path)}" + (f"?{query}" if query else "")
+        sent = {**headers, "authorization": signed}
         return await self._http.ask(method, url, body=body, headers=sent, bytes_max=bytes_max)
 
 
