@@ -133,9 +133,8 @@ def test_by_a_drop_it_gets_out_where_no_collector_is_reached(tmp_path: Path) -> 
         folder = tmp_path / "nginx"
         folder.mkdir()
         with nginx(folder, address=f"10.88.{reporter.number}.1", within=internet.within) as url:
-            place = f'{{kind = "webdav", url = "{url}", user = "{USER}", password = "{PASSWORD}"'
             for machine in (collector, reporter):
-                machine.settings |= {"drop": f"[{place}, every_s = 5.0}}]"}
+                machine.settings |= {"drop": place(url)}
             for machine in (collector, editor, reporter):
                 machine.start()
             files_marked(reporter)
@@ -146,8 +145,78 @@ def test_by_a_drop_it_gets_out_where_no_collector_is_reached(tmp_path: Path) -> 
                 what=f"received\n{collector.tail()}\n{reporter.tail()}",
             )
             print(f"by a drop: received after {time.monotonic() - began:.1f} s")
+            (shown,) = wire(reporter)["drops"]
+            assert (shown["state"], shown["where"], shown["proxy"]) == ("visited", url, "")
+            assert shown["proven_at"] is not None
+            assert shown["written"] + shown["read"] + shown["objects"] > 0
             disk = b"".join(file.read_bytes() for file in files_under(folder / "files"))
             names = " ".join(file.name for file in files_under(folder / "files"))
         for name, marker in MARKERS.items():
             assert marker not in disk, name
             assert marker.decode() not in names, name
+
+
+@pytest.mark.skipif(
+    not has_webdav() or shutil.which("microsocks") is None,
+    reason="needs nginx with dav-ext, and microsocks",
+)
+def test_to_a_drop_through_a_real_proxy_no_name_is_asked_for_here(tmp_path: Path) -> None:
+    with open_world(tmp_path) as world, open_internet(world) as internet:
+        newsroom, editor = desk(world, internet)
+        collector = world.machines["collector-1"]
+        publish(editor, collector, internet.address(collector))
+        reporter = newsroom.add("reporter-1", "reporter")
+        newsroom.enrol(editor, reporter)
+        internet.join(reporter)
+        # All that the router lets through comes from itself, where the proxy is.
+        internet.censor(f"iifname r{reporter.number} drop")
+        internet.odd("dns", internet.address(collector).rpartition(".")[0] + ".1")
+        internet.resolver(reporter)
+        internet.resolves_itself()
+        near = f"10.88.{reporter.number}.1"
+        internet.run("microsocks", "-i", near, "-p", "1080")
+        folder, capture = tmp_path / "nginx", tmp_path / "gateway.pcap"
+        folder.mkdir()
+        far = f"10.88.{collector.number}.1"
+        refuse(collector, far)
+        with nginx(folder, address=far, within=internet.within) as url:
+            named = url.replace(far, "files.example.org")
+            reporter.settings |= {"drop": place(named), "proxies": f'["{near}:1080"]'}
+            reporter.settings |= {"direct": "false"}
+            collector.settings |= {"drop": place(url)}
+            with internet.capture(reporter, capture):
+                for machine in (collector, editor, reporter):
+                    machine.start()
+                files_marked(reporter)
+                wait_until(
+                    lambda: states(reporter) == ["received"],
+                    within_s=WITHIN_S,
+                    what=f"received\n{collector.tail()}\n{reporter.tail()}",
+                )
+                (shown,) = wire(reporter)["drops"]
+            assert (shown["where"], shown["proxy"]) == (named, f"{near}:1080")
+            assert far not in reporter.cli("wire").stdout
+        asked = run("tcpdump", "-n", "-r", str(capture), "udp port 53 or tcp port 53").stdout
+        assert asked == ""
+        others = run("tcpdump", "-n", "-r", str(capture), f"ip and not host {near}").stdout
+        assert "10.88" not in others, "nobody else was called"
+        seen = capture.read_bytes()
+        assert b"files.example.org" in seen, "the name went to the proxy"
+        for name, marker in MARKERS.items():
+            assert marker not in seen, name
+
+
+def refuse(machine: Machine, source: str) -> None:
+    """Let a machine hear nothing of what is sent to its port from one address."""
+    rules = (
+        "add table inet wall; "
+        "add chain inet wall here { type filter hook input priority 0; }; "
+        f"add rule inet wall here ip saddr {source} tcp dport 7117 drop"
+    )
+    run("ip", "netns", "exec", machine.namespace, "nft", rules)
+
+
+def place(url: str) -> str:
+    """Return the words of a configuration that name one drop, visited often."""
+    account = f'user = "{USER}", password = "{PASSWORD}"'
+    return f'[{{kind = "webdav", url = "{url}", {account}, every_s = 5.0}}]'
