@@ -55,6 +55,8 @@ _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _RECEIPT_BYTES_MAX: Final = 512
 _SHEET: Final = 0
 _SEEN, _PLACED = b"d", b"s"
+_OVER: Final = b"x"
+"""Kept with the name of what had expired when it was read: a collector takes it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,18 @@ class Drop:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._refused: set[str] = set()
+        """Names of what was refused by what was known of the desk then."""
 
     @property
     def key(self) -> bytes | None:
         """The desk's notice key; None: this machine has no desk, and no business there."""
         key = self._home.identity.notice_key
         return None if key is None else key.raw
+
+    def wish_for_refused(self) -> None:
+        """Read once more what was refused: the desk is known better."""
+        self._refused.clear()
 
     def name_of(self, ref: BundleRef) -> str:
         """Return under which name a bundle lies."""
@@ -146,7 +154,7 @@ class Drop:
     ) -> tuple[tuple[tuple[str, BundleRef], ...], tuple[str, ...]]:
         if not self._home.identity.is_collector:
             return (), ()
-        acked, expired = [], []
+        acked, expired = [], [name for name in sorted(there) if self._seen(name) == _OVER]
         for name in sorted(there & known.keys()):
             ref, state = known[name]
             if state in {State.ACKED, State.ACKED_WITH_BODY}:
@@ -197,6 +205,13 @@ class Drop:
         accepted = home.custody.accept(wire, age_s=self._age_s(wire), moment=home.moment)
         if accepted.outcome is Judgement.WANTED:
             return Taken(bundle=accepted.bundle)
+        if accepted.outcome is Judgement.REFUSED:
+            if home.moment.sweep_day > accepted.bundle.expiry_day:
+                self._see(name, _OVER)
+            elif len(self._refused) < NAMES_MAX:
+                # Its issuer may become known: what a desk's member filed is not given up.
+                self._refused.add(name)
+            return Taken()
         self._see(name)
         return Taken()
 
@@ -212,10 +227,13 @@ class Drop:
                 yield receipt.ref
 
     def _has_seen(self, name: str) -> bool:
-        return self._home.carry.get(shelf.DROP, _SEEN + bytes.fromhex(name)) is not None
+        return name in self._refused or self._seen(name) is not None
 
-    def _see(self, name: str) -> None:
-        self._home.carry.put(shelf.DROP, _SEEN + bytes.fromhex(name), b"")
+    def _seen(self, name: str) -> bytes | None:
+        return self._home.carry.get(shelf.DROP, _SEEN + bytes.fromhex(name))
+
+    def _see(self, name: str, what: bytes = b"") -> None:
+        self._home.carry.put(shelf.DROP, _SEEN + bytes.fromhex(name), what)
 
     # Writing ----------------------------------------------------------------
 

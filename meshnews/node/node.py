@@ -146,6 +146,7 @@ class Node:
         self._spread()
         if any(change.topic is Topic.DESK for change in home.changed):
             self.switchboard.wish_for_refused()
+            self.drop.wish_for_refused()
         callers = self.switchboard.callers()
         self.switchboard.effects += self.dialler.due(moment.lived_s, callers=callers)
         for link in self.uplinks.charge(self.switchboard.moved_on):

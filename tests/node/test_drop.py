@@ -21,7 +21,7 @@ from meshnews.node.node import Node
 from meshnews.store.port import State
 from meshnewsd.uplinks.drop import DropLost, Visitor
 from tests.contract.memory_drop import MemoryDrop
-from tests.node.newsroom import Machine, enrolled, make_desk
+from tests.node.newsroom import Machine, add_editor, enrolled, make_desk, make_home
 
 T = TypeVar("T")
 LARGE_BYTES = 2 * 1024 * 1024
@@ -321,6 +321,52 @@ async def test_old_sheets_are_taken_away(story: Story) -> None:
     story.collector.later(days=SHEET_DAYS + 1)
     await story.visit(story.collector)
     assert not sheets & set(story.drop.files)
+
+
+async def test_what_has_expired_is_taken_away_by_the_collector_alone(story: Story) -> None:
+    ref = story.file()
+    await story.visit(story.reporter, story.collector)
+    name = story.collector.ask(lambda node: node.drop.name_of(ref))
+    for machine in (story.reporter, story.collector):
+        machine.later(days=16)
+    await story.visit(story.reporter)
+    assert name in story.drop.files
+    await story.visit(story.collector)
+    assert name not in story.drop.files
+    await story.visit(story.reporter)
+    assert name not in story.drop.files, "nobody brings it back"
+
+
+async def test_what_had_expired_before_the_collector_came_is_taken_away_too(story: Story) -> None:
+    editor, _ = make_desk("editor-5")
+    reporter = enrolled(editor, "late", Role.REPORTER)
+    collector = enrolled(editor, "later", Role.RELAY, endpoint=True)
+    ref = story.file(reporter)
+    await story.visit(reporter)
+    assert reporter.ask(lambda node: node.drop.name_of(ref)) in story.drop.files
+    collector.later(days=60)
+    await story.visit(collector)
+    await story.visit(collector)
+    ours = {collector.ask(lambda node: node.drop.name_of(ref))}
+    assert not ours & set(story.drop.files)
+
+
+async def test_what_was_refused_is_read_again_once_the_desk_is_known_better(story: Story) -> None:
+    editor, root = make_desk("editor-6")
+    collector = enrolled(editor, "early", Role.RELAY, endpoint=True)
+    second = make_home("editor-7", Role.EDITOR)
+    add_editor(editor, root, second)
+    reporter = enrolled(second, "new", Role.REPORTER)
+    ref = story.file(reporter)
+    await story.visit(reporter)
+    name = reporter.ask(lambda node: node.drop.name_of(ref))
+    await story.visit(collector)
+    assert story.holds(collector, ref) is None, "nobody that it knows has franked this"
+    assert name not in collector.ask(lambda node: node.drop.plan([name]).gets)
+    await story.visit(editor)
+    assert len(story.drop.files) > 1, "with the list of editors"
+    await story.visit(collector, collector)
+    assert story.holds(collector, ref) is State.HELD
 
 
 # Sheets ------------------------------------------------------------------------
