@@ -1,14 +1,18 @@
 """Two gateways bring one backlog at once: every item once, each body once on the disk."""
 
+import contextlib
+import hashlib
 import random
 from pathlib import Path
 
 import pytest
 
+from meshnews.ids import BundleRef, TrafficClass
+from meshnewsd.compose import open_home
 from tests.e2e.internet import open_internet
 from tests.e2e.test_there_and_back import held, settled
 from tests.e2e.test_wire import desk_abroad
-from tests.e2e.world import Machine, open_world, wait_until
+from tests.e2e.world import Machine, files_under, open_world, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -16,6 +20,9 @@ TEXTS = 12
 PICTURE_BYTES = 512 * 1024
 TWICE_MAX = 0.2
 """Most that may be uploaded twice, as a share of the backlog."""
+FILES_SHARE_MAX = 1.3
+FILES_BESIDE = 2_000_000
+"""A database takes some more than what is in it, and its journal; twice would show."""
 
 
 def uploaded(machine: Machine) -> int:
@@ -55,9 +62,28 @@ def test_a_backlog_that_two_bring_arrives_once(tmp_path: Path) -> None:
         for machine in (collector, first, second):
             machine.stop()
         total = held(collector).total
+        assert_once_on_disk(collector)
         print(f"uploaded {sent[0]} and {sent[1]} bytes; on the collector's disk {total}")
         print(f"twice: {max(0, sum(sent) - total)} bytes")
         assert sum(sent) < (1 + TWICE_MAX) * total + 100_000
+
+
+def assert_once_on_disk(collector: Machine) -> None:
+    """Look at every body in a stopped collector's store, and at how large its files are."""
+    with contextlib.closing(open_home(collector.home, passphrase=None)) as opened:
+        carry = opened.store.carry
+        refs = [
+            BundleRef(traffic, day, identifier)
+            for traffic in TrafficClass
+            for day in carry.days(traffic)
+            for identifier, _ in carry.elements(traffic, day)
+        ]
+        bodies = [body for ref in refs if (body := carry.body(ref)) is not None]
+    assert len({hashlib.sha256(body).digest() for body in bodies}) == len(bodies)
+    files = sum(file.stat().st_size for file in files_under(collector.home))
+    size = sum(map(len, bodies))
+    print(f"{len(bodies)} bodies of {size} bytes, in files of {files} bytes")
+    assert files < FILES_SHARE_MAX * size + FILES_BESIDE
 
 
 def complete(editor: Machine) -> list[str]:

@@ -9,8 +9,18 @@ import pytest
 from tests.contract.drop_servers import PASSWORD, USER, has_webdav, nginx
 from tests.e2e.internet import Internet, open_internet
 from tests.e2e.newsroom import Newsroom
+from tests.e2e.test_markers import assert_clean
+from tests.e2e.test_there_and_back import complete, jpeg
 from tests.e2e.test_wire import states, wire
-from tests.e2e.world import Machine, World, files_under, open_world, run, wait_until
+from tests.e2e.world import (
+    Machine,
+    World,
+    files_under,
+    find_marker,
+    open_world,
+    run,
+    wait_until,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -21,6 +31,7 @@ MARKERS = {
     "byline": b"reporter-under-a-name",
 }
 WITHIN_S = 60.0
+PICTURE_BYTES = 600_000
 
 
 def desk(world: World, internet: Internet, collectors: int = 1) -> tuple[Newsroom, Machine]:
@@ -36,13 +47,18 @@ def desk(world: World, internet: Internet, collectors: int = 1) -> tuple[Newsroo
     return newsroom, editor
 
 
-def publish(editor: Machine, collector: Machine, host: str) -> None:
-    editor.cli("desk", "endpoint", "add", collector.name, host, "--port", "7117")
+def publish(editor: Machine, collector: Machine, host: str, *, is_tls: bool = False) -> None:
+    """Let an editor publish where a collector is; for TLS the collector runs."""
+    words = ["--port", "7117"]
+    if is_tls:
+        pin = wait_until(lambda: wire(collector)["certificate"], within_s=20, what="a certificate")
+        words = ["--port", "443", "--tls", pin, "--sni", "www.example.org"]
+    editor.cli("desk", "endpoint", "add", collector.name, host, *words)
 
 
-def files_marked(machine: Machine) -> None:
+def files_marked(machine: Machine, *more: str) -> None:
     """File a flash whose words are looked for afterwards."""
-    machine.cli("file", "-", "--slug", MARKERS["slug"].decode(), "--flash", "--now",
+    machine.cli("file", "-", "--slug", MARKERS["slug"].decode(), "--flash", "--now", *more,
                 stdin=MARKERS["text"].decode())  # fmt: skip
 
 
@@ -85,6 +101,42 @@ def test_through_a_real_proxy_no_name_is_asked_for_here_and_no_marker_seen(
         for name, marker in MARKERS.items():
             assert marker not in seen, name
             assert marker not in disk, name
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["tcp", "tls"])
+def test_neither_a_capture_at_the_gateway_nor_the_collectors_disk_holds_a_marker(
+    tmp_path: Path, *, is_tls: bool
+) -> None:
+    with open_world(tmp_path) as world, open_internet(world) as internet:
+        newsroom, editor = desk(world, internet)
+        collector = world.machines["collector-1"]
+        if is_tls:
+            collector.settings["tls_ports"] = "[443]"
+        collector.start()
+        publish(editor, collector, internet.address(collector), is_tls=is_tls)
+        reporter = newsroom.add(MARKERS["byline"].decode(), "reporter")
+        newsroom.enrol(editor, reporter)
+        picture = jpeg(tmp_path / "zhelmaya4417.jpg", PICTURE_BYTES)
+        capture = tmp_path / "gateway.pcap"
+        planted = MARKERS | {
+            "desk": b"Desk of tests",
+            "file name": b"zhelmaya4417.jpg",
+            "picture": picture[5000:5064],
+            "picture, later": picture[-3000:-2936],
+        }
+        editor.start()
+        internet.join(reporter)
+        with internet.capture(reporter, capture):
+            reporter.start()
+            files_marked(reporter, "--attach", str(tmp_path / "zhelmaya4417.jpg"))
+            wait_until(lambda: complete(editor), within_s=WITHIN_S, what="all is at the desk")
+            wait_until(lambda: states(reporter) == ["received"], within_s=WITHIN_S, what="received")
+        assert_clean(collector, planted)
+        collector.stop()
+        assert_clean(collector, planted)
+        seen = capture.read_bytes()
+        assert len(seen) > len(picture), "the capture saw the picture pass"
+        assert find_marker(planted, seen) == []
 
 
 def test_a_collector_that_takes_and_returns_nothing_is_not_relied_on(tmp_path: Path) -> None:
