@@ -240,6 +240,17 @@ def unwritable(path: Path, exc: OSError) -> Refusal:
     )
 
 
+def output_lost(exc: OSError) -> Refusal:
+    """Standard output is a file, and its disk takes no more."""
+    return Refusal(
+        "output-lost",
+        what=f"The output cannot be written ({_reason(exc)}).",
+        meaning="What the command was to do may be done; only the telling was cut off.",
+        remedy="Make room for the output, and look with `meshnews status` before you repeat what "
+        "files or changes something.",
+    )
+
+
 def root_unwritten(path: Path, exc: OSError) -> Refusal:
     """The desk was made and its root key could not be written."""
     return Refusal(

@@ -66,5 +66,6 @@ class OnceDaemon:
             self._process.wait(1.0)
         size = os.fstat(self._log).st_size
         raw = os.pread(self._log, LAST_WORDS_BYTES_MAX, max(0, size - LAST_WORDS_BYTES_MAX))
-        lines = raw.decode("utf-8", errors="replace").split("\n")
-        return next((safe_line(line.strip()) for line in reversed(lines) if line.strip()), "")
+        lines = [line.strip(" |") for line in raw.decode("utf-8", errors="replace").split("\n")]
+        said = (line for line in reversed(lines) if any(map(str.isalpha, line)))
+        return safe_line(next(said, ""))

@@ -1,6 +1,8 @@
 """The ``meshnews`` command: finds the subcommand, imports only that, and runs it."""
 
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -10,6 +12,7 @@ import click
 from meshnews_cli import complaint, stopping_complaint
 
 USAGE: Final = 2
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "init": ("meshnews_cli.commands.init:init", "Make a home."),
@@ -94,9 +97,31 @@ def run(arguments: Sequence[str]) -> int:
         # Whoever read our output has had enough; there is nobody left to tell.
         sys.stdout = None
         return 1
+    except OSError as exc:
+        if exc.errno not in _NO_ROOM:
+            raise
+        # What is written to files is refused where it is written: this was the output.
+        sys.stdout = None
+        complaint.show(complaint.output_lost(exc))
+        return 1
     return outcome if isinstance(outcome, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Put /dev/null in the place of each standard stream that we were started without.
+
+    Else the next file that anybody opens would be taken for it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            assert nowhere == number, "the lowest that is free"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  a descriptor, for as long as we run
 
 
 def main() -> None:
     """Run the command line of this process."""
+    _open_closed_streams()
     sys.exit(run(sys.argv[1:]))

@@ -10,7 +10,6 @@ Everything runs in one nursery and ends with it, within two seconds of a signal.
 """
 
 import functools
-import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from typing import Final
 
 import trio
 
-from meshnews.errors import LocalMisuse
+from meshnews.errors import LocalMisuse, StoreFull
 from meshnews.node.event import (
     Advertise,
     Beckon,
@@ -49,8 +48,10 @@ from meshnewsd.platform.clock import ClockTrust, MachineClock
 from meshnewsd.platform.interfaces import AddressWatch, list_connected
 from meshnewsd.platform.logs import Log
 from meshnewsd.platform.networks import find_networks
+from meshnewsd.platform.paths import free_bytes
 from meshnewsd.platform.systemd import READY, STOPPING, WATCHDOG, Notifier
 from meshnewsd.platform.worker import ThreadWorker, Worker
+from meshnewsd.storage.fault import damaged
 from meshnewsd.supervise import TooManyFailures, supervise
 from meshnewsd.transports.interface import Caller, Transport
 from meshnewsd.transports.registry import make_tls_hosts, make_transports
@@ -91,7 +92,7 @@ async def serve(
     """Run a daemon until it is told to end; return its exit status.
 
     Raises:
-        Refusal: the home cannot be opened.
+        Refusal: the home cannot be opened, or what is in it cannot be read.
     """
     with ThreadWorker() as worker:
         return await serve_on(worker, launch, composition, surroundings or Surroundings())
@@ -157,6 +158,8 @@ class _App:
                 nursery.start_soon(self._keep_watchdog_quiet)
                 _log.info("running", visibility=self._visibility)
         self._surroundings.notifier.say(STOPPING)
+        if self._host.damage is not None:
+            raise damaged(self._home, self._host.damage)
         return self._status
 
     def _attach(self, nursery: trio.Nursery) -> Outlook:
@@ -265,6 +268,9 @@ class _App:
                 await self._host.call(lambda _node, _clock: None)
             except NodeFailed:
                 continue
+            except StoreFull:
+                # A restart makes no room.
+                pass
             self._surroundings.notifier.say(WATCHDOG)
 
 
@@ -316,6 +322,5 @@ def _by_carrier(transports: Mapping[str, Transport], *, is_radio: bool) -> dict[
 async def watch_disk(home: Path, tell: Callable[[FreeSpace], object]) -> None:
     """Say once a minute how much room there is under the home."""
     while True:
-        room = os.statvfs(home)
-        tell(FreeSpace(room.f_bavail * room.f_frsize))
+        tell(FreeSpace(free_bytes(home)))
         await trio.sleep(DISK_POLL_S)

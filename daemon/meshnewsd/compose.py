@@ -24,7 +24,8 @@ from meshnewsd.discovery.interface import Outlook
 from meshnewsd.host import Host, NodeMachine, Stores
 from meshnewsd.platform.entropy import OsEntropy
 from meshnewsd.platform.paths import CONFIG_NAME
-from meshnewsd.storage.home import check_home, hold_home
+from meshnewsd.storage.fault import missing, refusing
+from meshnewsd.storage.home import CARRY_FILE, VAULT_FILE, check_home, has_content, hold_home
 from meshnewsd.storage.keys import open_keys, wants_passphrase
 from meshnewsd.storage.store import Store, open_store
 from meshnewsd.transports.registry import certificate_file
@@ -122,13 +123,17 @@ def open_home(folder: Path, *, passphrase: str | None) -> OpenHome:
     """Hold a home and open its stores.
 
     Raises:
-        Refusal: it is no home, another process has it, or the passphrase is
-            missing or wrong.
+        Refusal: it is no home, another process has it, the passphrase is missing or
+            wrong, or a file or the disk is damaged or full.
     """
-    with contextlib.ExitStack() as undo:
+    with refusing(folder), contextlib.ExitStack() as undo:
         undo.enter_context(hold_home(folder))
         keys = open_keys(folder, passphrase=passphrase)
         vault_key = None if keys.vault is None else keys.vault.raw
+        # What is gone must not be taken for what is new: an empty one would hide the loss.
+        for name in (CARRY_FILE,) if vault_key is None else (CARRY_FILE, VAULT_FILE):
+            if not has_content(folder / name):
+                raise missing(name)
         store = open_store(folder, keys.carry.raw, vault_key)
         return OpenHome(store, undo.pop_all())
 
@@ -142,8 +147,9 @@ def compose(launch: Launch) -> Composition:
     settings = node_settings(launch.config)
 
     def open_stores() -> OpenHome:
-        check_home(launch.home)
-        wanted = wants_passphrase(launch.home)
+        with refusing(launch.home):
+            check_home(launch.home)
+            wanted = wants_passphrase(launch.home)
         return open_home(launch.home, passphrase=launch.ask_passphrase() if wanted else None)
 
     def build(stores: ClosableStores) -> Node:

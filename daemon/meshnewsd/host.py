@@ -33,6 +33,7 @@ from meshnews.node.event import (
 )
 from meshnews.store.age import Clock
 from meshnewsd.platform.worker import Worker
+from meshnewsd.storage.fault import StoreDamaged
 from meshnewsd.supervise import Patience, supervise
 from meshnewsd.turns import Turns
 
@@ -156,7 +157,10 @@ class Host(Generic[NodeT]):
         self._watches: set[Watch] = set()
         self._is_over = False
         self.started = trio.Event()
-        """Set once the node has started for the first time."""
+        """Set once the node was started for the first time, whatever came of it."""
+        self._full: StoreFull | None = None
+        self.damage: StoreDamaged | None = None
+        """Why the node never started, where its stores are to blame."""
 
     def attach(
         self,
@@ -214,6 +218,8 @@ class Host(Generic[NodeT]):
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._is_over:
             raise NodeFailed("the node has ended")
+        if self._full is not None:
+            raise StoreFull(*self._full.args)
         call = _Call(cast("Callable[[NodeMachine, Clock], object]", work))
         self._turns.put(None, call)
         self._arrived.set()
@@ -237,28 +243,41 @@ class Host(Generic[NodeT]):
     async def run(self) -> None:
         """Run the node, building it again whenever it fails.
 
+        Returns where the stores that it should start from for the first time are damaged:
+        no second try mends that.
+
         Raises:
             TooManyFailures: it failed five times within a minute.
         """
         try:
-            await supervise("node", self._live, patience=PATIENCE)
+            await supervise("node", self._live_if_born, patience=PATIENCE)
         finally:
             self._end()
 
     def _end(self) -> None:
         """Tell those who wait for the node that they wait in vain: who shields himself, too."""
         self._is_over = True
+        self.started.set()
+        self._end_calls(NodeFailed("the node has ended"))
+
+    def _end_calls(self, why: Exception) -> None:
         for entry in self._turns:
             if isinstance(entry, _Call):
-                entry.end(outcome.Error(NodeFailed("the node has ended")))
+                entry.end(outcome.Error(why))
+                entry.is_given_up = True
+
+    async def _live_if_born(self) -> None:
+        try:
+            await self._live()
+        except StoreDamaged as damage:
+            if self.started.is_set():
+                raise
+            self.damage = damage
 
     async def _live(self) -> None:
         """Run the node from its stores until it fails."""
         try:
-            node = await self._in_transaction(self._build)
-            clock = self._read_clock()
-            self._wake_s = trio.current_time()
-            effects = await self._in_transaction(lambda: node.start(clock))
+            node, effects = await self._begin()
             for event in self._standing():
                 if (event, None) not in self._turns:
                     self._turns.put_first(None, (event, None))
@@ -272,6 +291,25 @@ class Host(Generic[NodeT]):
             for call in calls:
                 self._turns.put(None, call)
             self._forget_streams()
+
+    async def _begin(self) -> tuple[NodeT, list[Effect]]:
+        """Return a node that has started, and what it wants done.
+
+        Raises:
+            StoreFull: there is no room to start in; whoever asks is told so until there is.
+        """
+        try:
+            node = await self._in_transaction(self._build)
+            clock = self._read_clock()
+            self._wake_s = trio.current_time()
+            effects = await self._in_transaction(lambda: node.start(clock))
+        except StoreFull as full:
+            self._full = full
+            self._end_calls(full)
+            self.started.set()
+            raise
+        self._full = None
+        return node, effects
 
     async def _in_transaction(self, work: Callable[[], T]) -> T:
         return await self._worker.run(lambda: self._stores.transact(work))

@@ -7,6 +7,7 @@ Imports are made where they are needed, so that ``--help`` and refusals are quic
 """
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -26,9 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(given)
     except Refusal as refusal:
+        if given.once and given.control_fd is not None:
+            _tell_caller(given.control_fd, refusal)
         for sentence in (refusal.what, refusal.meaning, refusal.remedy):
             print(sentence, file=sys.stderr)  # noqa: T201  this is for a person, not for the log
         return EXIT_REFUSED
+
+
+def _tell_caller(descriptor: int, why: Refusal) -> None:
+    """Answer the caller of a ``--once`` run, whatever was asked, if that is still to be had."""
+    from meshnews.control import codec  # noqa: PLC0415  few starts come here
+    from meshnews.control.reply import Refused  # noqa: PLC0415
+
+    with contextlib.suppress(OSError):
+        os.write(descriptor, codec.encode(Refused.of(why)))
 
 
 def _parser() -> argparse.ArgumentParser:

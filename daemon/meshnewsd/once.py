@@ -5,7 +5,6 @@
 The node runs exactly as in a running daemon, only with nobody to talk to.
 """
 
-import contextlib
 import functools
 import typing
 from collections.abc import Sequence
@@ -33,8 +32,10 @@ from meshnewsd.platform.clock import ClockTrust, MachineClock
 from meshnewsd.platform.entropy import OsEntropy
 from meshnewsd.platform.paths import CONFIG_NAME
 from meshnewsd.platform.worker import ThreadWorker, Worker
-from meshnewsd.storage.home import VERSION_FILE, create_home, write_new
-from meshnewsd.storage.keys import create_keys, wants_passphrase
+from meshnewsd.storage.fault import damaged, refusing
+from meshnewsd.storage.home import is_home, new_home, write_new
+from meshnewsd.storage.keys import Cost, create_keys, wants_passphrase
+from meshnewsd.storage.store import open_store
 from meshnewsd.uplinks.drops import Standing
 
 NEED_OTHERS: Final = frozenset(
@@ -108,12 +109,13 @@ class _OnceRun:
         return await self._table[kind](request, fds, emit)
 
     def _is_home(self) -> bool:
-        return (self._folder / VERSION_FILE).exists()
+        return is_home(self._folder)
 
     async def _is_locked(self) -> bool:
-        return self._table is None and await self._worker.run(
-            functools.partial(wants_passphrase, self._folder)
-        )
+        if self._table is not None:
+            return False
+        with refusing(self._folder):
+            return await self._worker.run(functools.partial(wants_passphrase, self._folder))
 
     async def _hello(self, request: ask.Hello, fds: Sequence[int], emit: Emit) -> Reply:
         if not self._is_home():
@@ -162,6 +164,8 @@ class _OnceRun:
         )
         self._nursery.start_soon(host.run)
         await host.started.wait()
+        if host.damage is not None:
+            raise damaged(self._folder, host.damage)
         self._table = home_handlers(
             Asker(host, once=True),
             self._launch.premises,
@@ -175,7 +179,13 @@ class _OnceRun:
             await self._worker.run(opened.close)
 
 
-def make_home(folder: Path, request: ask.Init, *, said: HomeVisibility | None = None) -> None:
+def make_home(
+    folder: Path,
+    request: ask.Init,
+    *,
+    said: HomeVisibility | None = None,
+    cost: Cost | None = None,
+) -> None:
     """Make a home and write into it who it is, and into its configuration who may notice it.
 
     What is usual for its role is not written down, so that it can be more where its keeper
@@ -185,6 +195,7 @@ def make_home(folder: Path, request: ask.Init, *, said: HomeVisibility | None = 
         folder: where; it may be there, and hold a configuration.
         request: what to make.
         said: the visibility that its configuration names.
+        cost: of one try of its passphrase; None: the usual one.
 
     Raises:
         Refusal: it is a home already, cannot be made, or its configuration says otherwise.
@@ -194,18 +205,18 @@ def make_home(folder: Path, request: ask.Init, *, said: HomeVisibility | None = 
     if wish is not None and has_config and wish.value != (said or usual).value:
         raise refusal.config_differs(wish.value)
     entropy = OsEntropy()
-    create_home(folder)
-    if wish is not None and wish is not usual and not has_config:
-        write_new(folder / CONFIG_NAME, f'visibility = "{wish.value}"\n'.encode())
-    create_keys(folder, entropy, passphrase=request.passphrase)
-    with contextlib.closing(open_home(folder, passphrase=request.passphrase)) as opened:
-        store = opened.store
-        opened.transact(
-            lambda: give_birth(
-                store.carry,
-                store.vault,
-                role=HomeRole(request.role.value),
-                endpoint=request.endpoint,
-                entropy=entropy,
+    with new_home(folder), refusing(folder):
+        keys = create_keys(folder, entropy, passphrase=request.passphrase, cost=cost)
+        vault_key = None if keys.vault is None else keys.vault.raw
+        with open_store(folder, keys.carry.raw, vault_key) as store:
+            store.transact(
+                lambda: give_birth(
+                    store.carry,
+                    store.vault,
+                    role=HomeRole(request.role.value),
+                    endpoint=request.endpoint,
+                    entropy=entropy,
+                )
             )
-        )
+        if wish is not None and wish is not usual and not has_config:
+            write_new(folder / CONFIG_NAME, f'visibility = "{wish.value}"\n'.encode())

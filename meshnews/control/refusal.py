@@ -88,6 +88,29 @@ def disk_full() -> Refusal:
     )
 
 
+def disk_full_late() -> Refusal:
+    """The disk had no room for the last part of what was to be kept."""
+    return Refusal(
+        "disk-full-late",
+        what="The disk had no room left at the last step.",
+        meaning="A part is kept, and the rest is done again from it once there is room: what was "
+        "asked for may happen all the same.",
+        remedy="Free some space, and look with `meshnews status` before you repeat the command.",
+    )
+
+
+def node_failed() -> Refusal:
+    """The daemon could not do it through a fault of its own, or of its disk."""
+    return Refusal(
+        "node-failed",
+        what="The daemon failed at this.",
+        meaning="It is a fault of the program, or of the disk under the home. It is not known "
+        "whether what was asked for was done.",
+        remedy="Look with `meshnews status` before you repeat the command; the daemon's log says "
+        "more.",
+    )
+
+
 def attachment_changed(number: int) -> Refusal:
     """A file gave fewer or more bytes than it had when it was opened."""
     return Refusal(

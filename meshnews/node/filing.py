@@ -59,6 +59,10 @@ from meshnews.node.wallet import Wallet
 from meshnews.store.reference import key_of, ref_of
 
 REPLY_KEYS: Final = 4
+LEFT_FREE_BYTES: Final = 32 * 1024 * 1024
+"""An attachment leaves so much of the disk free: the logs of both databases (16 MB each at most)
+have to find room for a node to start again, and to drop what was not finished."""
+
 _NEVER_S: Final = 1e12
 """The release time of a chunk whose dispatch is not finished."""
 
@@ -138,16 +142,27 @@ class Filing:
 
     # Attachments ----------------------------------------------------------
 
-    def attach(self, filing: FilingDraft, name: str, *, size: int, role: Role) -> None:
-        """Begin an attachment of `size` bytes.
+    def attach(
+        self,
+        filing: FilingDraft,
+        name: str,
+        *,
+        size: int,
+        role: Role,
+        bytes_free: int | None = None,
+    ) -> None:
+        """Begin an attachment of `size` bytes; `bytes_free` is what the disk has left, if known.
 
         Raises:
-            Refusal: there are too many already.
+            Refusal: there are too many already, or the disk has no room for it.
         """
         if filing.writer is not None:
             raise LocalMisuse("an attachment inside an attachment")
         if len(filing.trees) >= ATTACHMENTS_MAX:
             raise refusal.too_many_attachments()
+        needed = size + size // 8 + LEFT_FREE_BYTES
+        if bytes_free is not None and bytes_free < needed:
+            raise refusal.no_room(needed, bytes_free)
         filing.writer = TreeWriter(
             self._home.entropy.draw(32),
             name=name,

@@ -44,6 +44,21 @@ def too_many_attachments() -> Refusal:
     )
 
 
+def no_room(needed: int, free: int) -> Refusal:
+    """The disk could not bear an attachment that is being sealed."""
+    return Refusal(
+        "disk-full",
+        what=f"The disk has not the room to seal this attachment: {_megabytes(needed)} are needed, "
+        f"{_megabytes(free)} are free.",
+        meaning="Nothing was filed. A disk that is filled to its end could not even be tidied up.",
+        remedy="Free some space, or attach less, and try again.",
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:.0f} MB"
+
+
 def file_changed() -> Refusal:
     """A file gave fewer or more bytes than it was said to have."""
     return Refusal(

@@ -36,7 +36,9 @@ from meshnews.limits import (
     CONTROL_HELLO_S_MAX,
 )
 from meshnewsd.control.server import AlreadyServed, ControlServer, Emit, Handler, Handlers, serve_fd
+from meshnewsd.host import NodeFailed
 from meshnewsd.platform import paths
+from meshnewsd.storage.fault import HalfKept
 
 WELCOME = Welcome(version=codec.VERSION, program="0.1.0", role=Role.REPORTER)
 
@@ -178,7 +180,12 @@ async def test_a_refusal_is_a_reply_and_the_conversation_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weather", "code"), [(StoreFull(), "disk-full"), (Forged("x"), "bad-file")]
+    ("weather", "code"),
+    [
+        (StoreFull(), "disk-full"),
+        (HalfKept(), "disk-full-late"),
+        (Forged("x"), "bad-file"),
+    ],
 )
 async def test_weather_and_bad_files_become_refusals(weather: Exception, code: str) -> None:
     async def handler(request: EnrolCard, descriptors: Sequence[int], emit: Emit) -> Reply:
@@ -198,6 +205,29 @@ async def test_a_bug_in_a_handler_is_loud() -> None:
         async with conversation(table(inbox=handler)) as asker:
             await asker.send(Inbox())
             await asker.is_hung_up()
+
+
+async def test_a_handler_that_fails_ends_no_conversation_but_its_own(tmp_path: Path) -> None:
+    async def broken(request: Request, descriptors: Sequence[int], emit: Emit) -> Reply:
+        raise ZeroDivisionError
+
+    path = tmp_path / "socket"
+    async with served(path, table(doctor=broken, inbox=done)):
+        other, unlucky = await dial(path), await dial(path)
+        with other.sock, unlucky.sock:
+            await other.greet()
+            await unlucky.greet()
+            await unlucky.send(Doctor())
+            assert await unlucky.is_hung_up()
+            assert await other.ask(Inbox()) == Done()
+
+
+async def test_what_the_node_fails_at_is_a_refusal() -> None:
+    async def handler(request: Inbox, descriptors: Sequence[int], emit: Emit) -> Reply:
+        raise NodeFailed("a fault of ours")
+
+    async with conversation(table(inbox=handler)) as asker:
+        assert await asker.ask(Inbox()) == Refused.of(refusal.node_failed())
 
 
 async def test_a_request_without_a_handler_is_refused() -> None:

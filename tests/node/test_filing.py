@@ -9,12 +9,12 @@ from meshnews.bundle.postage import issue
 from meshnews.bundle.statement import Priority, Role, text_capacity
 from meshnews.crypto.keys import Ed25519Secret
 from meshnews.desk.manifest import Role as DeskRole
-from meshnews.errors import LocalMisuse
+from meshnews.errors import LocalMisuse, Refusal
 from meshnews.ids import Day, TrafficClass
 from meshnews.limits import ATTACHMENTS_MAX, CHUNK_BYTES, POSTAGE_IDS_MAX, SLUG_CHARS_MAX
 from meshnews.node import shelf
 from meshnews.node.dispatch import DispatchState
-from meshnews.node.filing import REPLY_KEYS, Filed, FilingDraft
+from meshnews.node.filing import LEFT_FREE_BYTES, REPLY_KEYS, Filed, FilingDraft
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node
 from meshnews.node.purse import LIFE_DAYS
@@ -510,3 +510,19 @@ def test_dispatches_make_one_chain_and_what_was_given_up_is_no_link_of_it(desk: 
         ("first", ()),
         ("second", ()),
     }
+
+
+@pytest.mark.parametrize("free", [0, 20_000_000, 20_000_000 + LEFT_FREE_BYTES])
+def test_an_attachment_that_would_fill_the_disk_is_refused_before_it_is_sealed(
+    reporter: Machine, free: int
+) -> None:
+    draft = begun(reporter)
+    with pytest.raises(Refusal) as refusal:
+        reporter.ask(
+            lambda node: node.filing.attach(
+                draft, "p.jpg", size=20_000_000, role=Role.FILE, bytes_free=free
+            )
+        )
+    assert refusal.value.code == "disk-full"
+    attach(reporter, draft)
+    assert finish(reporter, draft).id

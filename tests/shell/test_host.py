@@ -34,6 +34,7 @@ from meshnewsd.host import (
     NodeMachine,
     Watch,
 )
+from meshnewsd.storage.fault import StoreDamaged
 from meshnewsd.supervise import TooManyFailures
 from meshnewsd.turns import TURN_BYTES
 from tests.shell.fakes import FakeNode, FakeStores, InlineWorker, React, trio_clock
@@ -310,7 +311,7 @@ class Bad:
 
 async def test_who_waits_for_a_node_that_has_ended_is_told_so(autojump_clock: MockClock) -> None:
     def is_never_built() -> None:
-        raise StoreFull("no room")
+        raise ZeroDivisionError
 
     rig = Rig(before_build=is_never_built)
     told: list[bool] = []
@@ -329,6 +330,50 @@ async def test_who_waits_for_a_node_that_has_ended_is_told_so(autojump_clock: Mo
         nursery.cancel_scope.cancel()
     await tidy_up()
     assert told == [True, True]
+
+
+async def test_who_asks_while_there_is_no_room_to_start_is_told_so_until_there_is(
+    autojump_clock: MockClock,
+) -> None:
+    full = [True]
+
+    def find_room() -> None:
+        if full[0]:
+            raise StoreFull("no room")
+
+    rig = Rig(before_build=find_room)
+    async with rig.running():
+        for _ in range(2):
+            with pytest.raises(StoreFull):
+                await rig.host.call(lambda node, clock: 1)
+            await trio.sleep(10)
+        full[0] = False
+        await trio.sleep(60)
+        assert await rig.host.call(lambda node, clock: 1) == 1
+
+
+async def test_stores_that_are_damaged_at_the_first_start_end_the_host_at_once(
+    autojump_clock: MockClock,
+) -> None:
+    def cannot_read() -> None:
+        raise StoreDamaged("a page is broken")
+
+    rig = Rig(before_build=cannot_read)
+    await rig.host.run()
+    assert trio.current_time() < 0.1
+    assert rig.host.started.is_set()
+    assert str(rig.host.damage) == "a page is broken"
+    with pytest.raises(NodeFailed):
+        await rig.host.call(lambda node, clock: 1)
+
+
+async def test_stores_that_fail_later_are_tried_again(autojump_clock: MockClock) -> None:
+    rig = Rig(react=Bad(1, StoreDamaged("a read failed")))
+    async with rig.running():
+        rig.host.post(heard(666))
+        await trio.sleep(5)
+        assert await rig.host.call(lambda node, clock: 1) == 1
+    assert rig.host.damage is None
 
 
 @pytest.mark.parametrize("fault", [ValueError("bug"), StoreFull("no room")])

@@ -16,7 +16,7 @@ from meshnews.errors import LocalMisuse, Refusal, StoreFull
 from meshnews.ids import Day, TrafficClass
 from meshnews.store.port import State
 from meshnewsd.storage.database import PAGE_BYTES, Database, open_database
-from meshnewsd.storage.fault import StoreDamaged
+from meshnewsd.storage.fault import HalfKept, StoreDamaged
 from meshnewsd.storage.home import CARRY_FILE, VAULT_FILE
 from meshnewsd.storage.schema import CARRY_SCHEMA, VAULT_SCHEMA, Schema
 from meshnewsd.storage.store import Store, open_store
@@ -221,6 +221,28 @@ def test_who_catches_a_full_disk_cannot_commit_the_rest(tmp_path: Path) -> None:
             store.transact(work)
         assert store.carry.get("a", b"b") is None
         assert store.carry.count_elements() == 0
+
+
+def test_a_disk_that_is_full_between_the_two_commits_is_told_apart(tmp_path: Path) -> None:
+    with open_store(tmp_path, CARRY_KEY, VAULT_KEY) as store:
+        vault, connection = store.vault, connection_of(store._carry_db)
+        assert vault is not None
+
+        def no_room() -> bool:
+            raise apsw.FullError
+
+        def write_both() -> None:
+            vault.put("outbox", b"1", b"")
+            store.carry.put("a", b"b", b"c")
+
+        connection.set_commit_hook(no_room)
+        with pytest.raises(HalfKept):
+            store.transact(write_both)
+        assert vault.get("outbox", b"1") == b""
+        with pytest.raises(StoreFull) as caught:
+            store.transact(lambda: store.carry.put("a", b"b", b"c"))
+        assert type(caught.value) is StoreFull, "nothing of it was kept"
+        connection.set_commit_hook(None)
 
 
 def test_a_broken_page_is_said_to_be_damage(tmp_path: Path) -> None:

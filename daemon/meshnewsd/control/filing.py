@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -58,10 +58,11 @@ STEP_BYTES: Final = 1024 * 1024
 
 
 class FilingDesk:
-    """The handlers, with the way to the node."""
+    """The handlers, with the way to the node, and what tells how much the home's disk has left."""
 
-    def __init__(self, asker: Asker) -> None:
+    def __init__(self, asker: Asker, read_free: Callable[[], int | None] = lambda: None) -> None:
         self._asker = asker
+        self._read_free = read_free
 
     async def file(self, request: File, descriptors: Sequence[int], emit: "Emit") -> Filed:
         """Seal a dispatch and queue it."""
@@ -108,8 +109,11 @@ class FilingDesk:
         self, draft: FilingDraft, number: int, offer: AttachmentOffer, descriptor: int, emit: "Emit"
     ) -> None:
         role = Role(offer.role.value)
+        free = self._read_free()
         await self._asker.ask(
-            lambda node: node.filing.attach(draft, offer.name, size=offer.size, role=role)
+            lambda node: node.filing.attach(
+                draft, offer.name, size=offer.size, role=role, bytes_free=free
+            )
         )
         done, sparing = 0, Sparing(emit)
         await sparing.tell(Progress(Phase.SEALING, number, done, offer.size))

@@ -1,5 +1,7 @@
 """The table of everything that an open home answers."""
 
+import functools
+
 from meshnews.control import request as ask
 from meshnewsd.control import enrolling
 from meshnewsd.control.enrolling import EnrolmentDesk
@@ -14,6 +16,7 @@ from meshnewsd.control.table import Asker
 from meshnewsd.control.watching import LookoutDesk
 from meshnewsd.control.wiring import WireDesk
 from meshnewsd.discovery.interface import Outlook
+from meshnewsd.platform.paths import free_bytes
 from meshnewsd.uplinks.drops import Standings
 
 
@@ -25,7 +28,8 @@ def home_handlers(
     drops: Standings = tuple,
 ) -> Handlers:
     """Return what a daemon whose home is open answers."""
-    filing, reading = FilingDesk(asker), ReadingDesk(asker)
+    filing = FilingDesk(asker, functools.partial(free_bytes, premises.home))
+    reading = ReadingDesk(asker)
     enrolment, lookout = EnrolmentDesk(asker), LookoutDesk(asker, premises, outlook or Outlook())
     inviting, recalling, following = InvitationDesk(asker), RecallDesk(asker), FollowDesk(asker)
     wiring = WireDesk(asker, premises.certificate, drops)

@@ -11,6 +11,7 @@ request is undone by it the refusal `stopped` is the answer.
 
 import contextlib
 import errno
+import functools
 import os
 import socket
 import stat
@@ -26,8 +27,11 @@ from meshnews.control.request import Hello, Request
 from meshnews.errors import Malformed, PeerError, Refusal, StoreFull
 from meshnews.limits import CONTROL_CONNECTIONS_MAX, CONTROL_HELLO_S_MAX
 from meshnewsd.control.wire import ControlWire, Frame, HungUp
+from meshnewsd.host import NodeFailed
 from meshnewsd.platform.logs import Log
 from meshnewsd.platform.paths import reachable
+from meshnewsd.storage.fault import HalfKept
+from meshnewsd.supervise import contain
 
 Emit: TypeAlias = Callable[[Event], Awaitable[None]]
 Handler: TypeAlias = Callable[[Any, Sequence[int], Emit], Awaitable[Reply]]
@@ -144,10 +148,14 @@ async def _reply_of(
         return await handler(request, descriptors, emit)
     except Refusal as why:
         return Refused.of(why)
+    except HalfKept:
+        return Refused.of(refusal.disk_full_late())
     except StoreFull:
         return Refused.of(refusal.disk_full())
     except PeerError:
         return Refused.of(refusal.unproven_file())
+    except NodeFailed:
+        return Refused.of(refusal.node_failed())
 
 
 def _fits(request: Request, descriptors: Sequence[int]) -> bool:
@@ -182,7 +190,8 @@ class ControlServer:
                 task_status.started()
                 while True:
                     sock = await _accept(listener)
-                    nursery.start_soon(self._converse, ControlWire(sock))
+                    converse = functools.partial(self._converse, ControlWire(sock))
+                    nursery.start_soon(contain, "conversation", converse)
         finally:
             listener.close()
             _remove(path, identity)

@@ -29,6 +29,16 @@ def find_home(given: str | None, environment: Mapping[str, str]) -> Path:
     return platformdirs.user_data_path(DEFAULT_NAME, appauthor=False)
 
 
+def free_bytes(folder: Path) -> int:
+    """Return how much room there is for us on the disk under `folder`.
+
+    Raises:
+        OSError: it cannot be asked.
+    """
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize
+
+
 @contextmanager
 def reachable(path: Path) -> Iterator[str]:
     """Yield a name of the Unix socket `path` that is short enough to bind or connect to.

@@ -56,6 +56,12 @@ class Database:
         self._execute = connection.cursor().execute
         self._is_writable = False
         self._is_doomed = False
+        self._has_written = False
+
+    @property
+    def has_written(self) -> bool:
+        """Whether the last transaction wrote anything."""
+        return self._has_written
 
     def rows(self, statement: str, bindings: Bindings = ()) -> list[Row]:
         """Return all rows of a query.
@@ -78,6 +84,7 @@ class Database:
         """
         if not self._is_writable:
             raise LocalMisuse("a write to the store outside a transaction")
+        self._has_written = True
         try:
             self._execute(statement, bindings)
         except apsw.Error as exc:
@@ -100,7 +107,7 @@ class Database:
             self._execute("BEGIN IMMEDIATE")
         except apsw.Error as exc:
             raise self._translated(exc) from exc
-        self._is_writable, self._is_doomed = True, False
+        self._is_writable, self._is_doomed, self._has_written = True, False, False
 
     def commit(self) -> None:
         """Put everything since `begin` on the disk.

@@ -1,6 +1,9 @@
-"""What can go wrong with a database, in the house's words."""
+"""What can go wrong with a home and its databases, in the house's words."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import apsw
@@ -17,6 +20,13 @@ class StoreDamaged(MeshnewsError):
 
     Nothing that was committed before is known to be lost, and nothing of the
     running transaction was kept.
+    """
+
+
+class HalfKept(StoreFull):
+    """The disk was full when the vault's part of a transaction was on it and carry's was not.
+
+    Whoever starts the node next completes what the vault says was done.
     """
 
 
@@ -48,6 +58,53 @@ def newer(name: str) -> Refusal:
         meaning="This version would not understand it, and has changed nothing.",
         remedy="Install the newer version again.",
     )
+
+
+def missing(name: str) -> Refusal:
+    """Return the refusal for a database that is gone from a home that was whole."""
+    return Refusal(
+        "home-incomplete",
+        what=f"{name} is gone from this home, or is empty.",
+        meaning="What it held cannot be made again from the rest. Nothing was changed.",
+        remedy="Put back the whole folder from one copy, or start a new home.",
+    )
+
+
+def damaged(folder: Path, fault: StoreDamaged) -> Refusal:
+    """Return the refusal for a home that cannot be opened through `fault`."""
+    return Refusal(
+        "home-damaged",
+        what=f"The home {folder} cannot be opened: {fault}.",
+        meaning="Its disk fails, or cannot be written, or one of its files is damaged. Nothing in "
+        "it was removed.",
+        remedy="See that the disk is whole, can be written, and that the files are yours; else "
+        "put back the whole folder from one copy, or start a new home.",
+    )
+
+
+def full(folder: Path) -> Refusal:
+    """Return the refusal for a home on a disk that has no room to open it."""
+    return Refusal(
+        "disk-full",
+        what=f"The disk of the home {folder} has no room left.",
+        meaning="Without any it cannot be opened; what is in it is unharmed.",
+        remedy="Free some space, and try again.",
+    )
+
+
+@contextmanager
+def refusing(folder: Path) -> Iterator[None]:
+    """Let a fault of the disk under a home, while the block opens it, be told to a person.
+
+    Raises:
+        Refusal: the fault, in three sentences.
+    """
+    try:
+        yield
+    except StoreDamaged as fault:
+        raise damaged(folder, fault) from fault
+    except StoreFull as fault:
+        raise full(folder) from fault
 
 
 def is_no_room(errno_said: int | None) -> bool:

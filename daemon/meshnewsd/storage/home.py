@@ -1,6 +1,6 @@
 """The folder that holds everything of one identity: its files, its version, its lock.
 
-    version    the number 1, as text                    which program understands the folder
+    version    the number 1, as text; 0 until the home is made whole
     lock       empty; locked while a daemon runs
     seed       the erase secret, see `keys`
     slots      passphrase slots, see `keys`; none at a relay
@@ -10,6 +10,7 @@
 No name says what the folder is for.  Every file is readable by its owner only.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -42,37 +43,124 @@ STORAGE_FILES: Final = (
 """Every file that this room writes, what is worth most to a thief first."""
 
 HOME_VERSION: Final = 1
+_UNFINISHED_NUMBER: Final = 0
+_UNFINISHED: Final = b"%d" % _UNFINISHED_NUMBER
 _VERSION_BYTES_MAX: Final = 16
 
 
-def create_home(folder: Path) -> None:
-    """Make `folder` an empty home; the folder may exist if it is no home yet.
+@contextmanager
+def new_home(folder: Path) -> Iterator[None]:
+    """Make `folder` a home, of which the block makes the content; it may exist if it is none yet.
 
-    One that is empty, or holds no more than a configuration, is closed to others. Of one
+    It is a home once the block has ended well. Whatever ends it before, a power cut too, leaves
+    something that is no home: a block that fails is undone at once, one that was cut off by
+    whoever makes a home here next.
+
+    A folder that is empty, or holds no more than a configuration, is closed to others. Of one
     with something else in it nothing is known; the doctor tells when it is open.
+
+    Raises:
+        Refusal: it is a home already, another process makes it one, or it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        maker = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as exc:
+        raise _not_made(folder, exc) from exc
+    try:
+        _begin(folder, maker)
+        try:
+            yield
+            _mark(folder, HOME_VERSION)
+        except BaseException:
+            # The version goes last: until then whoever comes next can still undo the rest.
+            with contextlib.suppress(OSError):
+                _clear(folder)
+                (folder / VERSION_FILE).unlink()
+            raise
+    except OSError as exc:
+        raise _not_made(folder, exc) from exc
+    finally:
+        os.close(maker)
+
+
+def create_home(folder: Path) -> None:
+    """Make `folder` an empty home; see `new_home`.
 
     Raises:
         Refusal: it is a home already, or cannot be made.
     """
+    with new_home(folder):
+        pass
+
+
+def is_home(folder: Path) -> bool:
+    """Tell whether there is a home in `folder`, of whatever version; one half made is none."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if {each.name for each in folder.iterdir()} <= {CONFIG_NAME}:
-            folder.chmod(0o700)
-        write_new(folder / VERSION_FILE, b"%d\n" % HOME_VERSION)
-    except FileExistsError as exc:
-        raise Refusal(
-            "home-exists",
-            what=f"{folder} is in use as a home already.",
-            meaning="A second identity would destroy the first.",
-            remedy="Choose another folder with --home.",
-        ) from exc
+        return _version(folder) != _UNFINISHED
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+
+
+def has_content(path: Path) -> bool:
+    """Tell whether there is something at `path`, and it is not an empty file."""
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError as exc:
-        raise Refusal(
-            "home-not-made",
-            what=f"{folder} cannot be made: {exc.strerror}.",
-            meaning="There is nowhere to keep keys and bundles.",
-            remedy="Choose a folder that you may write to.",
-        ) from exc
+        raise StoreDamaged(f"{path.name} cannot be read: {exc.strerror}") from exc
+
+
+def _begin(folder: Path, maker: int) -> None:
+    """Let nobody else make a home in `folder`, and let it be none before it is whole."""
+    try:
+        fcntl.flock(maker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        raise _exists(folder) from exc
+    if is_home(folder):
+        raise _exists(folder)
+    if (folder / VERSION_FILE).exists():
+        _clear(folder)
+    if {each.name for each in folder.iterdir()} <= {CONFIG_NAME, VERSION_FILE}:
+        folder.chmod(0o700)
+    _mark(folder, _UNFINISHED_NUMBER)
+
+
+def _mark(folder: Path, number: int) -> None:
+    """Put a version into `folder`, whole or not at all."""
+    draft = folder / f"{VERSION_FILE}.new"
+    draft.unlink(missing_ok=True)
+    write_new(draft, b"%d\n" % number)
+    draft.replace(folder / VERSION_FILE)
+    sync_folder(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a home holds that never was one: nobody's keys, and nothing under them."""
+    for name in STORAGE_FILES:
+        if name != VERSION_FILE:
+            (folder / name).unlink(missing_ok=True)
+
+
+def _exists(folder: Path) -> Refusal:
+    return Refusal(
+        "home-exists",
+        what=f"{folder} is in use as a home already.",
+        meaning="A second identity would destroy the first.",
+        remedy="Choose another folder with --home.",
+    )
+
+
+def _not_made(folder: Path, exc: OSError) -> Refusal:
+    return Refusal(
+        "home-not-made",
+        what=f"{folder} cannot be made: {exc.strerror}.",
+        meaning="There is nowhere to keep keys and bundles.",
+        remedy="Choose a folder that you may write to.",
+    )
 
 
 def check_home(folder: Path) -> None:
@@ -82,22 +170,31 @@ def check_home(folder: Path) -> None:
         Refusal: it is no home, or a newer program made it.
     """
     try:
-        with (folder / VERSION_FILE).open("rb") as file:
-            text = file.read(_VERSION_BYTES_MAX)
+        number = _version(folder)
     except (FileNotFoundError, NotADirectoryError) as exc:
-        raise Refusal(
-            "no-home",
-            what=f"{folder} is no home.",
-            meaning="There are no keys in it.",
-            remedy="Make one with init, or name the right folder with --home.",
-        ) from exc
+        raise _no_home(folder) from exc
     except OSError as exc:
-        raise StoreDamaged(f"the home cannot be read: {exc.strerror}") from exc
-    number = text.strip()
+        raise StoreDamaged(f"its version cannot be read: {exc.strerror}") from exc
     if not number.isdigit():
-        raise StoreDamaged("the home's version cannot be read")
+        raise StoreDamaged("its version cannot be read")
+    if number == _UNFINISHED:
+        raise _no_home(folder)
     if int(number) > HOME_VERSION:
         raise newer(str(folder))
+
+
+def _version(folder: Path) -> bytes:
+    with (folder / VERSION_FILE).open("rb") as file:
+        return file.read(_VERSION_BYTES_MAX).strip()
+
+
+def _no_home(folder: Path) -> Refusal:
+    return Refusal(
+        "no-home",
+        what=f"{folder} is no home.",
+        meaning="There are no keys in it.",
+        remedy="Make one with init, or name the right folder with --home.",
+    )
 
 
 @contextmanager
@@ -108,15 +205,19 @@ def hold_home(folder: Path) -> Iterator[None]:
 
     Raises:
         Refusal: it is no home, a newer program made it, or another process holds it.
+        StoreDamaged: its version cannot be read, or the disk cannot be written.
     """
     check_home(folder)
-    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise StoreDamaged(f"{LOCK_FILE} cannot be written: {exc.strerror}") from exc
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             if exc.errno not in {errno.EAGAIN, errno.EACCES}:
-                raise StoreDamaged(f"the home cannot be locked: {exc.strerror}") from exc
+                raise StoreDamaged(f"it cannot be locked: {exc.strerror}") from exc
             raise Refusal(
                 "home-in-use",
                 what=f"Another process has {folder} open.",

@@ -79,7 +79,6 @@ def create_keys(
         Refusal: the home has keys already, or the passphrase is empty or too long.
         StoreDamaged: the files cannot be written.
     """
-    check_home(folder)
     erase, key = entropy.draw(ERASE_SECRET_BYTES), _NO_PASSPHRASE
     try:
         if passphrase is not None:

@@ -1,12 +1,15 @@
 """The stores of one home on disk, and the transaction that spans them."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from meshnews.errors import StoreFull
 from meshnewsd.storage.carry import SqliteCarry
 from meshnewsd.storage.database import Database, open_database
+from meshnewsd.storage.fault import HalfKept
 from meshnewsd.storage.home import CARRY_FILE, VAULT_FILE
 from meshnewsd.storage.schema import CARRY_SCHEMA, VAULT_SCHEMA
 from meshnewsd.storage.shelves import SqliteVault
@@ -53,18 +56,17 @@ class Store:
         A transaction that writes nothing touches no disk.
 
         Raises:
-            StoreFull: the disk had no room.  Nothing was kept of carry; of the
-                vault perhaps all, if its commit went through first.
-            StoreDamaged: the disk or a file is broken; the same holds.
+            StoreFull: the disk had no room, and nothing was kept.
+            HalfKept: the disk had no room for carry's part; the vault's is kept.
+            StoreDamaged: the disk or a file is broken.  Nothing was kept of carry; of
+                the vault perhaps all.
             LocalMisuse: a transaction is running already.
         """
         self._begin()
         try:
             outcome = work()
             self._carry.settle()
-            if self._vault_db is not None:
-                self._vault_db.commit()
-            self._carry_db.commit()
+            self._commit()
         except BaseException:
             # Whatever ends the work, what it did half is undone.
             self._roll_back()
@@ -99,6 +101,17 @@ class Store:
             self._carry_db.rollback()
             raise
 
+    def _commit(self) -> None:
+        vault = self._vault_db
+        if vault is not None:
+            vault.commit()
+        try:
+            self._carry_db.commit()
+        except StoreFull as full:
+            if vault is not None and vault.has_written:
+                raise HalfKept(*full.args) from full
+            raise
+
     def _roll_back(self) -> None:
         try:
             self._carry_db.rollback()
@@ -119,14 +132,17 @@ def open_store(folder: Path, carry_key: bytes, vault_key: bytes | None = None) -
         LocalMisuse: a key is not 32 bytes.
         StoreFull, StoreDamaged: the disk.
     """
-    carry = open_database(folder / CARRY_FILE, carry_key, CARRY_SCHEMA, cache_kib=CARRY_CACHE_KIB)
-    if vault_key is None:
-        return Store(carry, None)
-    try:
-        vault = open_database(
-            folder / VAULT_FILE, vault_key, VAULT_SCHEMA, cache_kib=VAULT_CACHE_KIB
+    with contextlib.ExitStack() as undo:
+        carry = open_database(
+            folder / CARRY_FILE, carry_key, CARRY_SCHEMA, cache_kib=CARRY_CACHE_KIB
         )
-    except BaseException:
-        carry.close()
-        raise
-    return Store(carry, vault)
+        undo.callback(carry.close)
+        vault = None
+        if vault_key is not None:
+            vault = open_database(
+                folder / VAULT_FILE, vault_key, VAULT_SCHEMA, cache_kib=VAULT_CACHE_KIB
+            )
+            undo.callback(vault.close)
+        store = Store(carry, vault)
+        undo.pop_all()
+        return store
