@@ -251,18 +251,6 @@ def output_lost(exc: OSError) -> Refusal:
     )
 
 
-def root_unwritten(path: Path, exc: OSError) -> Refusal:
-    """The desk was made and its root key could not be written."""
-    return Refusal(
-        "root-unwritten",
-        what=f"The desk was made, but its root key could not be written to {path} "
-        f"({_reason(exc)}).",
-        meaning="The root key is lost: this desk can never take in another editor or recall "
-        "anything.",
-        remedy="Do not use this desk. Make a new home and a new desk, with a folder that has room.",
-    )
-
-
 def no_folder(path: Path) -> Refusal:
     """The root folder is not there."""
     return Refusal(

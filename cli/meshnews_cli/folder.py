@@ -52,7 +52,22 @@ class NewFile:
             raise complaint.file_exists(path) from exc
         except OSError as exc:
             raise complaint.unwritable(path, exc) from exc
-        self._is_filled = False
+        self._is_filled = self._is_lent = False
+
+    def lend(self) -> int:
+        """Return its descriptor for somebody else to fill it, its name being on the disk.
+
+        What comes to be in it stays, whatever becomes of us: it may be all there is.
+        """
+        # Not every file system lets its folders be synced.
+        with contextlib.suppress(OSError):
+            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        self._is_lent = True
+        return self._descriptor
 
     def fill(self, body: bytes) -> None:
         """Write `body` and see it onto the disk.
@@ -67,8 +82,11 @@ class NewFile:
 
     def close(self) -> None:
         """Close it, and remove it again if it was not filled."""
+        is_filled = self._is_filled
+        if self._is_lent:
+            is_filled = os.fstat(self._descriptor).st_size > 0
         os.close(self._descriptor)
-        if not self._is_filled:
+        if not is_filled:
             with contextlib.suppress(OSError):
                 self.path.unlink()
 

@@ -88,6 +88,16 @@ def disk_full() -> Refusal:
     )
 
 
+def root_unwritten() -> Refusal:
+    """The root's key could not be written where it was to go."""
+    return Refusal(
+        "root-unwritten",
+        what="The root key could not be written.",
+        meaning="No desk was made: without its root key it would be lost.",
+        remedy="Make room in the folder for it, or choose one on another stick, and try again.",
+    )
+
+
 def disk_full_late() -> Refusal:
     """The disk had no room for the last part of what was to be kept."""
     return Refusal(

@@ -50,7 +50,6 @@ from meshnews.control.request import (
     CardFile,
     ManifestFile,
     RequestFile,
-    RootKeyFile,
     Text,
 )
 from meshnews.control.wire_fact import DropFact, EndpointFact, RouteFact, WireEntry
@@ -62,7 +61,6 @@ from meshnews.limits import (
     EDITORS_MAX,
     INVITATION_CHARS_MAX,
     NEIGHBOURS_MAX_COLLECTOR,
-    ROOTS_MAX,
     WIRE_LOG_MAX,
 )
 
@@ -105,13 +103,12 @@ class HomeMade(ReplyBase, frozen=True, tag="home-made"):
 
 
 class DeskMade(ReplyBase, frozen=True, tag="desk-made", kw_only=True):
-    """To `DeskCreate`: the root's key files, which are kept nowhere else."""
+    """To `DeskCreate`: the root's key file is written, and kept nowhere else."""
 
     desk: DeskName
     name: Name
     words: SafetyWords
     """Of the desk identifier: what `enrol --card` shows to everybody who joins."""
-    root_keys: Annotated[tuple[RootKeyFile, ...], Meta(min_length=1, max_length=ROOTS_MAX)]
 
 
 class RequestMade(ReplyBase, frozen=True, tag="request-made"):

@@ -95,10 +95,19 @@ class Init(RequestBase, frozen=True, tag="init"):
 
 
 class DeskCreate(RequestBase, frozen=True, tag="desk-create"):
-    """Make a desk with this editor's home as its first.  Answer: `DeskMade`."""
+    """Make a desk with this editor's home as its first.  Answer: `DeskMade`.
+
+    Beside it travels one descriptor of an empty file, open for writing.  The root's
+    key file is in it, down to the disk, before there is a desk.
+    """
 
     name: Name
     root_passphrase: Passphrase
+
+    @property
+    def descriptors(self) -> int:
+        """One, to be written."""
+        return 1
 
 
 class EnrolRequest(RequestBase, frozen=True, tag="enrol-request"):

@@ -59,6 +59,7 @@ from meshnews.control.request import (
 from meshnews.limits import DISPATCH_TEXT_BYTES_MAX
 from meshnews_cli.main import COMMANDS, program
 from meshnewsd.control.server import Emit, Handler
+from meshnewsd.control.wire import HungUp
 from tests.cli import examples
 from tests.cli.conftest import RunCommand, StartDaemon
 
@@ -400,8 +401,16 @@ def test_a_refused_request_leaves_no_file(
 def test_the_root_key_is_written_outside_the_home(
     daemon: StartDaemon, cli: RunCommand, home: Path, tmp_path: Path
 ) -> None:
-    made = DeskMade(desk=examples.DESK, name="B", words=examples.WORDS, root_keys=(b"1", b"2"))
-    fake = daemon({DeskCreate: made})
+    made = DeskMade(desk=examples.DESK, name="B", words=examples.WORDS)
+    written = True
+
+    async def write(request: DeskCreate, descriptors: Sequence[int], emit: Emit) -> DeskMade:
+        if not written:
+            raise refusal.root_unwritten()
+        os.write(descriptors[0], b"root")
+        return made
+
+    fake = daemon({DeskCreate: write})
     (tmp_path / "secret").write_text("four words for roots")
     (tmp_path / "stick").mkdir()
     (home / "inside").mkdir()
@@ -415,11 +424,30 @@ def test_the_root_key_is_written_outside_the_home(
     assert create(tmp_path / "not-mounted") == 1
     assert fake.asked_for(DeskCreate) == []
     assert create(tmp_path / "stick") == 0
-    assert (tmp_path / "stick" / "root-1.key").read_bytes() == b"1"
-    assert (tmp_path / "stick" / "root-2.key").read_bytes() == b"2"
+    assert (tmp_path / "stick" / "root-1.key").read_bytes() == b"root"
     assert mode(tmp_path / "stick" / "root-1.key") == 0o600
     assert create(tmp_path / "stick") == 1
     assert len(fake.asked_for(DeskCreate)) == 1
+    written = False
+    (tmp_path / "full").mkdir()
+    assert create(tmp_path / "full") == 1
+    assert list((tmp_path / "full").iterdir()) == []
+
+
+def test_a_root_key_that_was_written_stays_when_the_answer_is_lost(
+    daemon: StartDaemon, cli: RunCommand, tmp_path: Path
+) -> None:
+    async def write(request: DeskCreate, descriptors: Sequence[int], emit: Emit) -> DeskMade:
+        os.write(descriptors[0], b"root")
+        raise HungUp
+
+    daemon({DeskCreate: write})
+    (tmp_path / "secret").write_text("four words for roots")
+    flag, secret = "--root-passphrase-file", tmp_path / "secret"
+    outcome = cli("desk", "create", "B", "--root-folder", tmp_path, flag, secret)
+    assert outcome.status == 1
+    assert "not known" in outcome.err
+    assert (tmp_path / "root-1.key").read_bytes() == b"root"
 
 
 def test_a_card_is_made_only_once_the_words_are_confirmed(

@@ -6,9 +6,10 @@ tests, then read what appeared.
 
 import datetime as dt
 import json
+import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -85,10 +86,12 @@ ANSWERS: dict[type[Request], Answer] = {
     RecallOwn: OwnRecall(b"recall"),
     DeskEditor: EditorPrepared(manifest=b"m", words=examples.WORDS, version=2, editors=2),
     DeskEditorSigned: EditorCardMade(b"card", examples.WORDS),
-    DeskCreate: DeskMade(
-        desk=examples.DESK, name="Bureau", words=examples.WORDS, root_keys=(b"key",)
-    ),
 }
+
+
+async def create_handler(request: DeskCreate, descriptors: Sequence[int], emit: object) -> DeskMade:
+    os.write(descriptors[0], b"key")
+    return DeskMade(desk=examples.DESK, name="Bureau", words=examples.WORDS)
 
 
 async def recall_handler(
@@ -131,6 +134,7 @@ async def taking_handler(
 TWO_STEPS: dict[type[Request], Answer] = {
     DeskCard: card_handler,
     EnrolCard: taking_handler,
+    DeskCreate: create_handler,
     DeskRecallSigned: recall_handler,
 }
 

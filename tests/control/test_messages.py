@@ -206,7 +206,7 @@ ANSWERS: list[Reply | Event] = [
     replies.Welcome(version=codec.VERSION, program="0.1.0", role=None, once=True),
     replies.Done(),
     replies.HomeMade(Role.RELAY, endpoint=True),
-    replies.DeskMade(desk=DESK, name="Bureau", words=WORDS, root_keys=(b"key",)),
+    replies.DeskMade(desk=DESK, name="Bureau", words=WORDS),
     replies.RequestMade(b"request", WORDS, Role.REPORTER),
     replies.CardWords(WORDS, Role.REPORTER),
     replies.CardMade(

@@ -1,7 +1,6 @@
 """``meshnews desk``: make a desk; enrol reporters, relays and editors."""
 
 import contextlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,45 +61,36 @@ def create(access: Access, name: str, root_folder: Path, root_passphrase_file: P
     wished = name_of(name)
     _require_outside(root_folder, access.home)
     with contextlib.ExitStack() as closing:
-        files = [NewFile(root_folder / "root-1.key")]
-        closing.callback(files[0].close)
+        file = NewFile(root_folder / "root-1.key")
+        closing.callback(file.close)
         conversation = closing.enter_context(session(access, Needs.VAULT))
         passphrase = secret.new(
             "New passphrase of the root key: ",
             root_passphrase_file,
             option="--root-passphrase-file",
         )
-        made = conversation.connection.ask(DeskCreate(wished, passphrase), DeskMade)
-        for number in range(2, len(made.root_keys) + 1):
-            files.append(NewFile(root_folder / f"root-{number}.key"))
-            closing.callback(files[-1].close)
-        for file, key in zip(files, made.root_keys, strict=True):
-            try:
-                file.fill(key)
-            except OSError as exc:
-                raise complaint.root_unwritten(file.path, exc) from exc
-    _report_desk(access, made, [file.path for file in files])
+        request = DeskCreate(wished, passphrase)
+        made = conversation.connection.ask(request, DeskMade, descriptors=[file.lend()])
+    _report_desk(access, made, file.path)
 
 
-def _report_desk(access: Access, made: "DeskMade", roots: Sequence[Path]) -> None:
+def _report_desk(access: Access, made: "DeskMade", root: Path) -> None:
     from meshnews_cli import words
     from meshnews_cli.shape import to_json
     from meshnews_cli.terminal import note, row, say
 
-    paths = [str(path) for path in roots]
     if access.as_json:
         fields = {"desk": made.desk, "name": made.name, "words": made.words}
-        click.echo(to_json({**fields, "root_files": paths}))
+        click.echo(to_json({**fields, "root_files": [str(root)]}))
         return
     say(f"The desk {made.name} is made ({made.desk}).")
-    for path in paths:
-        row(f"Root key: {path}")
+    row(f"Root key: {root}")
     note()
     note(
         "Whoever has the root key and its passphrase is the desk. Keep it on a stick away from "
         "this machine, and a copy in another place: without it no editor can be added or recalled."
     )
-    if roots[0].stat().st_dev == access.home.stat().st_dev:
+    if root.stat().st_dev == access.home.stat().st_dev:
         note("The folder is on the same disk as this home. Move the file to a stick.")
     note()
     note("These words stand for the desk. Everybody who joins sees the same:")

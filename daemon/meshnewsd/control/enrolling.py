@@ -1,8 +1,11 @@
 """Handlers of joining: requests, cards, desks and editors."""
 
+import contextlib
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from meshnews.control import refusal
 from meshnews.control.fact import Role, SafetyWord
 from meshnews.control.recall_reply import RecallSigned
 from meshnews.control.reply import (
@@ -27,7 +30,7 @@ from meshnews.control.request import (
 from meshnews.crypto import words as library
 from meshnews.desk.recall import Recall
 from meshnews.desk.request import Joiner, role_of
-from meshnews.errors import Refusal
+from meshnews.errors import Refusal, StoreFull
 from meshnews.ids import DeskId
 from meshnews.node import enrolment as library_enrolment
 from meshnews.node.enrolment import desk_words, request_words
@@ -60,6 +63,23 @@ def enrolled_fact(taken: library_enrolment.Enrolled, role: Role) -> Enrolled:
         name=taken.name,
         valid_until=None if taken.expiry_day is None else date_of(taken.expiry_day),
     )
+
+
+class _RootUnwritten(StoreFull):
+    """The file for the root's key takes no more: what was begun with it is undone."""
+
+
+def _write_down(descriptor: int, content: bytes) -> None:
+    """Put `content` into an empty file, down to the disk; or leave it empty."""
+    rest = memoryview(content)
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    except OSError as exc:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+        raise _RootUnwritten("the root's key cannot be written") from exc
 
 
 class EnrolmentDesk:
@@ -99,19 +119,21 @@ class EnrolmentDesk:
 
     # The desk ---------------------------------------------------------------
 
-    async def create(self, request: DeskCreate, _: Sequence[int], __: "Emit") -> DeskMade:
-        """Make a desk."""
+    async def create(self, request: DeskCreate, descriptors: Sequence[int], _: "Emit") -> DeskMade:
+        """Make a desk, once its root's key is on the disk: without it the desk were lost."""
+        (file,) = descriptors
 
         def act(node: Node) -> DeskMade:
             root = node.office.create_desk(request.name, request.root_passphrase)
+            _write_down(file, root)
             return DeskMade(
-                desk=_own_desk(node).hex(),
-                name=request.name,
-                words=_own_desk_words(node),
-                root_keys=(root,),
+                desk=_own_desk(node).hex(), name=request.name, words=_own_desk_words(node)
             )
 
-        return await self._asker.ask(act)
+        try:
+            return await self._asker.ask(act)
+        except _RootUnwritten as exc:
+            raise refusal.root_unwritten() from exc
 
     async def make_card(
         self, request: DeskCard, _: Sequence[int], __: "Emit"
