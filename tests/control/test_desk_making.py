@@ -52,7 +52,10 @@ async def test_the_root_key_is_in_its_file_when_there_is_a_desk(
     assert isinstance(made, DeskMade)
     assert editor.node.home.identity.desk is not None
     assert editor.node.home.identity.desk.hex() == made.desk
-    assert open_root_key(os.pread(stick, 4096, 0), REQUEST.root_passphrase)
+    root = open_root_key(os.pread(stick, 4096, 0), REQUEST.root_passphrase)
+    manifest = editor.node.home.book.manifest
+    assert manifest is not None
+    assert list(manifest.roots.keys) == [root.public]
 
 
 async def test_where_the_root_key_cannot_be_written_no_desk_is_made(

@@ -525,4 +525,4 @@ def test_an_attachment_that_would_fill_the_disk_is_refused_before_it_is_sealed(
         )
     assert refusal.value.code == "disk-full"
     attach(reporter, draft)
-    assert finish(reporter, draft).id
+    assert reporter.carry.body(finish(reporter, draft).ref) is not None
