@@ -40,15 +40,11 @@ from meshnews.desk.certificate import read_certificate
 from meshnews.desk.manifest import Role as EditorRole
 from meshnews.errors import LocalMisuse
 from meshnews.ids import BundleRef, Day
-from meshnews.limits import (
-    ATTACHMENTS_MAX,
-    CHUNK_BYTES,
-    EDITORS_MAX,
-    SLUG_CHARS_MAX,
-)
+from meshnews.limits import ATTACHMENTS_MAX, CHUNK_BYTES, EDITORS_MAX, SLUG_CHARS_MAX
 from meshnews.node import filing_refusal as refusal
 from meshnews.node import shelf
 from meshnews.node.dispatch import Attached, Dispatch, Dispatches
+from meshnews.node.filing_room import require_room
 from meshnews.node.home import Home
 from meshnews.node.outbox import Outbox
 from meshnews.node.person import Person
@@ -56,13 +52,10 @@ from meshnews.node.purse import CHUNK_KINDS, LIFE_DAYS, Purse, latest_day, text_
 from meshnews.node.recalling import require_in_force
 from meshnews.node.reply_keys import deal, in_turn
 from meshnews.node.wallet import Wallet
+from meshnews.store.age import day_at
 from meshnews.store.reference import key_of, ref_of
 
 REPLY_KEYS: Final = 4
-LEFT_FREE_BYTES: Final = 32 * 1024 * 1024
-"""An attachment leaves so much of the disk free: the logs of both databases (16 MB each at most)
-have to find room for a node to start again, and to drop what was not finished."""
-
 _NEVER_S: Final = 1e12
 """The release time of a chunk whose dispatch is not finished."""
 
@@ -160,9 +153,7 @@ class Filing:
             raise LocalMisuse("an attachment inside an attachment")
         if len(filing.trees) >= ATTACHMENTS_MAX:
             raise refusal.too_many_attachments()
-        needed = size + size // 8 + LEFT_FREE_BYTES
-        if bytes_free is not None and bytes_free < needed:
-            raise refusal.no_room(needed, bytes_free)
+        require_room(size, bytes_free)
         filing.writer = TreeWriter(
             self._home.entropy.draw(32),
             name=name,
@@ -249,7 +240,7 @@ class Filing:
             desk=home.identity.desk,
             seq=seq,
             prev=prev,
-            claimed_time=max(0, home.wall.s),
+            claimed_time=_claimed_time(home),
             attachments=filing.trees,
             reply=self._reply_to(list(readers), seq),
         )
@@ -398,6 +389,11 @@ class Filing:
                 self._let_go([ref_of(key)], finished[draft_id])
             else:
                 self._drop(ref_of(key))
+
+
+def _claimed_time(home: Home) -> int:
+    """Return when the author says it was written; 0 where the clock shows what cannot be."""
+    return home.wall.s if day_at(home.wall.s) >= max(1, home.moment.floor_day) else 0
 
 
 def _writing(filing: FilingDraft) -> TreeWriter:

@@ -1,4 +1,4 @@
-"""What `pip install .` puts into an empty environment works by itself, and claims no common name."""
+"""What `pip install .` gives works by itself in an empty environment, and claims no common name."""
 
 import os
 import subprocess

@@ -14,7 +14,8 @@ from meshnews.ids import Day, TrafficClass
 from meshnews.limits import ATTACHMENTS_MAX, CHUNK_BYTES, POSTAGE_IDS_MAX, SLUG_CHARS_MAX
 from meshnews.node import shelf
 from meshnews.node.dispatch import DispatchState
-from meshnews.node.filing import LEFT_FREE_BYTES, REPLY_KEYS, Filed, FilingDraft
+from meshnews.node.filing import REPLY_KEYS, Filed, FilingDraft
+from meshnews.node.filing_room import LEFT_FREE_BYTES
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node
 from meshnews.node.purse import LIFE_DAYS
@@ -452,6 +453,16 @@ def test_without_a_clock_a_dispatch_lives_as_long_as_postage_allows(desk: Desk) 
     finish(desk.reporter, draft)
     bring(desk.editor, *wires(desk.reporter))
     assert save(desk.editor, only(desk.editor)) == PICTURE
+
+
+def test_a_time_that_cannot_be_is_not_claimed(desk: Desk) -> None:
+    reporter, editor = desk.reporter, desk.editor
+    finish(reporter, begun(reporter))
+    now_s = int(reporter.clock.wall_s)
+    unsure(reporter)
+    finish(reporter, begun(reporter))
+    bring(editor, *wires(reporter))
+    assert sorted(item.claimed_at for item in items(editor)) == [0, now_s]
 
 
 @pytest.mark.parametrize("traffic", [FLASH, ROUTINE, BULK])
