@@ -15,7 +15,7 @@ def require_room(size: int, bytes_free: int | None) -> None:
     Raises:
         Refusal: it does not.
     """
-    # Sealed, padded and on pages of the database, a file takes up to an eighth more.
-    needed = size + size // 8 + LEFT_FREE_BYTES
+    # Sealed, padded and on pages of the database, a file takes an eighth more, and a little.
+    needed = size + size // 6 + LEFT_FREE_BYTES
     if bytes_free is not None and bytes_free < needed:
         raise no_room(needed, bytes_free)
