@@ -5,6 +5,7 @@ Everything said in quotes is what the commands themselves print.
 
 import hashlib
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -131,7 +132,14 @@ def read_and_answer(folder: Path, editor: Machine, teller: Teller) -> None:
     teller.show(editor, "reply", identifier[:8], "Received and verified. Stay safe.")
 
 
+def end_in_good_order(number: int, _: object) -> None:
+    """Let what a signal ends take away what it began: a terminal that is closed, too."""
+    sys.exit(128 + number)
+
+
 def main() -> int:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end_in_good_order)
     teller = Teller()
     try:
         with open_stage() as stage:
