@@ -75,6 +75,20 @@ def test_what_fails_while_it_is_made_leaves_the_folder_as_it_was(tmp_path: Path)
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("left", [["seed"], ["carry.db"], ["seed", "carry.db", "lock"]])
+def test_what_is_left_of_a_home_that_lost_its_version_is_not_undone(
+    tmp_path: Path, left: list[str]
+) -> None:
+    for name in left:
+        (tmp_path / name).write_bytes(b"precious")
+    with pytest.raises(Refusal) as refused:
+        make_home(tmp_path, RELAY)
+    assert refused.value.code == "home-exists"
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(
+        left, b"precious"
+    )
+
+
 def test_two_do_not_make_one_home_at_a_time(tmp_path: Path) -> None:
     folder = tmp_path / "home"
     with new_home(folder):

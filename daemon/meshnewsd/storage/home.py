@@ -124,6 +124,9 @@ def _begin(folder: Path, maker: int) -> None:
         raise _exists(folder)
     if (folder / VERSION_FILE).exists():
         _clear(folder)
+    elif any((folder / name).exists() for name in STORAGE_FILES):
+        # A home whose version was lost: what is undone must be what we made.
+        raise _exists(folder)
     if {each.name for each in folder.iterdir()} <= {CONFIG_NAME, VERSION_FILE}:
         folder.chmod(0o700)
     _mark(folder, _UNFINISHED_NUMBER)
