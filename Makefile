@@ -7,10 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 WORKERS ?= auto
 
-.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign cut-campaign soak simulate mutations bench bench-peers check docs clean
-.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign soak simulate routing mutations bench check docs clean
-.PHONY: help run demo test lint format e2e e2e-all e2e-bluetooth kill-campaign filing-campaign capture-campaign soak simulate blackout thousand mutations bench check docs clean
-.PHONY: help run demo test lint format e2e e2e-all operating e2e-bluetooth kill-campaign filing-campaign capture-campaign soak simulate mutations bench check docs clean
+.PHONY: help run demo test lint format e2e e2e-all operating e2e-bluetooth kill-campaign filing-campaign capture-campaign cut-campaign soak simulate routing blackout thousand mutations bench bench-peers check clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
