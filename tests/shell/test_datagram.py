@@ -28,7 +28,7 @@ from meshnewsd.discovery.datagram import (
     DatagramFinder,
 )
 from meshnewsd.discovery.interface import Shown
-from meshnewsd.platform.interfaces import InterfaceAddress
+from meshnewsd.platform.interfaces import POLL_TOLD_S, InterfaceAddress
 
 PORT = 48721
 FIRST, SECOND, SEEK = bytes([1]) * 48, bytes([2]) * 48, bytes([3]) * 48
@@ -243,7 +243,7 @@ async def test_an_interface_that_comes_up_is_called_into_at_once(
         await trio.sleep(1)
         place.air.sent.clear()
         place.air.here.add(RADIO_4)
-        await trio.sleep(3)
+        await trio.sleep(POLL_TOLD_S + 3)
         sent = [(each.data, each.interface) for each in place.air.sent if each.host[0] == "2"]
         assert set(sent) == {(FIRST, 3), (SEEK, 3)}
         # What is said in the first moments may go nowhere, and nobody hears of that.
@@ -302,7 +302,7 @@ async def test_an_interface_that_never_takes_anything_does_not_keep_us_busy(
         await trio.sleep(300)
         assert place.finder.troubles == {"eth0": "not permitted"}
         air.here.clear()
-        await trio.sleep(5)
+        await trio.sleep(POLL_TOLD_S)
         assert place.finder.troubles == {}
 
 
@@ -469,5 +469,5 @@ async def test_an_interface_that_has_gone_is_not_spoken_of(
     async with open_place(FakeAir({CABLE_4}), Shown((FIRST,))) as place:
         await trio.sleep(5)
         place.air.here.clear()
-        await trio.sleep(5)
+        await trio.sleep(POLL_TOLD_S)
         assert place.finder.health.deaf == frozenset()

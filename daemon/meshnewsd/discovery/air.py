@@ -7,6 +7,7 @@ packet's destination (ip(7), IP_PKTINFO; RFC 3542, section 6.2).
 
 import contextlib
 import enum
+import functools
 import ipaddress
 import socket
 import struct
@@ -25,6 +26,7 @@ _IN_PKTINFO: Final = struct.Struct("=i4s4s")
 _IN6_PKTINFO: Final = struct.Struct("=16sI")
 """Destination in the header, interface."""
 _ANCILLARY_BYTES: Final = 256
+SENDERS_REMEMBERED_MAX: Final = 256
 
 
 class Way(enum.StrEnum):
@@ -160,7 +162,7 @@ def _open_socket(family: int, port: int) -> trio.socket.SocketType:
 def source_of(family: int, sockaddr: Sequence[Any]) -> str | None:
     """Return where the sender of a datagram can be called, port 0; None where it cannot."""
     host = str(sockaddr[0]).partition("%")[0]
-    address = ipaddress.ip_address(host)
+    address = _read(host)
     if address.is_multicast or address.is_unspecified or host == GROUPS[Way.BROADCAST]:
         return None
     if family == socket.AF_INET:
@@ -171,3 +173,9 @@ def source_of(family: int, sockaddr: Sequence[Any]) -> str | None:
         return f"[{host}%{socket.if_indextoname(int(sockaddr[3]))}]:0"
     except OSError:
         return None
+
+
+@functools.lru_cache(SENDERS_REMEMBERED_MAX)
+def _read(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Read an address: in a crowd this is much of what hearing a datagram costs."""
+    return ipaddress.ip_address(host)

@@ -5,7 +5,7 @@ ff02::1 on every interface where it may be shown, from the beacon port to the
 beacon port.  Every machine is in these groups already: none is ever joined, so
 the kernel reports nothing about us.
 
-Sent every 20 to 36 seconds, at once on an interface that comes up or when
+Sent every 26 to 38 seconds, at once on an interface that comes up or when
 something is shown for the first time; after a change of beacons at a time drawn
 afresh, so that the rhythm of the old ones does not go on in the new.
 See docs/protocol/discovery.md.
@@ -31,7 +31,8 @@ from meshnewsd.platform.entropy import OsEntropy
 from meshnewsd.platform.interfaces import AddressWatch, InterfaceAddress
 from meshnewsd.platform.logs import Log
 
-EVERY_S: Final = (20.0, 36.0)
+EVERY_S: Final = (26.0, 38.0)
+"""Who is silent and waits to hear somebody is linked within 40 s."""
 AFTER_CHANGE_S: Final = (0.0, 20.0)
 ONCE_MORE_S: Final = ((0.3, 0.7), (1.2, 2.0))
 """When an interface that came up is called into again, and again: what a bridge or an access

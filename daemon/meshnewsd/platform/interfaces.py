@@ -18,7 +18,10 @@ import trio
 SYSTEM_INTERFACES: Final = Path("/sys/class/net")
 
 POLL_S: Final = 2.0
-"""How soon a change is noticed of which the kernel said nothing."""
+"""How soon a change is noticed where the kernel says nothing of changes."""
+
+POLL_TOLD_S: Final = 10.0
+"""And where it does, should a word of it ever be missed."""
 
 SETTLE_S: Final = 0.05
 """What changes together is looked at together."""
@@ -84,7 +87,7 @@ def _has_carrier(interface: str) -> bool:
 
 
 class AddressWatch:
-    """Follows the addresses: looks when the kernel says so, and every `POLL_S`.
+    """Follows the addresses: looks when the kernel says so, and now and then besides.
 
     Raises:
         OSError: the kernel does not tell; also from `changed`.
@@ -104,7 +107,7 @@ class AddressWatch:
                     self.addresses = seen
                     await trio.lowlevel.checkpoint()
                     return seen
-                with trio.move_on_after(POLL_S):
+                with trio.move_on_after(word.trusted_s):
                     await word.heard()
 
 
@@ -124,6 +127,11 @@ class _KernelWord(contextlib.AbstractContextManager["_KernelWord"]):
             plain.close()
         else:
             self._socket = trio.socket.from_stdlib_socket(plain)
+
+    @property
+    def trusted_s(self) -> float:
+        """How long to go without looking oneself."""
+        return POLL_S if self._socket is None else POLL_TOLD_S
 
     def __exit__(self, *_: object) -> None:
         if self._socket is not None:
