@@ -1,4 +1,8 @@
-"""Every number that somebody outside could influence, with its ceiling and its reason."""
+"""Every number that a stranger could influence, with its ceiling and its reason.
+
+What those who belong to a desk could influence is in `meshnews.desk.limits`, and what the
+programs of one person ask of one another in `meshnews.control.limits`.
+"""
 
 from typing import Final
 
@@ -13,8 +17,11 @@ LIVES_DAYS: Final = (1, 3, 7, 14)
 """The lives a bundle may have; few values tell little."""
 
 STANZA_BYTES: Final = 72
+"""What lets one reader open a bundle."""
+
 STANZAS_SMALL: Final = 4
 """Stanzas in a 2048-byte bundle."""
+
 STANZAS_LARGE: Final = 8
 """Stanzas in every larger one."""
 
@@ -120,8 +127,8 @@ NEIGHBOURS_MAX_RELAY: Final = 32
 NEIGHBOURS_MAX_COLLECTOR: Final = 256
 """Links at once: a person's machine, a relay, a collector (decision 0102)."""
 
-LOOK_S_MAX: Final = 24 * 3600
-"""Longest time for which a person asks to be findable everywhere."""
+WIRE_LOG_MAX: Final = 4096
+"""Entries of the log of uplinks that are kept: two for each window, a year of some ten a day."""
 
 # Sync
 
@@ -225,13 +232,15 @@ AGE_ROUND_S: Final = 900
 
 # Store
 
-POSTAGE_SHARE_MIN: Final = 0.85
 STAMP_SHARE_MAX: Final = 0.10
 NOTICE_SHARE_MAX: Final = 0.10
-"""Partitions of the store."""
+"""Most of the store that stamped bundles, and notices with nothing new for all, may fill."""
 
 ACKED_KEEP_S: Final = 6 * 3600.0
 """How long an acked small body stays and may still go up an uplink."""
+
+ACKED_BODY_BYTES_MAX: Final = 8192
+"""An acked body up to this size stays at a relay for ACKED_KEEP_S; a larger one goes at once."""
 
 FLOOR_STEP_S_MAX: Final = 7 * 86400
 """One signed object moves the time floor at most this far."""
@@ -260,143 +269,6 @@ SWEEP_S_MAX: Final = 600.0
 CLASS_FREE_SHARE: Final = 0.10
 """With this share of a class free, a node asks for what it lacks."""
 
-# Desks
-
-EDITORS_MAX: Final = 8
-"""Editors of one desk: the stanzas of a large bundle."""
-
-EDITORS_SMALL_MAX: Final = 4
-"""Editors that can read a 2048-byte bundle."""
-
-FORMER_KEYS_MAX: Final = 4
-"""Replaced keys of one machine that still count: so many recalls within one overlap."""
-
-RELAYS_MAX: Final = 256
-RECALLED_MAX: Final = 1024
-ISSUERS_MAX: Final = 32
-BULLETIN_BYTES_MAX: Final = 60 * 1024
-MANIFEST_BYTES_MAX: Final = 60 * 1024
-CARD_BYTES_MAX: Final = 1024 * 1024
-REQUEST_BYTES_MAX: Final = 64 * 1024
-"""Signed objects and enrolment files."""
-
-REPLY_KEYS_IN_REQUEST: Final = 64
-PREKEYS_PER_PACK: Final = 256
-PACKS_PER_CARD: Final = 3
-RELAYS_NAMED_ON_CARD: Final = 4
-EPOCH_DAYS_AHEAD: Final = 30
-EPOCH_WEEKS_AHEAD: Final = 52
-"""What a card and a bulletin hold."""
-
-# Enrolment
-
-ROOTS_MAX: Final = 8
-"""Root keys of one desk; each costs a holder of the manifest one verification."""
-
-NAME_CHARS_MAX: Final = 64
-"""A byline, the name of a relay or of a desk."""
-
-TIME_S_MAX: Final = (1 << 34) - 1
-"""Latest second since 1970 a desk may write (the year 2514)."""
-
-EPOCHS_MAX: Final = 96
-"""Epoch keys of one editor: 30 daily, 52 weekly, and some that have just passed."""
-
-ENDPOINTS_MAX: Final = 64
-ENDPOINT_PORTS_MAX: Final = 8
-HOST_CHARS_MAX: Final = 253
-SERVER_NAME_CHARS_MAX: Final = 64
-"""Addresses in one bulletin; a host is a DNS name or a numeric address.  The name that is asked
-for inside TLS is shorter: longer ones do not look ordinary."""
-
-WIRE_LOG_MAX: Final = 4096
-"""Entries of the log of uplinks that are kept: two for each window, a year of some ten a day."""
-
-RELAYS_ON_CARD_MAX: Final = 16
-"""Relays and collectors on one card: four named relays, and the desk's collectors."""
-
-POSTAGE_ON_CARD_MAX: Final = 4096
-POSTAGE_ON_REFRESH_MAX: Final = 500
-POSTAGE_GROUPS_MAX: Final = 64
-"""Pieces of postage handed out at once (a card has 2,420), and their kinds."""
-
-CERTIFICATE_BYTES_MAX: Final = 512
-"""A card certificate with the longest name."""
-
-MEMBERS_MAX: Final = 1024
-MEMBER_BYTES_MAX: Final = 8 * 1024
-EDITOR_CARD_BYTES_MAX: Final = 8 * 1024 * 1024
-"""An editor's card: every member with 64 reply keys of 72 bytes."""
-
-ROOT_KEY_BYTES_MAX: Final = 512
-RECALL_BYTES_MAX: Final = 2048
-NOTICE_BYTES_MAX: Final = 64 * 1024
-REFRESH_BYTES_MAX: Final = 64 * 1024
-"""Files and payloads of a desk."""
-
-# Enrolment over a link
-
-INVITATION_CHARS_MAX: Final = 256
-"""A typed invitation, spaces and dashes included; one has 58 characters that count."""
-
-INVITATIONS_MAX: Final = 16
-"""Invitations open at once: each is a beacon of its own on every network."""
-
-INVITATION_HOURS_MAX: Final = 30 * 24
-"""Longest life of an invitation: it lies in somebody's pocket all that time."""
-
-ENROLMENT_LINKS_MAX: Final = 4
-"""Links under one invitation; it is meant for one machine, which may be calling again."""
-
-ENROLMENT_LINK_S_MAX: Final = 900.0
-"""Two people compare eight words within this, or the machines call again."""
-
-ENROLMENT_FIRST_S_MAX: Final = 10.0
-"""A caller with an invitation says what it wants within this."""
-
-ENROLMENT_KEEP_S: Final = 20.0
-ENROLMENT_SILENT_S_MAX: Final = 60.0
-"""While people compare, each side shows this often that it is there; else the link is over."""
-
-JOIN_REQUEST_BYTES_MAX: Final = 16 * 1024
-"""A request over a link: a reporter's, with 64 reply keys, has 5,000 bytes."""
-
-CARD_PIECE_BYTES_MAX: Final = 32 * 1024
-"""Of a card in one message; half a frame, as for blocks of bundles."""
-
-CALLERS_REMEMBERED_MAX: Final = 8
-"""Keys that called with one invitation; the second is the alarm, more say nothing new."""
-
-# Control
-
-CONTROL_FRAME_BYTES_MAX: Final = EDITOR_CARD_BYTES_MAX + 64 * 1024
-"""Largest message between a daemon and its command line: an editor's card and a little more."""
-
-CONTROL_CONNECTIONS_MAX: Final = 32
-"""Connections to one daemon's socket; a newcomer replaces the one idle for longest."""
-
-CONTROL_FRAME_S_MAX: Final = 10.0
-"""A control message that began must be whole, and an answer taken, within this."""
-
-CONTROL_HELLO_S_MAX: Final = 5.0
-"""A connection that has not said hello by then is closed."""
-
-CONTROL_ITEMS_MAX: Final = 1000
-"""Dispatches or inbox lines in one answer: more than anybody reads."""
-
-DISPATCH_TEXT_BYTES_MAX: Final = 60_000
-"""Text of one dispatch: with 16 attachments it still fits the largest bundle."""
-
-PASSPHRASE_CHARS_MIN: Final = 10
-PASSPHRASE_CHARS_MAX: Final = 1024
-"""Passphrase of a new home or desk: shorter ones are guessed, longer ones are a wrong file."""
-
-FILE_NAME_BYTES_MAX: Final = 180
-"""Name of an attachment: leaves room for a number within the 255 bytes of most file systems."""
-
-ALARMS_MAX: Final = 8
-"""Alarms shown with one item."""
-
 # Key slots
 
 SLOT_MEMORY_BYTES_MAX: Final = 256 * 1024**2
@@ -407,6 +279,3 @@ SLOT_PASSES_MAX: Final = 16
 
 PASSPHRASE_BYTES_MAX: Final = 4096
 """Longest passphrase as bytes: PASSPHRASE_CHARS_MAX in any script."""
-
-ACKED_BODY_BYTES_MAX: Final = 8192
-"""An acked body up to this size stays at a relay for ACKED_KEEP_S; a larger one goes at once."""

@@ -5,7 +5,7 @@ import unicodedata
 from typing import Final
 
 from meshnews.control.refusal import no_such_item
-from meshnews.limits import NAME_CHARS_MAX
+from meshnews.desk.limits import NAME_CHARS_MAX
 from meshnews_cli import complaint
 from meshnews_cli.terminal import safe_line
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from meshnews.control.fact import AttachmentOffer, AttachmentRole
-from meshnews.limits import ATTACHMENT_BYTES_MAX, DISPATCH_TEXT_BYTES_MAX, SLUG_CHARS_MAX
+from meshnews.control.limits import DISPATCH_TEXT_BYTES_MAX
+from meshnews.limits import ATTACHMENT_BYTES_MAX, SLUG_CHARS_MAX
 from meshnews_cli import complaint
 from meshnews_cli.folder import read_small
 from meshnews_cli.names import file_name

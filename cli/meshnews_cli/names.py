@@ -8,7 +8,7 @@ file in the folder that the person chose, on any file system.
 import unicodedata
 from typing import Final
 
-from meshnews.limits import FILE_NAME_BYTES_MAX
+from meshnews.control.limits import FILE_NAME_BYTES_MAX
 
 _FORBIDDEN: Final = frozenset('<>:"|?*')
 """Refused by FAT, exFAT and NTFS, which sticks are formatted with."""

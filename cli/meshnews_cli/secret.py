@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
-from meshnews.limits import PASSPHRASE_CHARS_MAX, PASSPHRASE_CHARS_MIN
+from meshnews.control.limits import PASSPHRASE_CHARS_MAX, PASSPHRASE_CHARS_MIN
 from meshnews_cli import complaint
 
 TERMINAL: Final = "/dev/tty"

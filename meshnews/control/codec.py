@@ -14,10 +14,10 @@ from typing import Final
 
 import msgspec
 
+from meshnews.control.limits import CONTROL_FRAME_BYTES_MAX
 from meshnews.control.reply import Event, Reply
 from meshnews.control.request import Request
 from meshnews.errors import LocalMisuse, Malformed
-from meshnews.limits import CONTROL_FRAME_BYTES_MAX
 
 VERSION: Final = 2
 """Goes up with every change to a message."""

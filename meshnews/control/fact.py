@@ -15,14 +15,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from meshnews.limits import (
-    ALARMS_MAX,
-    ATTACHMENT_BYTES_MAX,
-    ATTACHMENTS_MAX,
-    FILE_NAME_BYTES_MAX,
-    NAME_CHARS_MAX,
-    SLUG_CHARS_MAX,
-)
+from meshnews.control.limits import ALARMS_MAX, FILE_NAME_BYTES_MAX
+from meshnews.desk.limits import NAME_CHARS_MAX
+from meshnews.limits import ATTACHMENT_BYTES_MAX, ATTACHMENTS_MAX, SLUG_CHARS_MAX
 
 Moment = Annotated[dt.datetime, Meta(tz=True)]
 """A time; always aware."""

@@ -8,7 +8,7 @@ from meshnews.control.fact import Count, DeskName, Moment, SafetyWords
 from meshnews.control.holder import Holder
 from meshnews.control.reply_base import ReplyBase
 from meshnews.control.request import ManifestFile, RecallFile
-from meshnews.limits import EDITORS_MAX, MEMBERS_MAX, RELAYS_MAX
+from meshnews.desk.limits import EDITORS_MAX, MEMBERS_MAX, RELAYS_MAX
 
 HOLDERS_MAX = MEMBERS_MAX + RELAYS_MAX + EDITORS_MAX
 """Everybody whom a desk can have given a card."""

@@ -36,6 +36,7 @@ from meshnews.control.fact import (
     Visibility,
 )
 from meshnews.control.finding import Finding
+from meshnews.control.limits import ALARMS_MAX, CONTROL_ITEMS_MAX
 from meshnews.control.recall_reply import (
     HolderListing,
     OwnRecall,
@@ -53,16 +54,9 @@ from meshnews.control.request import (
     Text,
 )
 from meshnews.control.wire_fact import DropFact, EndpointFact, RouteFact, WireEntry
+from meshnews.desk.limits import EDITORS_MAX, INVITATION_CHARS_MAX
 from meshnews.errors import Refusal
-from meshnews.limits import (
-    ALARMS_MAX,
-    ATTACHMENTS_MAX,
-    CONTROL_ITEMS_MAX,
-    EDITORS_MAX,
-    INVITATION_CHARS_MAX,
-    NEIGHBOURS_MAX_COLLECTOR,
-    WIRE_LOG_MAX,
-)
+from meshnews.limits import ATTACHMENTS_MAX, NEIGHBOURS_MAX_COLLECTOR, WIRE_LOG_MAX
 
 Sentence = Annotated[str, Meta(max_length=1024)]
 InterfaceName = Annotated[str, Meta(min_length=1, max_length=15)]

@@ -22,24 +22,22 @@ from meshnews.control.fact import (
     Topic,
     Visibility,
 )
-from meshnews.limits import (
-    ATTACHMENTS_MAX,
-    DISPATCH_TEXT_BYTES_MAX,
+from meshnews.control.limits import DISPATCH_TEXT_BYTES_MAX, LOOK_S_MAX, PASSPHRASE_CHARS_MAX
+from meshnews.desk.limits import (
     EDITOR_CARD_BYTES_MAX,
     ENDPOINT_PORTS_MAX,
     HOST_CHARS_MAX,
     INVITATION_CHARS_MAX,
     INVITATION_HOURS_MAX,
-    LOOK_S_MAX,
     MANIFEST_BYTES_MAX,
     NAME_CHARS_MAX,
-    PASSPHRASE_CHARS_MAX,
     RECALL_BYTES_MAX,
     RELAYS_NAMED_ON_CARD,
     REQUEST_BYTES_MAX,
     ROOT_KEY_BYTES_MAX,
     SERVER_NAME_CHARS_MAX,
 )
+from meshnews.limits import ATTACHMENTS_MAX
 
 CARD_FILE_BYTES_MAX: Final = EDITOR_CARD_BYTES_MAX + 1024
 """An editor's card and what seals it."""

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from meshnews.control.fact import Count, Fact, MaybeName, Moment
-from meshnews.limits import HOST_CHARS_MAX, SERVER_NAME_CHARS_MAX
+from meshnews.desk.limits import HOST_CHARS_MAX, SERVER_NAME_CHARS_MAX
 
 
 class RouteKind(enum.StrEnum):

@@ -33,10 +33,7 @@ from meshnews.desk.field import (
     expect_tag,
     ours,
 )
-from meshnews.desk.manifest import Manifest, Role
-from meshnews.errors import Forged, LocalMisuse, Malformed
-from meshnews.ids import Day, DeskId, KeyRef
-from meshnews.limits import (
+from meshnews.desk.limits import (
     BULLETIN_BYTES_MAX,
     ENDPOINT_PORTS_MAX,
     ENDPOINTS_MAX,
@@ -45,6 +42,9 @@ from meshnews.limits import (
     RELAYS_MAX,
     SERVER_NAME_CHARS_MAX,
 )
+from meshnews.desk.manifest import Manifest, Role
+from meshnews.errors import Forged, LocalMisuse, Malformed
+from meshnews.ids import Day, DeskId, KeyRef
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, as_text, decode, encode
 
 TAG: Final = "bul1"

@@ -33,6 +33,18 @@ from meshnews.desk.field import (
     expect_tag,
     ours,
 )
+from meshnews.desk.limits import (
+    BULLETIN_BYTES_MAX,
+    CARD_BYTES_MAX,
+    CERTIFICATE_BYTES_MAX,
+    EDITOR_CARD_BYTES_MAX,
+    EDITORS_MAX,
+    MANIFEST_BYTES_MAX,
+    MEMBER_BYTES_MAX,
+    MEMBERS_MAX,
+    POSTAGE_ON_CARD_MAX,
+    RELAYS_MAX,
+)
 from meshnews.desk.manifest import Manifest, verify_manifest
 from meshnews.desk.pack import (
     PrekeyPack,
@@ -46,18 +58,6 @@ from meshnews.desk.pack import (
 )
 from meshnews.errors import Forged
 from meshnews.ids import Day, DeskId
-from meshnews.limits import (
-    BULLETIN_BYTES_MAX,
-    CARD_BYTES_MAX,
-    CERTIFICATE_BYTES_MAX,
-    EDITOR_CARD_BYTES_MAX,
-    EDITORS_MAX,
-    MANIFEST_BYTES_MAX,
-    MEMBER_BYTES_MAX,
-    MEMBERS_MAX,
-    POSTAGE_ON_CARD_MAX,
-    RELAYS_MAX,
-)
 from meshnews.wire.codec import Value, as_bytes, as_list, decode, encode
 
 PRESS_TAG: Final = "prs1"

@@ -14,8 +14,8 @@ from meshnews.crypto.digest import Label
 from meshnews.crypto.entropy import Entropy
 from meshnews.crypto.hpke import open_base, seal_base
 from meshnews.crypto.keys import KEY_BYTES, X25519Public, X25519Secret
+from meshnews.desk.limits import EDITOR_CARD_BYTES_MAX
 from meshnews.errors import Malformed
-from meshnews.limits import EDITOR_CARD_BYTES_MAX
 
 _VERSION: Final = b"\x01"
 _ENC_END: Final = len(_VERSION) + KEY_BYTES

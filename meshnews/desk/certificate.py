@@ -28,15 +28,15 @@ from meshnews.desk.field import (
     pack_prekeys,
     read_prekeys,
 )
-from meshnews.desk.manifest import Manifest, Role
-from meshnews.errors import Forged, Malformed
-from meshnews.ids import Day, DeskId
-from meshnews.limits import (
+from meshnews.desk.limits import (
     CERTIFICATE_BYTES_MAX,
     EDITORS_MAX,
     MEMBER_BYTES_MAX,
     REPLY_KEYS_IN_REQUEST,
 )
+from meshnews.desk.manifest import Manifest, Role
+from meshnews.errors import Forged, Malformed
+from meshnews.ids import Day, DeskId
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
 TAG: Final = "card1"

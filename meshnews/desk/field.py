@@ -22,9 +22,9 @@ from meshnews.crypto.keys import (
     X25519Public,
     agree_key,
 )
+from meshnews.desk.limits import NAME_CHARS_MAX, TIME_S_MAX
 from meshnews.errors import LocalMisuse, Malformed, PeerError
 from meshnews.ids import Day, DeskId, KeyRef
-from meshnews.limits import NAME_CHARS_MAX, TIME_S_MAX
 from meshnews.wire.codec import Value, as_bytes, as_int, as_text
 
 DESK_ID_BYTES: Final = 16

@@ -21,9 +21,9 @@ from typing import Final
 from meshnews.crypto.digest import Label, b2, same
 from meshnews.crypto.entropy import Entropy
 from meshnews.desk.field import DESK_ID_BYTES
+from meshnews.desk.limits import INVITATION_CHARS_MAX
 from meshnews.errors import LocalMisuse, Malformed
 from meshnews.ids import DeskId
-from meshnews.limits import INVITATION_CHARS_MAX
 
 SECRET_BYTES: Final = 16
 PREFIX: Final = "m1"

@@ -31,8 +31,8 @@ from meshnews.crypto.digest import Label, b2
 from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, verify
 from meshnews.desk.cardfile import OVERHEAD_BYTES
 from meshnews.desk.field import as_sign_key, as_signature
+from meshnews.desk.limits import CARD_BYTES_MAX, CARD_PIECE_BYTES_MAX, JOIN_REQUEST_BYTES_MAX
 from meshnews.errors import Malformed
-from meshnews.limits import CARD_BYTES_MAX, CARD_PIECE_BYTES_MAX, JOIN_REQUEST_BYTES_MAX
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
 CARD_FILE_BYTES_MAX: Final = CARD_BYTES_MAX + OVERHEAD_BYTES

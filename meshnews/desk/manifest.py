@@ -26,6 +26,7 @@ from meshnews.desk.field import (
     expect_tag,
     ours,
 )
+from meshnews.desk.limits import EDITORS_MAX, ISSUERS_MAX, MANIFEST_BYTES_MAX, RECALLED_MAX
 from meshnews.desk.recall import REVOCATION_ID_BYTES, revocation_id
 from meshnews.desk.root import (
     Roots,
@@ -36,7 +37,6 @@ from meshnews.desk.root import (
 )
 from meshnews.errors import Forged
 from meshnews.ids import Day, DeskId
-from meshnews.limits import EDITORS_MAX, ISSUERS_MAX, MANIFEST_BYTES_MAX, RECALLED_MAX
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
 TAG: Final = "man1"

@@ -11,19 +11,19 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
-from meshnews.desk.manifest import TAG as MANIFEST_TAG
-from meshnews.desk.manifest import Manifest, read_unsigned_manifest
-from meshnews.desk.recall import TAG as RECALL_TAG
-from meshnews.desk.recall import Recall, read_unsigned_recall
-from meshnews.desk.root import decode_root_signed
-from meshnews.errors import Malformed
-from meshnews.limits import (
+from meshnews.desk.limits import (
     BULLETIN_BYTES_MAX,
     MANIFEST_BYTES_MAX,
     NOTICE_BYTES_MAX,
     RECALL_BYTES_MAX,
     REQUEST_BYTES_MAX,
 )
+from meshnews.desk.manifest import TAG as MANIFEST_TAG
+from meshnews.desk.manifest import Manifest, read_unsigned_manifest
+from meshnews.desk.recall import TAG as RECALL_TAG
+from meshnews.desk.recall import Recall, read_unsigned_recall
+from meshnews.desk.root import decode_root_signed
+from meshnews.errors import Malformed
 from meshnews.wire.codec import as_bytes, as_list, decode, encode
 
 

@@ -31,15 +31,15 @@ from meshnews.desk.field import (
     pack_prekeys,
     read_prekeys,
 )
-from meshnews.errors import LocalMisuse, Malformed
-from meshnews.ids import Day, IssuerId, TrafficClass
-from meshnews.limits import (
+from meshnews.desk.limits import (
     PACKS_PER_CARD,
     POSTAGE_GROUPS_MAX,
-    POSTAGE_IDS_MAX,
     PREKEYS_PER_PACK,
     RELAYS_ON_CARD_MAX,
 )
+from meshnews.errors import LocalMisuse, Malformed
+from meshnews.ids import Day, IssuerId, TrafficClass
+from meshnews.limits import POSTAGE_IDS_MAX
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list
 
 PIECE_BYTES: Final = KEY_BYTES + SIGNATURE_BYTES

@@ -24,10 +24,10 @@ from meshnews.desk.field import (
     expect_tag,
     ours,
 )
+from meshnews.desk.limits import RECALL_BYTES_MAX
 from meshnews.desk.root import FIELDS, Roots, RootSigned, decode_root_signed, verify_root_signed
 from meshnews.errors import Forged
 from meshnews.ids import DeskId
-from meshnews.limits import RECALL_BYTES_MAX
 from meshnews.wire.codec import as_bytes, as_list, decode, encode
 
 TAG: Final = "rec1"

@@ -15,6 +15,7 @@ from typing import Final
 
 from meshnews.crypto.keys import PostageKey, SymmetricKey
 from meshnews.desk.field import as_day, as_shared_key, as_time, expect_tag, ours
+from meshnews.desk.limits import POSTAGE_ON_REFRESH_MAX, REFRESH_BYTES_MAX
 from meshnews.desk.pack import (
     PrekeyPack,
     RelayKeys,
@@ -27,7 +28,6 @@ from meshnews.desk.pack import (
 )
 from meshnews.errors import Malformed
 from meshnews.ids import Day
-from meshnews.limits import POSTAGE_ON_REFRESH_MAX, REFRESH_BYTES_MAX
 from meshnews.wire.codec import Value, as_list, decode, encode
 
 TAG: Final = "rfr1"

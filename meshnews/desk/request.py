@@ -35,8 +35,8 @@ from meshnews.desk.field import (
     pack_prekeys,
     read_prekeys,
 )
+from meshnews.desk.limits import REPLY_KEYS_IN_REQUEST, REQUEST_BYTES_MAX
 from meshnews.errors import LocalMisuse, Malformed
-from meshnews.limits import REPLY_KEYS_IN_REQUEST, REQUEST_BYTES_MAX
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
 TAG: Final = "req1"

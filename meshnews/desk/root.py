@@ -18,9 +18,9 @@ from typing import Final
 from meshnews.crypto.digest import Label, b2
 from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, verify
 from meshnews.desk.field import DESK_ID_BYTES, as_sign_key, as_signature, expect_ascending
+from meshnews.desk.limits import MANIFEST_BYTES_MAX, ROOTS_MAX
 from meshnews.errors import Forged, LocalMisuse, Refusal
 from meshnews.ids import DeskId
-from meshnews.limits import MANIFEST_BYTES_MAX, ROOTS_MAX
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
 FIELDS: Final = 4

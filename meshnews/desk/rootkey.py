@@ -12,8 +12,8 @@ from typing import Final
 from meshnews.crypto.entropy import Entropy
 from meshnews.crypto.keys import Ed25519Secret
 from meshnews.crypto.slots import MEMORY_BYTES, PASSES, decode_slot, new_slot, open_slot
+from meshnews.desk.limits import ROOT_KEY_BYTES_MAX
 from meshnews.errors import Malformed
-from meshnews.limits import ROOT_KEY_BYTES_MAX
 
 _VERSION: Final = b"\x01"
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from meshnews.crypto.keys import Ed25519Public
 from meshnews.desk.card import EditorCard
 from meshnews.desk.certificate import Member
+from meshnews.desk.limits import EDITORS_MAX, ISSUERS_MAX
 from meshnews.desk.manifest import (
     Editor,
     Issuer,
@@ -22,7 +23,6 @@ from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.request import EditorRequest
 from meshnews.errors import PeerError, Refusal
 from meshnews.ids import Day
-from meshnews.limits import EDITORS_MAX, ISSUERS_MAX
 from meshnews.node.home import Home
 from meshnews.node.person import Person
 from meshnews.node.roster import Roster

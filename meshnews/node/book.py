@@ -12,6 +12,7 @@ from meshnews.bundle.postage import issuer_id
 from meshnews.crypto.keys import Ed25519Public, SymmetricKey
 from meshnews.desk.bulletin import Bulletin, Directory, read_bulletin, unite, verify_bulletin
 from meshnews.desk.bulletin import supersedes as bulletin_supersedes
+from meshnews.desk.limits import RECALLED_MAX
 from meshnews.desk.manifest import Manifest, verify_manifest
 from meshnews.desk.manifest import supersedes as manifest_supersedes
 from meshnews.desk.notice import Notice, NoticeKind
@@ -19,7 +20,6 @@ from meshnews.desk.recall import Recall, is_by_roots, verify_recall
 from meshnews.desk.request import EditorRequest, verify_request
 from meshnews.errors import PeerError
 from meshnews.ids import BundleId, BundleRef, Day, DeskId, IssuerId, TrafficClass
-from meshnews.limits import RECALLED_MAX
 from meshnews.node import shelf
 from meshnews.store.port import Carry
 

@@ -18,14 +18,7 @@ from meshnews.crypto.keys import Ed25519Public, PostageKey, SymmetricKey
 from meshnews.desk.bulletin import Bulletin, RelayEntry, RelayFlags
 from meshnews.desk.card import PressCard, RelayCard, RelayRecord
 from meshnews.desk.certificate import Member, Share, sign_certificate
-from meshnews.desk.manifest import Role
-from meshnews.desk.pack import PrekeyPack
-from meshnews.desk.recall import revocation_id
-from meshnews.desk.request import RelayRequest, ReporterRequest
-from meshnews.errors import Refusal
-from meshnews.ids import Day
-from meshnews.limits import (
-    LIVES_DAYS,
+from meshnews.desk.limits import (
     MEMBERS_MAX,
     NAME_CHARS_MAX,
     PREKEYS_PER_PACK,
@@ -33,6 +26,13 @@ from meshnews.limits import (
     RELAYS_NAMED_ON_CARD,
     RELAYS_ON_CARD_MAX,
 )
+from meshnews.desk.manifest import Role
+from meshnews.desk.pack import PrekeyPack
+from meshnews.desk.recall import revocation_id
+from meshnews.desk.request import RelayRequest, ReporterRequest
+from meshnews.errors import Refusal
+from meshnews.ids import Day
+from meshnews.limits import LIVES_DAYS
 from meshnews.node import shelf
 from meshnews.node.chain import Chains
 from meshnews.node.colleagues import tell_colleagues

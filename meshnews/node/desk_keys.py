@@ -16,8 +16,9 @@ from typing import Final
 from meshnews.crypto.entropy import Entropy
 from meshnews.crypto.keys import KEY_BYTES, Ed25519Secret, Prekey, PrekeySecret, X25519Secret
 from meshnews.desk.bulletin import EpochKey, epoch_ref
+from meshnews.desk.limits import EPOCH_DAYS_AHEAD, EPOCH_WEEKS_AHEAD
 from meshnews.ids import Day, KeyRef
-from meshnews.limits import DAY_MAX, EPOCH_DAYS_AHEAD, EPOCH_WEEKS_AHEAD
+from meshnews.limits import DAY_MAX
 from meshnews.node import shelf
 from meshnews.store.port import Vault
 from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode

@@ -18,9 +18,9 @@ from meshnews.desk.bulletin import (
     RelayFlags,
     read_endpoint,
 )
+from meshnews.desk.limits import ENDPOINTS_MAX
 from meshnews.desk.manifest import Role
 from meshnews.errors import LocalMisuse, PeerError, Refusal
-from meshnews.limits import ENDPOINTS_MAX
 from meshnews.node.event import Topic
 from meshnews.node.home import Home
 from meshnews.node.person import Person

@@ -26,6 +26,7 @@ from meshnews.desk.card import (
 )
 from meshnews.desk.cardfile import open_card
 from meshnews.desk.certificate import read_certificate, verify_certificate
+from meshnews.desk.limits import REPLY_KEYS_IN_REQUEST
 from meshnews.desk.manifest import Manifest
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.pack import RelayKeys
@@ -39,7 +40,6 @@ from meshnews.desk.request import (
 )
 from meshnews.errors import Forged, PeerError
 from meshnews.ids import Day, DeskId
-from meshnews.limits import REPLY_KEYS_IN_REQUEST
 from meshnews.node import enrolment_refusal as refusal
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.event import Topic

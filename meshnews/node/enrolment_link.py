@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 
 from meshnews.desk.joining import JoinMessage, Keep, decode_join_message, encode_join_message
+from meshnews.desk.limits import ENROLMENT_KEEP_S, ENROLMENT_LINK_S_MAX, ENROLMENT_SILENT_S_MAX
 from meshnews.errors import OutOfTurn
-from meshnews.limits import ENROLMENT_KEEP_S, ENROLMENT_LINK_S_MAX, ENROLMENT_SILENT_S_MAX
 from meshnews.store.age import Moment
 from meshnews.sync.event import SyncEvent
 

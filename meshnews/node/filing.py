@@ -37,10 +37,11 @@ from meshnews.bundle.statement import (
 )
 from meshnews.crypto.keys import Ed25519Public
 from meshnews.desk.certificate import read_certificate
+from meshnews.desk.limits import EDITORS_MAX
 from meshnews.desk.manifest import Role as EditorRole
 from meshnews.errors import LocalMisuse
 from meshnews.ids import BundleRef, Day
-from meshnews.limits import ATTACHMENTS_MAX, CHUNK_BYTES, EDITORS_MAX, SLUG_CHARS_MAX
+from meshnews.limits import ATTACHMENTS_MAX, CHUNK_BYTES, SLUG_CHARS_MAX
 from meshnews.node import filing_refusal as refusal
 from meshnews.node import shelf
 from meshnews.node.dispatch import Attached, Dispatch, Dispatches

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Final
 
 from meshnews.crypto.keys import SymmetricKey
+from meshnews.desk.limits import FORMER_KEYS_MAX
 from meshnews.desk.pack import RelayKeys
-from meshnews.limits import FORMER_KEYS_MAX
 from meshnews.node import shelf
 from meshnews.node.home import Home
 from meshnews.node.identity import load_relay, save_relay, with_beacon_key

@@ -3,8 +3,8 @@
 from typing import Final
 
 from meshnews.desk.invitation import CODE_CHARS, Fault, Mistyped
+from meshnews.desk.limits import INVITATIONS_MAX
 from meshnews.errors import Refusal
-from meshnews.limits import INVITATIONS_MAX
 
 _NOTHING: Final = "Nothing was changed."
 

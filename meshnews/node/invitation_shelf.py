@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from meshnews.crypto.keys import Ed25519Public
+from meshnews.desk.limits import CALLERS_REMEMBERED_MAX, NAME_CHARS_MAX, RELAYS_NAMED_ON_CARD
 from meshnews.desk.request import Joiner
-from meshnews.limits import CALLERS_REMEMBERED_MAX, NAME_CHARS_MAX, RELAYS_NAMED_ON_CARD
 from meshnews.node import shelf
 from meshnews.store.port import Vault
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, as_text, decode, encode

@@ -18,9 +18,9 @@ from meshnews.crypto.digest import Label, b2, same
 from meshnews.crypto.keys import Ed25519Public
 from meshnews.desk.invitation import Invitation
 from meshnews.desk.joining import Ask, Reason, Stored
+from meshnews.desk.limits import CALLERS_REMEMBERED_MAX, ENROLMENT_LINKS_MAX, INVITATIONS_MAX
 from meshnews.desk.request import Joiner, role_of, verify_request, words_digest
 from meshnews.errors import Forged, OutOfTurn, Refusal
-from meshnews.limits import CALLERS_REMEMBERED_MAX, ENROLMENT_LINKS_MAX, INVITATIONS_MAX
 from meshnews.link.rendezvous import Rendezvous
 from meshnews.link.session import LinkSession
 from meshnews.node import invitation_refusal as refusal

@@ -22,12 +22,12 @@ from meshnews.crypto.words import SafetyWord
 from meshnews.desk.certificate import read_certificate
 from meshnews.desk.invitation import Invitation, Mistyped, read_code
 from meshnews.desk.joining import Ask, Card, Reason, Stored
+from meshnews.desk.limits import ENROLMENT_LINKS_MAX
 from meshnews.desk.manifest import Manifest
 from meshnews.desk.manifest import Role as EditorRole
 from meshnews.desk.request import words_digest
 from meshnews.errors import Forged, Refusal
 from meshnews.ids import DeskId
-from meshnews.limits import ENROLMENT_LINKS_MAX
 from meshnews.link.rendezvous import Rendezvous
 from meshnews.link.session import LinkSession
 from meshnews.node import invitation_refusal as refusal

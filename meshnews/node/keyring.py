@@ -16,9 +16,10 @@ from typing import Final
 
 from meshnews.crypto.keys import SymmetricKey
 from meshnews.desk.card import RelayRecord
+from meshnews.desk.limits import RELAYS_MAX, TIME_S_MAX
 from meshnews.desk.pack import RelayKeys
 from meshnews.ids import Day
-from meshnews.limits import DAY_MAX, RELAYS_MAX, TIME_S_MAX
+from meshnews.limits import DAY_MAX
 from meshnews.node import shelf
 from meshnews.node.former import (
     NOTICE,

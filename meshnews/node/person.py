@@ -9,8 +9,9 @@ from typing import Final
 from meshnews.bundle.statement import FIRST_LINK
 from meshnews.crypto.keys import Ed25519Secret, SymmetricKey, X25519Secret
 from meshnews.desk.bulletin import Endpoint, read_endpoint
+from meshnews.desk.limits import BULLETIN_BYTES_MAX, ENDPOINTS_MAX
 from meshnews.ids import Day
-from meshnews.limits import BULLETIN_BYTES_MAX, ENDPOINTS_MAX, SEQ_MAX
+from meshnews.limits import SEQ_MAX
 from meshnews.node import shelf
 from meshnews.store.port import Vault
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode

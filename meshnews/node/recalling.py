@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshnews.crypto.words import SafetyWord, safety_words
+from meshnews.desk.limits import RECALLED_MAX
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import (
     Recall,
@@ -22,7 +23,6 @@ from meshnews.desk.recall import (
     verify_recall,
 )
 from meshnews.errors import PeerError, Refusal
-from meshnews.limits import RECALLED_MAX
 from meshnews.node import shelf
 from meshnews.node.home import Home
 from meshnews.node.identity import Role as HomeRole

@@ -25,8 +25,8 @@ from meshnews.desk.joining import (
     Used,
     encode_join_message,
 )
+from meshnews.desk.limits import CARD_PIECE_BYTES_MAX, ENROLMENT_FIRST_S_MAX
 from meshnews.errors import OutOfTurn
-from meshnews.limits import CARD_PIECE_BYTES_MAX, ENROLMENT_FIRST_S_MAX
 from meshnews.node.enrolment_link import EnrolmentLink
 from meshnews.store.age import Moment
 

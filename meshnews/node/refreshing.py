@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshnews.bundle.statement import Kind, Letter
+from meshnews.desk.limits import PREKEYS_PER_PACK
 from meshnews.desk.manifest import Role
 from meshnews.desk.refresh import Refresh, decode_refresh
-from meshnews.limits import CLOCK_AHEAD_S_MAX, PREKEYS_PER_PACK
+from meshnews.limits import CLOCK_AHEAD_S_MAX
 from meshnews.node import shelf
 from meshnews.node.event import Topic
 from meshnews.node.former import replace_notice_key, replace_own_key, replace_relay_key

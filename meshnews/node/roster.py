@@ -21,8 +21,8 @@ from meshnews.crypto.keys import (
 from meshnews.desk.bulletin import RelayEntry, RelayFlags
 from meshnews.desk.card import RelayRecord
 from meshnews.desk.certificate import CardCertificate, Member, Share, read_certificate
+from meshnews.desk.limits import CERTIFICATE_BYTES_MAX
 from meshnews.desk.pack import RelayKeys
-from meshnews.limits import CERTIFICATE_BYTES_MAX
 from meshnews.node import shelf
 from meshnews.node.reply_keys import ReplyKeys
 from meshnews.store.port import Vault

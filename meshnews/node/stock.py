@@ -14,14 +14,9 @@ from typing import Final
 
 from meshnews.bundle.statement import Letter
 from meshnews.bundle.tree import AttachmentTree
+from meshnews.desk.limits import PREKEYS_PER_PACK, RELAYS_MAX
 from meshnews.ids import Day, TrafficClass
-from meshnews.limits import (
-    DAY_MAX,
-    INDEX_CHILDREN_MAX,
-    POSTAGE_IDS_MAX,
-    PREKEYS_PER_PACK,
-    RELAYS_MAX,
-)
+from meshnews.limits import DAY_MAX, INDEX_CHILDREN_MAX, POSTAGE_IDS_MAX
 from meshnews.node import shelf
 from meshnews.store.port import Vault
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode

@@ -19,20 +19,20 @@ from meshnews.bundle.statement import Inner, Kind, Letter, Priority
 from meshnews.crypto.keys import Ed25519Public, PostageKey
 from meshnews.desk.bulletin import RelayFlags
 from meshnews.desk.card import RelayRecord
-from meshnews.desk.manifest import Role
-from meshnews.desk.pack import PrekeyPack, RelayKeys
-from meshnews.desk.recall import revocation_id
-from meshnews.desk.refresh import Refresh
-from meshnews.errors import Refusal
-from meshnews.ids import BundleRef, Day, TrafficClass
-from meshnews.limits import (
-    LIVES_DAYS,
+from meshnews.desk.limits import (
     PACKS_PER_CARD,
     POSTAGE_ON_REFRESH_MAX,
     PREKEYS_PER_PACK,
     RELAYS_NAMED_ON_CARD,
     RELAYS_ON_CARD_MAX,
 )
+from meshnews.desk.manifest import Role
+from meshnews.desk.pack import PrekeyPack, RelayKeys
+from meshnews.desk.recall import revocation_id
+from meshnews.desk.refresh import Refresh
+from meshnews.errors import Refusal
+from meshnews.ids import BundleRef, Day, TrafficClass
+from meshnews.limits import LIVES_DAYS
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.home import Home
 from meshnews.node.posting import FILING_DAYS, post

@@ -20,13 +20,13 @@ from meshnews.bundle.statement import Kind, Letter
 from meshnews.crypto.keys import Ed25519Public, SymmetricKey
 from meshnews.desk.card import RelayRecord
 from meshnews.desk.certificate import Member, sign_certificate
+from meshnews.desk.limits import RELAYS_ON_CARD_MAX
 from meshnews.desk.manifest import Role
 from meshnews.desk.pack import RelayKeys
 from meshnews.desk.recall import revocation_id
 from meshnews.desk.refresh import Refresh, decode_refresh
 from meshnews.errors import Refusal
 from meshnews.ids import BundleRef, Day
-from meshnews.limits import RELAYS_ON_CARD_MAX
 from meshnews.node.colleagues import colleagues, tell_colleagues
 from meshnews.node.event import Topic
 from meshnews.node.former import NOTICE, beacon_of

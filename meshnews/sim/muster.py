@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from meshnews.crypto.entropy import SeededEntropy
-from meshnews.limits import RELAYS_NAMED_ON_CARD
+from meshnews.desk.limits import RELAYS_NAMED_ON_CARD
 from meshnews.node.birth import create_home
 from meshnews.node.event import Address, Carrier
 from meshnews.node.identity import Role, load_identity

@@ -23,6 +23,7 @@ from meshnews.control.fact import (
     Verdict,
     Visibility,
 )
+from meshnews.control.limits import DISPATCH_TEXT_BYTES_MAX
 from meshnews.control.reply import (
     AttachmentSaved,
     CardMade,
@@ -56,7 +57,6 @@ from meshnews.control.request import (
     StatusRequest,
     Unlock,
 )
-from meshnews.limits import DISPATCH_TEXT_BYTES_MAX
 from meshnews_cli.main import COMMANDS, program
 from meshnewsd.control.server import Emit, Handler
 from meshnewsd.control.wire import HungUp

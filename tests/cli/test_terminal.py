@@ -25,6 +25,7 @@ from meshnews.control.fact import (
     Visibility,
 )
 from meshnews.control.finding import Check, Finding, Level
+from meshnews.control.limits import FILE_NAME_BYTES_MAX
 from meshnews.control.reply import (
     CardWords,
     Diagnosis,
@@ -46,7 +47,6 @@ from meshnews.control.request import (
     SendReply,
     StatusRequest,
 )
-from meshnews.limits import FILE_NAME_BYTES_MAX
 from meshnews_cli import terminal
 from meshnews_cli.names import file_name, numbered
 from tests.cli import examples

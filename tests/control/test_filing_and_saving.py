@@ -15,11 +15,11 @@ import trio
 from trio.testing import MockClock
 
 from meshnews.control.fact import AttachmentOffer, Phase
+from meshnews.control.limits import CONTROL_ITEMS_MAX
 from meshnews.control.reply import AttachmentSaved, Event, Filed, Opened, Progress
 from meshnews.control.request import File, Inbox, Open, SaveAttachment, SendReply
 from meshnews.errors import Refusal
 from meshnews.ids import BundleId
-from meshnews.limits import CONTROL_ITEMS_MAX
 from meshnews.node import shelf
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node

@@ -44,6 +44,11 @@ from meshnews.control.fact import (
 )
 from meshnews.control.finding import Check, Finding, Level
 from meshnews.control.holder import Holder
+from meshnews.control.limits import (
+    CONTROL_FRAME_BYTES_MAX,
+    DISPATCH_TEXT_BYTES_MAX,
+    PASSPHRASE_CHARS_MAX,
+)
 from meshnews.control.reply import Event, Reply
 from meshnews.control.request import Request
 from meshnews.control.wire_fact import (
@@ -55,14 +60,9 @@ from meshnews.control.wire_fact import (
     RouteTrouble,
     WireEntry,
 )
+from meshnews.desk.limits import EDITOR_CARD_BYTES_MAX
 from meshnews.errors import LocalMisuse, Malformed, Refusal
-from meshnews.limits import (
-    ATTACHMENTS_MAX,
-    CONTROL_FRAME_BYTES_MAX,
-    DISPATCH_TEXT_BYTES_MAX,
-    EDITOR_CARD_BYTES_MAX,
-    PASSPHRASE_CHARS_MAX,
-)
+from meshnews.limits import ATTACHMENTS_MAX
 
 NOON = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
 DAY = dt.date(2026, 12, 5)

@@ -15,6 +15,12 @@ import trio.testing
 
 from meshnews.control import codec, refusal
 from meshnews.control.fact import AttachmentOffer, Phase, Role, Topic
+from meshnews.control.limits import (
+    CONTROL_CONNECTIONS_MAX,
+    CONTROL_FRAME_BYTES_MAX,
+    CONTROL_FRAME_S_MAX,
+    CONTROL_HELLO_S_MAX,
+)
 from meshnews.control.reply import Changed, Done, Event, Filed, Progress, Refused, Reply, Welcome
 from meshnews.control.request import (
     Doctor,
@@ -29,12 +35,6 @@ from meshnews.control.request import (
     Watch,
 )
 from meshnews.errors import Forged, Malformed, StoreFull
-from meshnews.limits import (
-    CONTROL_CONNECTIONS_MAX,
-    CONTROL_FRAME_BYTES_MAX,
-    CONTROL_FRAME_S_MAX,
-    CONTROL_HELLO_S_MAX,
-)
 from meshnewsd.control.server import AlreadyServed, ControlServer, Emit, Handler, Handlers, serve_fd
 from meshnewsd.host import NodeFailed
 from meshnewsd.platform import paths

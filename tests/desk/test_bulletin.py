@@ -22,16 +22,16 @@ from meshnews.desk.bulletin import (
     unite,
     verify_bulletin,
 )
-from meshnews.desk.manifest import Editor, Role
-from meshnews.errors import Forged, LocalMisuse, Malformed
-from meshnews.ids import Day, DeskId
-from meshnews.limits import (
+from meshnews.desk.limits import (
     BULLETIN_BYTES_MAX,
     ENDPOINTS_MAX,
     EPOCHS_MAX,
     RELAYS_MAX,
     SERVER_NAME_CHARS_MAX,
 )
+from meshnews.desk.manifest import Editor, Role
+from meshnews.errors import Forged, LocalMisuse, Malformed
+from meshnews.ids import Day, DeskId
 from meshnews.wire.codec import encode
 from tests.desk.sample import (
     ALL_ROLES,

@@ -27,13 +27,7 @@ from meshnews.desk.certificate import (
     sign_certificate,
     verify_certificate,
 )
-from meshnews.desk.manifest import sign_manifest
-from meshnews.desk.pack import PrekeyPack, RelayKeys
-from meshnews.desk.recall import revocation_id
-from meshnews.desk.request import sign_request, words_digest
-from meshnews.errors import Forged, LocalMisuse, Malformed
-from meshnews.ids import Day, DeskId, IssuerId, KeyRef, TrafficClass
-from meshnews.limits import (
+from meshnews.desk.limits import (
     CARD_BYTES_MAX,
     CERTIFICATE_BYTES_MAX,
     EDITOR_CARD_BYTES_MAX,
@@ -47,6 +41,12 @@ from meshnews.limits import (
     RELAYS_ON_CARD_MAX,
     REPLY_KEYS_IN_REQUEST,
 )
+from meshnews.desk.manifest import sign_manifest
+from meshnews.desk.pack import PrekeyPack, RelayKeys
+from meshnews.desk.recall import revocation_id
+from meshnews.desk.request import sign_request, words_digest
+from meshnews.errors import Forged, LocalMisuse, Malformed
+from meshnews.ids import Day, DeskId, IssuerId, KeyRef, TrafficClass
 from meshnews.wire.codec import encode
 from tests.desk.sample import (
     BYLINE,

@@ -22,8 +22,9 @@ from meshnews.desk.joining import (
     decode_join_message,
     encode_join_message,
 )
+from meshnews.desk.limits import CARD_PIECE_BYTES_MAX, JOIN_REQUEST_BYTES_MAX
 from meshnews.errors import Forged, Malformed, PeerError
-from meshnews.limits import CARD_PIECE_BYTES_MAX, FRAME_BYTES_MAX, JOIN_REQUEST_BYTES_MAX
+from meshnews.limits import FRAME_BYTES_MAX
 from meshnews.wire.codec import Value, encode
 
 SECRET = Ed25519Secret(bytes([7]) * 32)

@@ -6,6 +6,7 @@ import pytest
 
 from meshnews.crypto.digest import Label
 from meshnews.desk.bulletin import verify_bulletin
+from meshnews.desk.limits import EDITORS_MAX, ISSUERS_MAX, MANIFEST_BYTES_MAX, RECALLED_MAX
 from meshnews.desk.manifest import (
     Editor,
     Issuer,
@@ -28,7 +29,6 @@ from meshnews.desk.root import (
 )
 from meshnews.errors import Forged, LocalMisuse, Malformed, Refusal
 from meshnews.ids import Day, DeskId
-from meshnews.limits import EDITORS_MAX, ISSUERS_MAX, MANIFEST_BYTES_MAX, RECALLED_MAX
 from meshnews.wire.codec import Value, decode, encode
 from tests.desk.sample import (
     ALL_ROLES,

@@ -5,6 +5,12 @@ from dataclasses import replace
 import pytest
 
 from meshnews.crypto.digest import Label
+from meshnews.desk.limits import (
+    BULLETIN_BYTES_MAX,
+    MANIFEST_BYTES_MAX,
+    NOTICE_BYTES_MAX,
+    RECALL_BYTES_MAX,
+)
 from meshnews.desk.manifest import unsigned_manifest
 from meshnews.desk.notice import Notice, NoticeKind, decode_notice, read_unsigned
 from meshnews.desk.recall import (
@@ -17,12 +23,6 @@ from meshnews.desk.recall import (
 from meshnews.desk.root import RootSigned, add_signature, new_roots
 from meshnews.errors import Forged, LocalMisuse, Malformed
 from meshnews.ids import DeskId
-from meshnews.limits import (
-    BULLETIN_BYTES_MAX,
-    MANIFEST_BYTES_MAX,
-    NOTICE_BYTES_MAX,
-    RECALL_BYTES_MAX,
-)
 from meshnews.wire.codec import encode
 from tests.desk.sample import (
     BYLINE,

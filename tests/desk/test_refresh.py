@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from meshnews.crypto.keys import SymmetricKey
+from meshnews.desk.limits import POSTAGE_ON_REFRESH_MAX, REFRESH_BYTES_MAX
 from meshnews.desk.refresh import Refresh, decode_refresh
 from meshnews.errors import LocalMisuse, Malformed
 from meshnews.ids import Day, TrafficClass
-from meshnews.limits import POSTAGE_ON_REFRESH_MAX, REFRESH_BYTES_MAX
 from tests.desk.sample import REFRESH, RELAY_KEYS, postage, seed
 
 PIECE = postage(70, traffic=TrafficClass.BULK, n=16)

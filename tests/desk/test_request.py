@@ -7,6 +7,12 @@ import pytest
 from meshnews.crypto.digest import Label
 from meshnews.crypto.keys import Ed25519Secret, Prekey
 from meshnews.desk.bulletin import EpochKey
+from meshnews.desk.limits import (
+    EPOCH_DAYS_AHEAD,
+    EPOCH_WEEKS_AHEAD,
+    REPLY_KEYS_IN_REQUEST,
+    REQUEST_BYTES_MAX,
+)
 from meshnews.desk.request import (
     EnrolmentRequest,
     Joiner,
@@ -17,12 +23,6 @@ from meshnews.desk.request import (
 )
 from meshnews.errors import Forged, LocalMisuse, Malformed
 from meshnews.ids import Day, KeyRef
-from meshnews.limits import (
-    EPOCH_DAYS_AHEAD,
-    EPOCH_WEEKS_AHEAD,
-    REPLY_KEYS_IN_REQUEST,
-    REQUEST_BYTES_MAX,
-)
 from meshnews.wire.codec import encode
 from tests.desk.sample import (
     BYLINE,

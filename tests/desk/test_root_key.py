@@ -3,9 +3,9 @@
 import pytest
 
 from meshnews.crypto.entropy import SeededEntropy
+from meshnews.desk.limits import ROOT_KEY_BYTES_MAX
 from meshnews.desk.rootkey import open_root_key, write_root_key
 from meshnews.errors import Forged, Malformed
-from meshnews.limits import ROOT_KEY_BYTES_MAX
 from tests.desk.sample import ROOTS
 
 FILE = write_root_key(

@@ -3,12 +3,12 @@
 import pytest
 
 from meshnews.crypto.keys import Ed25519Secret
+from meshnews.desk.limits import RECALLED_MAX
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import Recall, recall_oneself, revocation_id, unsigned_recall
 from meshnews.desk.root import add_signature
 from meshnews.desk.rootkey import open_root_key
 from meshnews.ids import DeskId
-from meshnews.limits import RECALLED_MAX
 from meshnews.node.book import SELF_RECALLS_MAX
 from meshnews.node.identity import Role
 from meshnews.node.node import Node

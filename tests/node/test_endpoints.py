@@ -5,8 +5,8 @@ import functools
 import pytest
 
 from meshnews.desk.bulletin import Endpoint, EndpointKind
+from meshnews.desk.limits import ENDPOINTS_MAX
 from meshnews.errors import Refusal
-from meshnews.limits import ENDPOINTS_MAX
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
 from tests.node.newsroom import Machine, add_editor, enrol, enrolled, make_desk, make_home

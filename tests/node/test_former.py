@@ -2,9 +2,9 @@
 
 from meshnews.bundle.format import parse
 from meshnews.crypto.keys import SymmetricKey
+from meshnews.desk.limits import FORMER_KEYS_MAX
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.ids import TrafficClass
-from meshnews.limits import FORMER_KEYS_MAX
 from meshnews.node.former import NOTICE, FormerKeys, beacon_of, notice_keys
 from meshnews.node.identity import Role
 from meshnews.node.keyring import MESH, Keyring, SharedKey, Stamp

@@ -5,6 +5,7 @@ import pytest
 from meshnews.crypto.keys import Ed25519Secret, X25519Public, X25519Secret
 from meshnews.desk.bulletin import RelayEntry, RelayFlags
 from meshnews.desk.certificate import verify_certificate
+from meshnews.desk.limits import PREKEYS_PER_PACK
 from meshnews.desk.manifest import Manifest
 from meshnews.desk.manifest import Role as DeskRole
 from meshnews.desk.notice import Notice, NoticeKind
@@ -12,7 +13,6 @@ from meshnews.desk.recall import recall_oneself
 from meshnews.desk.request import RelayRequest, sign_request, verify_request
 from meshnews.errors import Refusal
 from meshnews.ids import TrafficClass
-from meshnews.limits import PREKEYS_PER_PACK
 from meshnews.node.identity import Role, load_relays
 from meshnews.node.node import Node
 from meshnews.node.person import Person

@@ -15,13 +15,13 @@ from meshnews.crypto.keys import (
     SymmetricKey,
     X25519Public,
 )
+from meshnews.desk.limits import PREKEYS_PER_PACK
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.pack import PrekeyPack, RelayKeys
 from meshnews.desk.recall import recall_oneself
 from meshnews.desk.refresh import Refresh
 from meshnews.errors import Malformed
 from meshnews.ids import Day, IssuerId, KeyRef, TrafficClass
-from meshnews.limits import PREKEYS_PER_PACK
 from meshnews.node.identity import Role, load_relays
 from meshnews.node.node import Node
 from meshnews.node.person import Person

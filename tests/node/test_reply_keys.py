@@ -5,8 +5,9 @@ import pytest
 from meshnews.bundle.seal import Reader
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.crypto.keys import Ed25519Secret, Prekey, X25519Secret
+from meshnews.desk.limits import EDITORS_MAX, REPLY_KEYS_IN_REQUEST
 from meshnews.ids import KeyRef
-from meshnews.limits import EDITORS_MAX, REPLY_KEYS_IN_REQUEST, REPLY_KEYS_MAX
+from meshnews.limits import REPLY_KEYS_MAX
 from meshnews.node.reply_keys import ReplyKeys, deal, in_turn
 from meshnews.store.memory import MemoryVault
 

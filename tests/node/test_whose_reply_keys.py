@@ -7,12 +7,12 @@ import pytest
 
 from meshnews.bundle.seal import epoch_ref
 from meshnews.crypto.keys import Ed25519Public
+from meshnews.desk.limits import EDITORS_MAX, REPLY_KEYS_IN_REQUEST
 from meshnews.desk.manifest import Role as DeskRole
 from meshnews.desk.manifest import sign_manifest
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.rootkey import open_root_key
 from meshnews.ids import Day
-from meshnews.limits import EDITORS_MAX, REPLY_KEYS_IN_REQUEST
 from meshnews.node import shelf
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node

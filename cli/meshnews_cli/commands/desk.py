@@ -145,7 +145,7 @@ def card(  # noqa: PLR0917  click passes all by name
     """
     from meshnews.control.reply import CardMade, CardWords
     from meshnews.control.request import DeskCard
-    from meshnews.limits import RELAYS_NAMED_ON_CARD
+    from meshnews.desk.limits import RELAYS_NAMED_ON_CARD
     from meshnews_cli.folder import new_file
     from meshnews_cli.shape import to_json
     from meshnews_cli.terminal import row, say
@@ -240,7 +240,7 @@ def _prepare_editor(access: Access, request: Path, output: Path, *, words_compar
 def _finish_editor(access: Access, request: Path, signed: Path, output: Path) -> None:
     from meshnews.control.reply import EditorCardMade
     from meshnews.control.request import DeskEditorSigned
-    from meshnews.limits import MANIFEST_BYTES_MAX
+    from meshnews.desk.limits import MANIFEST_BYTES_MAX
     from meshnews_cli.folder import new_file, read_small
     from meshnews_cli.shape import to_json
     from meshnews_cli.terminal import row
@@ -285,7 +285,7 @@ def sign(
 
     from meshnews.control.recall_reply import RootSigned
     from meshnews.control.request import DeskSign
-    from meshnews.limits import MANIFEST_BYTES_MAX, ROOT_KEY_BYTES_MAX
+    from meshnews.desk.limits import MANIFEST_BYTES_MAX, ROOT_KEY_BYTES_MAX
     from meshnews_cli import secret
     from meshnews_cli.folder import new_file, read_small
 
@@ -328,7 +328,7 @@ def _report_signed(access: Access, made: "RootSigned", target: Path) -> None:
 
 
 def _read_request(path: Path) -> bytes:
-    from meshnews.limits import REQUEST_BYTES_MAX
+    from meshnews.desk.limits import REQUEST_BYTES_MAX
     from meshnews_cli.folder import read_small
 
     return read_small(path, REQUEST_BYTES_MAX)

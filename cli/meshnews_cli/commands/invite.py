@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from meshnews.limits import INVITATION_HOURS_MAX
+from meshnews.desk.limits import INVITATION_HOURS_MAX
 from meshnews_cli.complaint import Without
 from meshnews_cli.identify import name_of
 from meshnews_cli.options import Command, FilePath, with_access
@@ -52,7 +52,7 @@ def invite(  # noqa: PLR0917  click passes all by name
     compare them over a call or in person before you say yes.
     """
     from meshnews.control.request import DeskInvite
-    from meshnews.limits import RELAYS_NAMED_ON_CARD
+    from meshnews.desk.limits import RELAYS_NAMED_ON_CARD
     from meshnews_cli import inviting
 
     if (byline is None) == (relay is None):

@@ -111,7 +111,7 @@ def _prepare(access: Access, who: str, output: Path | None) -> None:
 def _publish(access: Access, signed: Path, *, yes: bool) -> None:
     from meshnews.control.recall_reply import Recalled, RecallShown
     from meshnews.control.request import DeskRecallSigned
-    from meshnews.limits import RECALL_BYTES_MAX
+    from meshnews.desk.limits import RECALL_BYTES_MAX
     from meshnews_cli import complaint
     from meshnews_cli.folder import read_small
 

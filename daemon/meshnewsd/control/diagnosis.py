@@ -9,9 +9,10 @@ from typing import Final
 
 from meshnews.control.finding import Check, Finding, Level
 from meshnews.desk.certificate import read_certificate
+from meshnews.desk.limits import PREKEYS_PER_PACK
 from meshnews.desk.manifest import Role as EditorRole
 from meshnews.ids import Day, TrafficClass
-from meshnews.limits import CLOCK_AHEAD_S_MAX, PREKEYS_PER_PACK
+from meshnews.limits import CLOCK_AHEAD_S_MAX
 from meshnews.node.home import Home
 from meshnews.node.identity import Role, load_relays
 from meshnews.node.node import Node

@@ -21,11 +21,11 @@ from meshnews.control.fact import (
     Topic,
 )
 from meshnews.control.fact import Priority as PriorityWord
+from meshnews.control.limits import CONTROL_ITEMS_MAX
 from meshnews.control.reply import Changed, Filed, Progress, Status
 from meshnews.control.request import File, StatusRequest, Watch
 from meshnews.errors import StoreFull
 from meshnews.ids import BundleRef
-from meshnews.limits import CONTROL_ITEMS_MAX
 from meshnews.node import dispatch as record
 from meshnews.node.filing import FilingDraft
 from meshnews.node.node import Node

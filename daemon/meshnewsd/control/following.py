@@ -18,10 +18,10 @@ import msgspec
 import trio
 
 from meshnews.control.fact import DispatchStatus, LinkStatus, Neighbour
+from meshnews.control.limits import CONTROL_ITEMS_MAX
 from meshnews.control.reply import DispatchNews, Event, NeighbourListing, NeighbourNews, Status
 from meshnews.control.request import Follow
 from meshnews.ids import BundleRef, LinkId
-from meshnews.limits import CONTROL_ITEMS_MAX
 from meshnews.node.dispatch import Progress
 from meshnews.node.event import Topic
 from meshnews.node.node import Node

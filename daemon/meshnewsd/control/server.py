@@ -22,10 +22,10 @@ from typing import Any, Final, TypeAlias
 import trio
 
 from meshnews.control import codec, refusal
+from meshnews.control.limits import CONTROL_CONNECTIONS_MAX, CONTROL_HELLO_S_MAX
 from meshnews.control.reply import Event, Progress, Refused, Reply
 from meshnews.control.request import Hello, Request
 from meshnews.errors import Malformed, PeerError, Refusal, StoreFull
-from meshnews.limits import CONTROL_CONNECTIONS_MAX, CONTROL_HELLO_S_MAX
 from meshnewsd.control.wire import ControlWire, Frame, HungUp
 from meshnewsd.host import NodeFailed
 from meshnewsd.platform.logs import Log

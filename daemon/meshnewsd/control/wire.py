@@ -19,8 +19,9 @@ from typing import Final, Self
 import trio
 
 from meshnews.control.codec import HEADER_BYTES, body_length
+from meshnews.control.limits import CONTROL_FRAME_S_MAX
 from meshnews.errors import Malformed
-from meshnews.limits import ATTACHMENTS_MAX, CONTROL_FRAME_S_MAX
+from meshnews.limits import ATTACHMENTS_MAX
 
 RECEIVE_BYTES: Final = 64 * 1024
 _FD_BYTES: Final = array.array("i").itemsize

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from meshnews.control.limits import CONTROL_ITEMS_MAX
 from meshnews.control.reply import EndpointListing, WireLogListing, WireStatus
 from meshnews.control.request import (
     DeskEndpointAdd,
@@ -28,7 +29,6 @@ from meshnews.control.wire_fact import (
     WireEntry,
 )
 from meshnews.desk.bulletin import EndpointKind
-from meshnews.limits import CONTROL_ITEMS_MAX
 from meshnews.node.endpoints import Published
 from meshnews.node.node import Node
 from meshnews.node.roster import Roster
