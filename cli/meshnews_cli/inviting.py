@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from meshnews.control.desk_reply import Invited, PendingListing
+from meshnews.control.desk_request import DeskConfirm, DeskInvite, DeskPending, DeskRefuse
 from meshnews.control.fact import InvitationState, InvitationStatus, JoinerStatus
-from meshnews.control.reply import Done, Invited, PendingListing
-from meshnews.control.request import DeskConfirm, DeskInvite, DeskPending, DeskRefuse
+from meshnews.control.reply import Done
 from meshnews.desk.invitation import grouped
 from meshnews.errors import Refusal
 from meshnews_cli import complaint, joining_complaint, words

@@ -2,9 +2,9 @@
 
 import click
 
+from meshnews.control.enrol_reply import Enrolled, JoinStatus
+from meshnews.control.enrol_request import EnrolAgree, EnrolCode, EnrolStop, EnrolWait
 from meshnews.control.fact import JoinProgress, JoinReason
-from meshnews.control.reply import Enrolled, JoinStatus
-from meshnews.control.request import EnrolAgree, EnrolCode, EnrolStop, EnrolWait
 from meshnews.desk.invitation import Mistyped, read_code
 from meshnews.errors import Refusal
 from meshnews.node.invitation_refusal import mistyped

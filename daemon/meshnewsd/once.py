@@ -13,7 +13,7 @@ from typing import Final
 
 import trio
 
-from meshnews.control import codec, refusal
+from meshnews.control import codec, desk_request, enrol_request, refusal
 from meshnews.control import request as ask
 from meshnews.control.fact import Role, usual_visibility
 from meshnews.control.reply import Done, HomeMade, Reply, Welcome
@@ -42,8 +42,14 @@ NEED_OTHERS: Final = frozenset(
     {
         ask.Watch,
         ask.Neighbours,
-        *(ask.DeskInvite, ask.DeskPending, ask.DeskConfirm, ask.DeskRefuse, ask.DeskClose),
-        *(ask.EnrolCode, ask.EnrolWait, ask.EnrolAgree),
+        desk_request.DeskInvite,
+        desk_request.DeskPending,
+        desk_request.DeskConfirm,
+        desk_request.DeskRefuse,
+        desk_request.DeskClose,
+        enrol_request.EnrolCode,
+        enrol_request.EnrolWait,
+        enrol_request.EnrolAgree,
     }
 )
 """What makes no sense where nobody can be met."""
@@ -86,7 +92,7 @@ class _OnceRun:
             ask.Hello: self._hello,
             ask.Init: self._init,
             ask.Unlock: self._unlock,
-            ask.DeskSign: enrolling.sign,
+            desk_request.DeskSign: enrolling.sign,
         }
         table: dict[type[ask.Request], object] = {
             kind: functools.partial(self._when_open, kind)

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from meshnews.control.content import ManifestFile, RecallFile
 from meshnews.control.fact import Count, DeskName, Moment, SafetyWords
 from meshnews.control.holder import Holder
 from meshnews.control.reply_base import ReplyBase
-from meshnews.control.request import ManifestFile, RecallFile
 from meshnews.desk.limits import EDITORS_MAX, MEMBERS_MAX, RELAYS_MAX
 
 HOLDERS_MAX = MEMBERS_MAX + RELAYS_MAX + EDITORS_MAX

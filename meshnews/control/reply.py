@@ -5,30 +5,35 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
+from meshnews.control.content import Text
+from meshnews.control.desk_reply import (
+    CardMade,
+    CardWords,
+    DeskMade,
+    EditorCardMade,
+    EditorPrepared,
+    EndpointListing,
+    Invited,
+    ManifestSigned,
+    PendingListing,
+)
+from meshnews.control.enrol_reply import Enrolled, JoinStatus, RequestMade
 from meshnews.control.fact import (
     Alarm,
     AttachmentStatus,
     Count,
-    DeskName,
     DispatchStatus,
     FilingWarning,
     InboxItem,
-    InvitationStatus,
     ItemId,
     ItemKind,
-    JoinerStatus,
-    JoinProgress,
-    JoinReason,
     LinkStatus,
     MaybeName,
     Moment,
-    Name,
     Neighbour,
     Phase,
     Priority,
     Role,
-    SafetyWord,
-    SafetyWords,
     Sha256,
     Slug,
     Topic,
@@ -44,17 +49,9 @@ from meshnews.control.recall_reply import (
     RecallPrepared,
     RecallShown,
     RecallSigned,
-    RootSigned,
 )
 from meshnews.control.reply_base import ReplyBase
-from meshnews.control.request import (
-    CardFile,
-    ManifestFile,
-    RequestFile,
-    Text,
-)
-from meshnews.control.wire_fact import DropFact, EndpointFact, RouteFact, WireEntry
-from meshnews.desk.limits import EDITORS_MAX, INVITATION_CHARS_MAX
+from meshnews.control.wire_fact import DropFact, RouteFact, WireEntry
 from meshnews.errors import Refusal
 from meshnews.limits import ATTACHMENTS_MAX, NEIGHBOURS_MAX_COLLECTOR, WIRE_LOG_MAX
 
@@ -94,119 +91,6 @@ class HomeMade(ReplyBase, frozen=True, tag="home-made"):
 
     role: Role
     endpoint: bool
-
-
-class DeskMade(ReplyBase, frozen=True, tag="desk-made", kw_only=True):
-    """To `DeskCreate`: the root's key file is written, and kept nowhere else."""
-
-    desk: DeskName
-    name: Name
-    words: SafetyWords
-    """Of the desk identifier: what `enrol --card` shows to everybody who joins."""
-
-
-class RequestMade(ReplyBase, frozen=True, tag="request-made"):
-    """To `EnrolRequest`."""
-
-    request: RequestFile
-    words: SafetyWords
-    role: Role
-    key: Annotated[str, Meta(max_length=64)] = ""
-    """How a relay's own key begins, in hexadecimal: what others' configurations name it by."""
-
-
-class CardWords(ReplyBase, frozen=True, tag="card-words"):
-    """To an unconfirmed `DeskCard` or `EnrolCard`: what both sides compare."""
-
-    words: SafetyWords
-    role: Role
-
-
-class CardMade(ReplyBase, frozen=True, tag="card-made", kw_only=True):
-    """To a confirmed `DeskCard`."""
-
-    card: CardFile
-    role: Role
-    name: Name
-    desk_words: SafetyWords
-    """Of the desk identifier: what is compared before the card is taken in."""
-    valid_until: dt.date | None = None
-
-
-class Enrolled(ReplyBase, frozen=True, tag="enrolled", kw_only=True):
-    """To a confirmed `EnrolCard`: which desk, and as whom."""
-
-    desk: DeskName
-    desk_name: MaybeName = ""
-    words: SafetyWords
-    """Of the desk identifier."""
-    role: Role
-    name: MaybeName
-    """The byline, or the relay's name; empty for an editor."""
-    valid_until: dt.date | None = None
-
-
-class Invited(ReplyBase, frozen=True, tag="invited", kw_only=True):
-    """To `DeskInvite`: what is given to the joiner, and is told only once."""
-
-    invitation: InvitationStatus
-    code: Annotated[str, Meta(max_length=INVITATION_CHARS_MAX)]
-
-
-class PendingListing(ReplyBase, frozen=True, tag="pending-listing", kw_only=True):
-    """To `DeskPending`, the oldest first; of invitations that ended, the last week's."""
-
-    version: Count
-    invitations: Annotated[tuple[InvitationStatus, ...], Meta(max_length=CONTROL_ITEMS_MAX)]
-    joiners: Annotated[tuple[JoinerStatus, ...], Meta(max_length=CONTROL_ITEMS_MAX)]
-
-
-class JoinStatus(ReplyBase, frozen=True, tag="join-status", kw_only=True):
-    """To `EnrolCode`, `EnrolWait`, `EnrolAgree` and `EnrolStop`."""
-
-    version: Count
-    progress: JoinProgress
-    meeting: Annotated[bytes, Meta(max_length=8)] = b""
-    """Names the link whose words these are, for `EnrolAgree`."""
-    words: Annotated[tuple[SafetyWord, ...], Meta(max_length=8)] = ()
-    """Eight, while they are to be compared."""
-    silences: Count = 0
-    """How often a machine that has the invitation was reached and ended the link wordlessly."""
-    reason: JoinReason | None = None
-    enrolled: Enrolled | None = None
-    """Once it has joined."""
-
-
-class EditorPrepared(ReplyBase, frozen=True, tag="editor-prepared", kw_only=True):
-    """To `DeskEditor`: the unsigned manifest, and what both sides compare."""
-
-    manifest: ManifestFile
-    words: SafetyWords
-    """Of the request."""
-    version: Count
-    editors: Annotated[int, Meta(ge=1, le=EDITORS_MAX)]
-
-
-class ManifestSigned(RootSigned, frozen=True, tag="manifest-signed", kw_only=True):
-    """To `DeskSign`: the signed manifest and what it says."""
-
-    version: Count
-    editors: Annotated[int, Meta(ge=0, le=EDITORS_MAX)]
-    valid_until: dt.date
-
-
-class EditorCardMade(ReplyBase, frozen=True, tag="editor-card-made"):
-    """To `DeskEditorSigned`."""
-
-    card: CardFile
-    desk_words: SafetyWords
-    """As on `CardMade`."""
-
-
-class EndpointListing(ReplyBase, frozen=True, tag="endpoint-listing"):
-    """To the requests about endpoints: what the desk publishes now, in the order to be tried."""
-
-    endpoints: Annotated[tuple[EndpointFact, ...], Meta(max_length=CONTROL_ITEMS_MAX)]
 
 
 class WireStatus(ReplyBase, frozen=True, tag="wire-status", kw_only=True):

@@ -2,72 +2,55 @@
 
 Each request is answered by any number of events and then by exactly one reply
 (`meshnews.control.reply`).  Some carry open files beside them: `descriptors`
-says how many, and in which order.
+says how many, and in which order.  Those about a desk and its members are in
+`desk_request` and `enrol_request`.
 """
 
 import datetime as dt
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, TypeAlias
 
-import msgspec
 from msgspec import Meta
 
+from meshnews.control.content import Passphrase, Text
+from meshnews.control.desk_request import (
+    DeskCard,
+    DeskClose,
+    DeskConfirm,
+    DeskCreate,
+    DeskEditor,
+    DeskEditorSigned,
+    DeskEndpointAdd,
+    DeskEndpointList,
+    DeskEndpointRemove,
+    DeskHolders,
+    DeskInvite,
+    DeskPending,
+    DeskRecall,
+    DeskRecallSigned,
+    DeskRefuse,
+    DeskSign,
+)
+from meshnews.control.enrol_request import (
+    EnrolAgree,
+    EnrolCard,
+    EnrolCode,
+    EnrolRequest,
+    EnrolStop,
+    EnrolWait,
+    RecallOwn,
+)
 from meshnews.control.fact import (
     AttachmentOffer,
-    Count,
     ItemId,
-    Name,
     Priority,
     Role,
     Slug,
     Topic,
     Visibility,
 )
-from meshnews.control.limits import DISPATCH_TEXT_BYTES_MAX, LOOK_S_MAX, PASSPHRASE_CHARS_MAX
-from meshnews.desk.limits import (
-    EDITOR_CARD_BYTES_MAX,
-    ENDPOINT_PORTS_MAX,
-    HOST_CHARS_MAX,
-    INVITATION_CHARS_MAX,
-    INVITATION_HOURS_MAX,
-    MANIFEST_BYTES_MAX,
-    NAME_CHARS_MAX,
-    RECALL_BYTES_MAX,
-    RELAYS_NAMED_ON_CARD,
-    REQUEST_BYTES_MAX,
-    ROOT_KEY_BYTES_MAX,
-    SERVER_NAME_CHARS_MAX,
-)
+from meshnews.control.limits import LOOK_S_MAX
+from meshnews.control.request_base import RequestBase
 from meshnews.limits import ATTACHMENTS_MAX
-
-CARD_FILE_BYTES_MAX: Final = EDITOR_CARD_BYTES_MAX + 1024
-"""An editor's card and what seals it."""
-
-Passphrase = Annotated[str, Meta(min_length=1, max_length=PASSPHRASE_CHARS_MAX)]
-Text = Annotated[str, Meta(max_length=DISPATCH_TEXT_BYTES_MAX)]
-Host = Annotated[str, Meta(min_length=1, max_length=HOST_CHARS_MAX)]
-Port = Annotated[int, Meta(ge=1, le=65535)]
-RequestFile = Annotated[bytes, Meta(min_length=1, max_length=REQUEST_BYTES_MAX)]
-CardFile = Annotated[bytes, Meta(min_length=1, max_length=CARD_FILE_BYTES_MAX)]
-ManifestFile = Annotated[bytes, Meta(min_length=1, max_length=MANIFEST_BYTES_MAX)]
-RecallFile = Annotated[bytes, Meta(min_length=1, max_length=RECALL_BYTES_MAX)]
-RootKeyFile = Annotated[bytes, Meta(min_length=1, max_length=ROOT_KEY_BYTES_MAX)]
-
-
-class RequestBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="is"):
-    """Root of the requests.  Contents stay out of `repr`: some are secrets."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(...)"
-
-    @property
-    def descriptors(self) -> int:
-        """How many open files travel beside this request."""
-        return 0
-
-    @property
-    def is_undone_when_stopped(self) -> bool:
-        """Whether nothing is left of it when its asker stops it, who is then told so."""
-        return False
 
 
 class Hello(RequestBase, frozen=True, tag="hello"):
@@ -90,182 +73,6 @@ class Init(RequestBase, frozen=True, tag="init"):
     passphrase: Passphrase | None
     visibility: Visibility | None = None
     """What it shows of itself from the start; None: what is usual for its role."""
-
-
-class DeskCreate(RequestBase, frozen=True, tag="desk-create"):
-    """Make a desk with this editor's home as its first.  Answer: `DeskMade`.
-
-    Beside it travels one descriptor of an empty file, open for writing.  The root's
-    key file is in it, down to the disk, before there is a desk.
-    """
-
-    name: Name
-    root_passphrase: Passphrase
-
-    @property
-    def descriptors(self) -> int:
-        """One, to be written."""
-        return 1
-
-
-class EnrolRequest(RequestBase, frozen=True, tag="enrol-request"):
-    """Make the request file of this home.  Answer: `RequestMade`."""
-
-
-class EnrolCard(RequestBase, frozen=True, tag="enrol-card"):
-    """Take in the card that a desk made for this home.
-
-    Unconfirmed, nothing is taken in and the answer is `CardWords`, with the
-    words of the desk; confirmed, it is `Enrolled`.
-    """
-
-    card: CardFile
-    confirmed: bool = False
-
-
-class DeskCard(RequestBase, frozen=True, tag="desk-card", kw_only=True):
-    """Make a card for a request, under exactly one of `byline` and `relay`.
-
-    Unconfirmed, nothing is made and the answer is `CardWords`; confirmed, it is
-    `CardMade`.
-    """
-
-    request: RequestFile
-    byline: Name | None = None
-    relay: Name | None = None
-    near: Annotated[tuple[Name, ...], Meta(max_length=RELAYS_NAMED_ON_CARD)] = ()
-    confirmed: bool = False
-
-
-class DeskInvite(RequestBase, frozen=True, tag="desk-invite", kw_only=True):
-    """Invite somebody, under exactly one of `byline` and `relay`.  Answer: `Invited`."""
-
-    byline: Name | None = None
-    relay: Name | None = None
-    near: Annotated[tuple[Name, ...], Meta(max_length=RELAYS_NAMED_ON_CARD)] = ()
-    hours: Annotated[int, Meta(ge=1, le=INVITATION_HOURS_MAX)]
-
-
-class DeskPending(RequestBase, frozen=True, tag="desk-pending"):
-    """List invitations and who has come with them.  Answer: `PendingListing`.
-
-    With `after`, it is answered when the listing has another version.
-    """
-
-    after: Count | None = None
-
-
-class DeskConfirm(RequestBase, frozen=True, tag="desk-confirm"):
-    """Say that the words of a joiner are the same on both sides.  Answer: `Done`."""
-
-    joiner: Count
-
-
-class DeskRefuse(RequestBase, frozen=True, tag="desk-refuse"):
-    """Turn a joiner away; its invitation stays open.  Answer: `Done`."""
-
-    joiner: Count
-
-
-class DeskClose(RequestBase, frozen=True, tag="desk-close"):
-    """End an invitation.  Answer: `Done`."""
-
-    invitation: Count
-
-
-class EnrolCode(RequestBase, frozen=True, tag="enrol-code"):
-    """Join by an invitation, or go on with it.  Answer: `JoinStatus`."""
-
-    code: Annotated[str, Meta(max_length=INVITATION_CHARS_MAX)]
-
-
-class EnrolWait(RequestBase, frozen=True, tag="enrol-wait"):
-    """Tell how far joining has come, once it has another version.  Answer: `JoinStatus`."""
-
-    after: Count | None = None
-
-
-class EnrolAgree(RequestBase, frozen=True, tag="enrol-agree"):
-    """Say whether the words of one link are the same on both sides.  Answer: `JoinStatus`."""
-
-    meeting: Annotated[bytes, Meta(min_length=8, max_length=8)]
-    is_same: bool
-
-
-class EnrolStop(RequestBase, frozen=True, tag="enrol-stop"):
-    """Give up joining.  Answer: `JoinStatus`."""
-
-
-class DeskEditor(RequestBase, frozen=True, tag="desk-editor"):
-    """Prepare the manifest that adds an editor.  Answer: `EditorPrepared`."""
-
-    request: RequestFile
-
-
-class DeskSign(RequestBase, frozen=True, tag="desk-sign"):
-    """Sign a prepared manifest or recall with a root key.  Needs no home.
-
-    Answer: `ManifestSigned` or `RecallSigned`.
-    """
-
-    manifest: ManifestFile
-    root_key: RootKeyFile
-    root_passphrase: Passphrase
-
-
-class DeskEditorSigned(RequestBase, frozen=True, tag="desk-editor-signed"):
-    """Take in a signed manifest and make the new editor's card.  Answer: `EditorCardMade`."""
-
-    signed: ManifestFile
-    request: RequestFile
-
-
-class DeskHolders(RequestBase, frozen=True, tag="desk-holders"):
-    """List those to whom the desk gave cards.  Answer: `HolderListing`."""
-
-
-class DeskRecall(RequestBase, frozen=True, tag="desk-recall"):
-    """Prepare the recall of one of them.  Answer: `RecallPrepared`."""
-
-    who: Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)]
-    """A name, or how a key begins, in hexadecimal."""
-
-
-class DeskRecallSigned(RequestBase, frozen=True, tag="desk-recall-signed", kw_only=True):
-    """Publish a recall that a root, or who is recalled, has signed; replace what that one knew.
-
-    Unconfirmed, nothing is done and the answer is `RecallShown`; confirmed, it is `Recalled`.
-    """
-
-    signed: RecallFile
-    confirmed: bool = False
-
-
-class RecallOwn(RequestBase, frozen=True, tag="recall-own"):
-    """Make a recall of this home, to be left with somebody.  Answer: `OwnRecall`."""
-
-
-class DeskEndpointAdd(RequestBase, frozen=True, tag="desk-endpoint-add", kw_only=True):
-    """Publish where a collector can be called.  Answer: `EndpointListing`."""
-
-    collector: Name
-    host: Host
-    ports: Annotated[tuple[Port, ...], Meta(min_length=1, max_length=ENDPOINT_PORTS_MAX)]
-    pin: Annotated[bytes, Meta(max_length=32)] = b""
-    """SHA-256 of the certificate that it shows; empty: it is called without TLS."""
-    server_name: Annotated[str, Meta(max_length=SERVER_NAME_CHARS_MAX)] = ""
-
-
-class DeskEndpointRemove(RequestBase, frozen=True, tag="desk-endpoint-remove"):
-    """Take back what this editor publishes of a collector.  Answer: `EndpointListing`."""
-
-    collector: Name
-    host: Host
-    port: Port | None = None
-
-
-class DeskEndpointList(RequestBase, frozen=True, tag="desk-endpoint-list"):
-    """List where the desk's collectors can be called.  Answer: `EndpointListing`."""
 
 
 class File(RequestBase, frozen=True, tag="file", kw_only=True):

@@ -13,6 +13,10 @@ import msgspec
 import pytest
 
 from meshnews.control import refusal
+from meshnews.control.desk_reply import CardMade, CardWords, DeskMade, EditorPrepared
+from meshnews.control.desk_request import DeskCard, DeskCreate, DeskEditor
+from meshnews.control.enrol_reply import Enrolled, RequestMade
+from meshnews.control.enrol_request import EnrolCard, EnrolRequest
 from meshnews.control.fact import (
     AttachmentRole,
     AttachmentStatus,
@@ -26,27 +30,16 @@ from meshnews.control.fact import (
 from meshnews.control.limits import DISPATCH_TEXT_BYTES_MAX
 from meshnews.control.reply import (
     AttachmentSaved,
-    CardMade,
-    CardWords,
-    DeskMade,
     Diagnosis,
     Done,
-    EditorPrepared,
-    Enrolled,
     Filed,
     HomeMade,
     Opened,
     Progress,
     ReplyFiled,
-    RequestMade,
 )
 from meshnews.control.request import (
-    DeskCard,
-    DeskCreate,
-    DeskEditor,
     Doctor,
-    EnrolCard,
-    EnrolRequest,
     File,
     Inbox,
     Init,

@@ -8,6 +8,16 @@ from typing import Any
 import click
 import pytest
 
+from meshnews.control.desk_reply import Invited, PendingListing
+from meshnews.control.desk_request import (
+    DeskClose,
+    DeskConfirm,
+    DeskInvite,
+    DeskPending,
+    DeskRefuse,
+)
+from meshnews.control.enrol_reply import Enrolled, JoinStatus
+from meshnews.control.enrol_request import EnrolAgree, EnrolCode, EnrolStop, EnrolWait
 from meshnews.control.fact import (
     InvitationState,
     InvitationStatus,
@@ -16,19 +26,8 @@ from meshnews.control.fact import (
     JoinReason,
     Role,
 )
-from meshnews.control.reply import Done, Enrolled, Invited, JoinStatus, PendingListing, Reply
-from meshnews.control.request import (
-    DeskClose,
-    DeskConfirm,
-    DeskInvite,
-    DeskPending,
-    DeskRefuse,
-    EnrolAgree,
-    EnrolCode,
-    EnrolStop,
-    EnrolWait,
-    Request,
-)
+from meshnews.control.reply import Done, Reply
+from meshnews.control.request import Request
 from meshnews.desk.invitation import Invitation, read_code
 from meshnews.errors import Refusal
 from meshnews.ids import DeskId

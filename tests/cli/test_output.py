@@ -14,6 +14,24 @@ from pathlib import Path
 
 import pytest
 
+from meshnews.control.desk_reply import (
+    CardMade,
+    CardWords,
+    DeskMade,
+    EditorCardMade,
+    EditorPrepared,
+)
+from meshnews.control.desk_request import (
+    DeskCard,
+    DeskCreate,
+    DeskEditor,
+    DeskEditorSigned,
+    DeskHolders,
+    DeskRecall,
+    DeskRecallSigned,
+)
+from meshnews.control.enrol_reply import Enrolled, RequestMade
+from meshnews.control.enrol_request import EnrolCard, EnrolRequest, RecallOwn
 from meshnews.control.fact import FilingWarning, Role
 from meshnews.control.recall_reply import (
     OwnRecall,
@@ -22,38 +40,21 @@ from meshnews.control.recall_reply import (
     RecallShown,
 )
 from meshnews.control.reply import (
-    CardMade,
-    CardWords,
-    DeskMade,
-    EditorCardMade,
-    EditorPrepared,
-    Enrolled,
     Filed,
     HomeMade,
     InboxListing,
     NeighbourListing,
     ReplyFiled,
-    RequestMade,
     Status,
 )
 from meshnews.control.request import (
-    DeskCard,
-    DeskCreate,
-    DeskEditor,
-    DeskEditorSigned,
-    DeskHolders,
-    DeskRecall,
-    DeskRecallSigned,
     Doctor,
-    EnrolCard,
-    EnrolRequest,
     File,
     Inbox,
     Init,
     Look,
     Neighbours,
     Open,
-    RecallOwn,
     Request,
     SendReply,
     StatusRequest,

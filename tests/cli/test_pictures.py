@@ -13,8 +13,9 @@ import pytest
 import segno
 from PIL import Image
 
+from meshnews.control.desk_request import DeskInvite
+from meshnews.control.enrol_request import EnrolCode
 from meshnews.control.fact import JoinProgress
-from meshnews.control.request import DeskInvite, EnrolCode
 from meshnews.desk.invitation import Invitation, read_code
 from meshnews.ids import DeskId
 from meshnews_cli import qr

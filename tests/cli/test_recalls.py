@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from meshnews.control.desk_request import DeskRecall, DeskRecallSigned
 from meshnews.control.recall_reply import (
     Recalled,
     RecallPrepared,
@@ -13,7 +14,7 @@ from meshnews.control.recall_reply import (
     RecallSigned,
 )
 from meshnews.control.reply import Status
-from meshnews.control.request import DeskRecall, DeskRecallSigned, StatusRequest
+from meshnews.control.request import StatusRequest
 from meshnews.errors import Refusal
 from meshnews_cli.commands.recall import report_signed_recall
 from meshnews_cli.session import Access

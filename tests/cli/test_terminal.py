@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshnews.control.desk_reply import CardWords
+from meshnews.control.enrol_reply import Enrolled
+from meshnews.control.enrol_request import EnrolCard
 from meshnews.control.fact import (
     AttachmentRole,
     AttachmentStatus,
@@ -27,9 +30,7 @@ from meshnews.control.fact import (
 from meshnews.control.finding import Check, Finding, Level
 from meshnews.control.limits import FILE_NAME_BYTES_MAX
 from meshnews.control.reply import (
-    CardWords,
     Diagnosis,
-    Enrolled,
     InboxListing,
     NeighbourListing,
     Opened,
@@ -39,7 +40,6 @@ from meshnews.control.reply import (
 )
 from meshnews.control.request import (
     Doctor,
-    EnrolCard,
     Inbox,
     Neighbours,
     Open,

@@ -8,14 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from meshnews.control.reply import EndpointListing, WireLogListing, WireStatus
-from meshnews.control.request import (
-    DeskEndpointAdd,
-    DeskEndpointList,
-    DeskEndpointRemove,
-    Wire,
-    WireLog,
-)
+from meshnews.control.desk_reply import EndpointListing
+from meshnews.control.desk_request import DeskEndpointAdd, DeskEndpointList, DeskEndpointRemove
+from meshnews.control.reply import WireLogListing, WireStatus
+from meshnews.control.request import Wire, WireLog
 from meshnews.control.wire_fact import (
     DropFact,
     DropKind,

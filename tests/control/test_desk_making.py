@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from meshnews.control.reply import DeskMade, Event
-from meshnews.control.request import DeskCreate
+from meshnews.control.desk_reply import DeskMade
+from meshnews.control.desk_request import DeskCreate
+from meshnews.control.reply import Event
 from meshnews.desk.rootkey import open_root_key
 from meshnews.errors import Refusal
 from meshnews.node.identity import Role

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshnews.control import codec, refusal
+from meshnews.control import codec, desk_reply, desk_request, enrol_reply, enrol_request, refusal
 from meshnews.control import recall_reply as recalls
 from meshnews.control import reply as replies
 from meshnews.control import request as requests
+from meshnews.control.content import CARD_FILE_BYTES_MAX
 from meshnews.control.fact import (
     Alarm,
     AttachmentOffer,
@@ -51,6 +52,7 @@ from meshnews.control.limits import (
 )
 from meshnews.control.reply import Event, Reply
 from meshnews.control.request import Request
+from meshnews.control.request_base import RequestBase
 from meshnews.control.wire_fact import (
     EndpointFact,
     RouteBound,
@@ -74,36 +76,36 @@ REQUESTS: list[Request] = [
     requests.Unlock("a passphrase"),
     requests.Init(Role.REPORTER, False, "a passphrase"),
     requests.Init(Role.RELAY, endpoint=True, passphrase=None),
-    requests.DeskCreate("Bureau", "a passphrase"),
-    requests.EnrolRequest(),
-    requests.EnrolCard(b"card"),
-    requests.EnrolCard(b"card", confirmed=True),
-    requests.DeskCard(request=b"request", byline="aliya", near=("shelf",), confirmed=True),
-    requests.DeskEndpointAdd(
+    desk_request.DeskCreate("Bureau", "a passphrase"),
+    enrol_request.EnrolRequest(),
+    enrol_request.EnrolCard(b"card"),
+    enrol_request.EnrolCard(b"card", confirmed=True),
+    desk_request.DeskCard(request=b"request", byline="aliya", near=("shelf",), confirmed=True),
+    desk_request.DeskEndpointAdd(
         collector="far", host="192.0.2.1", ports=(443, 53), pin=bytes(32), server_name="a.net"
     ),
-    requests.DeskEndpointRemove("far", "192.0.2.1", 443),
-    requests.DeskEndpointList(),
+    desk_request.DeskEndpointRemove("far", "192.0.2.1", 443),
+    desk_request.DeskEndpointList(),
     requests.Wire(),
     requests.WireLog(),
-    requests.DeskInvite(byline="aliya", near=("shelf",), hours=24),
-    requests.DeskInvite(relay="shelf", hours=720),
-    requests.DeskPending(),
-    requests.DeskPending(7),
-    requests.DeskConfirm(4),
-    requests.DeskRefuse(4),
-    requests.DeskClose(3),
-    requests.EnrolCode("m1-abcd"),
-    requests.EnrolWait(7),
-    requests.EnrolAgree(bytes(8), is_same=True),
-    requests.EnrolStop(),
-    requests.DeskEditor(b"request"),
-    requests.DeskSign(b"manifest", b"key", "a passphrase"),
-    requests.DeskEditorSigned(b"signed", b"request"),
-    requests.DeskHolders(),
-    requests.DeskRecall("aliya"),
-    requests.DeskRecallSigned(signed=b"signed", confirmed=True),
-    requests.RecallOwn(),
+    desk_request.DeskInvite(byline="aliya", near=("shelf",), hours=24),
+    desk_request.DeskInvite(relay="shelf", hours=720),
+    desk_request.DeskPending(),
+    desk_request.DeskPending(7),
+    desk_request.DeskConfirm(4),
+    desk_request.DeskRefuse(4),
+    desk_request.DeskClose(3),
+    enrol_request.EnrolCode("m1-abcd"),
+    enrol_request.EnrolWait(7),
+    enrol_request.EnrolAgree(bytes(8), is_same=True),
+    enrol_request.EnrolStop(),
+    desk_request.DeskEditor(b"request"),
+    desk_request.DeskSign(b"manifest", b"key", "a passphrase"),
+    desk_request.DeskEditorSigned(b"signed", b"request"),
+    desk_request.DeskHolders(),
+    desk_request.DeskRecall("aliya"),
+    desk_request.DeskRecallSigned(signed=b"signed", confirmed=True),
+    enrol_request.RecallOwn(),
     requests.File(
         text="Огонь на рынке.",
         slug="рынок",
@@ -206,35 +208,35 @@ ANSWERS: list[Reply | Event] = [
     replies.Welcome(version=codec.VERSION, program="0.1.0", role=None, once=True),
     replies.Done(),
     replies.HomeMade(Role.RELAY, endpoint=True),
-    replies.DeskMade(desk=DESK, name="Bureau", words=WORDS),
-    replies.RequestMade(b"request", WORDS, Role.REPORTER),
-    replies.CardWords(WORDS, Role.REPORTER),
-    replies.CardMade(
+    desk_reply.DeskMade(desk=DESK, name="Bureau", words=WORDS),
+    enrol_reply.RequestMade(b"request", WORDS, Role.REPORTER),
+    desk_reply.CardWords(WORDS, Role.REPORTER),
+    desk_reply.CardMade(
         card=b"card", role=Role.REPORTER, name="aliya", desk_words=WORDS, valid_until=DAY
     ),
-    replies.Enrolled(desk=DESK, words=WORDS, role=Role.RELAY, name="shelf"),
-    replies.Invited(invitation=INVITATION, code="m1-abcd"),
-    replies.PendingListing(version=7, invitations=(INVITATION,), joiners=(JOINER,)),
-    replies.JoinStatus(version=7, progress=JoinProgress.IDLE),
-    replies.JoinStatus(
+    enrol_reply.Enrolled(desk=DESK, words=WORDS, role=Role.RELAY, name="shelf"),
+    desk_reply.Invited(invitation=INVITATION, code="m1-abcd"),
+    desk_reply.PendingListing(version=7, invitations=(INVITATION,), joiners=(JOINER,)),
+    enrol_reply.JoinStatus(version=7, progress=JoinProgress.IDLE),
+    enrol_reply.JoinStatus(
         version=8,
         progress=JoinProgress.COMPARING,
         meeting=bytes(8),
         words=WORDS,
         silences=2,
         reason=JoinReason.DESK,
-        enrolled=replies.Enrolled(desk=DESK, words=WORDS, role=Role.RELAY, name=""),
+        enrolled=enrol_reply.Enrolled(desk=DESK, words=WORDS, role=Role.RELAY, name=""),
     ),
-    replies.EditorPrepared(manifest=b"manifest", words=WORDS, version=2, editors=2),
-    replies.ManifestSigned(signed=b"signed", desk=DESK, version=2, editors=2, valid_until=DAY),
-    replies.EditorCardMade(b"card", WORDS),
+    desk_reply.EditorPrepared(manifest=b"manifest", words=WORDS, version=2, editors=2),
+    desk_reply.ManifestSigned(signed=b"signed", desk=DESK, version=2, editors=2, valid_until=DAY),
+    desk_reply.EditorCardMade(b"card", WORDS),
     recalls.RecallSigned(signed=b"signed", desk=DESK, words=WORDS, since=NOON),
     recalls.HolderListing(holders=(HOLDER,)),
     recalls.RecallPrepared(recall=b"recall", holder=HOLDER),
     recalls.RecallShown(HOLDER),
     recalls.Recalled(holder=HOLDER, relays=3, owed=7),
     recalls.OwnRecall(b"recall"),
-    replies.EndpointListing((ENDPOINT,)),
+    desk_reply.EndpointListing((ENDPOINT,)),
     replies.WireStatus(last_at=NOON, expected_at=NOON, routes=(ROUTE,), certificate="ab" * 32),
     replies.WireLogListing(
         bytes(32), (WireEntry(number=0, up=True, at=NOON, clock_sure=True, signed=b"entry"),)
@@ -322,7 +324,7 @@ def test_a_spoilt_request_is_a_request_or_malformed(request_: Request, data: st.
         decoded = codec.decode_request(bytes(body))
     except Malformed:
         return
-    assert isinstance(decoded, requests.RequestBase)
+    assert isinstance(decoded, RequestBase)
 
 
 @pytest.mark.parametrize("message", [*REQUESTS, *ANSWERS], ids=lambda each: type(each).__name__)
@@ -390,14 +392,14 @@ def test_a_length_out_of_bounds_is_malformed(length: int) -> None:
 
 
 def test_an_editors_card_of_full_size_fits_one_frame() -> None:
-    card = bytes(requests.CARD_FILE_BYTES_MAX)
-    assert body_of(codec.encode(replies.EditorCardMade(card, WORDS)))
-    assert body_of(codec.encode(requests.EnrolCard(card)))
+    card = bytes(CARD_FILE_BYTES_MAX)
+    assert body_of(codec.encode(desk_reply.EditorCardMade(card, WORDS)))
+    assert body_of(codec.encode(enrol_request.EnrolCard(card)))
 
 
 def test_a_message_too_long_for_a_frame_is_our_own_mistake() -> None:
     with pytest.raises(LocalMisuse):
-        codec.encode(requests.EnrolCard(bytes(CONTROL_FRAME_BYTES_MAX)))
+        codec.encode(enrol_request.EnrolCard(bytes(CONTROL_FRAME_BYTES_MAX)))
 
 
 def test_a_request_says_how_many_files_travel_beside_it() -> None:

@@ -14,6 +14,7 @@ import trio
 import trio.testing
 
 from meshnews.control import codec, refusal
+from meshnews.control.enrol_request import EnrolCard
 from meshnews.control.fact import AttachmentOffer, Phase, Role, Topic
 from meshnews.control.limits import (
     CONTROL_CONNECTIONS_MAX,
@@ -24,7 +25,6 @@ from meshnews.control.limits import (
 from meshnews.control.reply import Changed, Done, Event, Filed, Progress, Refused, Reply, Welcome
 from meshnews.control.request import (
     Doctor,
-    EnrolCard,
     File,
     Hello,
     Inbox,

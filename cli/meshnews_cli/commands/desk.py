@@ -15,9 +15,9 @@ from meshnews_cli.options import Command, FilePath, with_access
 from meshnews_cli.session import Access, Needs, session
 
 if TYPE_CHECKING:
+    from meshnews.control.desk_reply import DeskMade
     from meshnews.control.fact import SafetyWords
     from meshnews.control.recall_reply import RootSigned
-    from meshnews.control.reply import DeskMade
 
 
 @click.group()
@@ -53,8 +53,8 @@ def create(access: Access, name: str, root_folder: Path, root_passphrase_file: P
     else. It is needed to add or recall editors. Keep the stick away from this
     machine, and copies of it in other places.
     """
-    from meshnews.control.reply import DeskMade
-    from meshnews.control.request import DeskCreate
+    from meshnews.control.desk_reply import DeskMade
+    from meshnews.control.desk_request import DeskCreate
     from meshnews_cli import secret
     from meshnews_cli.folder import NewFile
 
@@ -143,8 +143,8 @@ def card(  # noqa: PLR0917  click passes all by name
     over a call or in person before you say yes. The card is sealed to the
     request: nobody else can use it.
     """
-    from meshnews.control.reply import CardMade, CardWords
-    from meshnews.control.request import DeskCard
+    from meshnews.control.desk_reply import CardMade, CardWords
+    from meshnews.control.desk_request import DeskCard
     from meshnews.desk.limits import RELAYS_NAMED_ON_CARD
     from meshnews_cli.folder import new_file
     from meshnews_cli.shape import to_json
@@ -211,8 +211,8 @@ def editor(
 
 
 def _prepare_editor(access: Access, request: Path, output: Path, *, words_compared: bool) -> None:
-    from meshnews.control.reply import EditorPrepared
-    from meshnews.control.request import DeskEditor
+    from meshnews.control.desk_reply import EditorPrepared
+    from meshnews.control.desk_request import DeskEditor
     from meshnews_cli.folder import new_file
     from meshnews_cli.shape import to_json
     from meshnews_cli.terminal import count, note, row
@@ -238,8 +238,8 @@ def _prepare_editor(access: Access, request: Path, output: Path, *, words_compar
 
 
 def _finish_editor(access: Access, request: Path, signed: Path, output: Path) -> None:
-    from meshnews.control.reply import EditorCardMade
-    from meshnews.control.request import DeskEditorSigned
+    from meshnews.control.desk_reply import EditorCardMade
+    from meshnews.control.desk_request import DeskEditorSigned
     from meshnews.desk.limits import MANIFEST_BYTES_MAX
     from meshnews_cli.folder import new_file, read_small
     from meshnews_cli.shape import to_json
@@ -283,8 +283,8 @@ def sign(
     """
     import tempfile
 
+    from meshnews.control.desk_request import DeskSign
     from meshnews.control.recall_reply import RootSigned
-    from meshnews.control.request import DeskSign
     from meshnews.desk.limits import MANIFEST_BYTES_MAX, ROOT_KEY_BYTES_MAX
     from meshnews_cli import secret
     from meshnews_cli.folder import new_file, read_small
@@ -308,7 +308,7 @@ def sign(
 
 
 def _report_signed(access: Access, made: "RootSigned", target: Path) -> None:
-    from meshnews.control.reply import ManifestSigned
+    from meshnews.control.desk_reply import ManifestSigned
     from meshnews_cli.shape import to_json
     from meshnews_cli.terminal import count, note, row
 

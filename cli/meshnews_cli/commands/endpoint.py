@@ -9,7 +9,7 @@ from meshnews_cli.options import Command, with_access
 from meshnews_cli.session import Access, Needs, session
 
 if TYPE_CHECKING:
-    from meshnews.control.reply import EndpointListing
+    from meshnews.control.desk_reply import EndpointListing
 
 _COLLECTOR = click.argument("collector")
 _HOST = click.argument("host")
@@ -38,8 +38,8 @@ def add(
     HOST is a name or an IP address; give both, each once: names can be made to
     lie, numbers change. SHA256 is what `meshnews wire` shows on the collector.
     """
-    from meshnews.control.reply import EndpointListing
-    from meshnews.control.request import DeskEndpointAdd
+    from meshnews.control.desk_reply import EndpointListing
+    from meshnews.control.desk_request import DeskEndpointAdd
 
     asked = DeskEndpointAdd(
         collector=name_of(collector),
@@ -59,8 +59,8 @@ def add(
 @with_access
 def remove(access: Access, collector: str, host: str, *, port: int | None) -> None:
     """Take back that COLLECTOR can be called at HOST."""
-    from meshnews.control.reply import EndpointListing
-    from meshnews.control.request import DeskEndpointRemove
+    from meshnews.control.desk_reply import EndpointListing
+    from meshnews.control.desk_request import DeskEndpointRemove
 
     asked = DeskEndpointRemove(name_of(collector), host, port)
     with session(access, Needs.VAULT) as conversation:
@@ -71,8 +71,8 @@ def remove(access: Access, collector: str, host: str, *, port: int | None) -> No
 @with_access
 def list_all(access: Access) -> None:
     """Show what the desk publishes, in the order in which it is tried."""
-    from meshnews.control.reply import EndpointListing
-    from meshnews.control.request import DeskEndpointList
+    from meshnews.control.desk_reply import EndpointListing
+    from meshnews.control.desk_request import DeskEndpointList
 
     with session(access, Needs.VAULT) as conversation:
         _show(access, conversation.connection.ask(DeskEndpointList(), EndpointListing))

@@ -9,8 +9,8 @@ from meshnews_cli.options import Command, FilePath, with_access
 from meshnews_cli.session import Access, Needs, session
 
 if TYPE_CHECKING:
+    from meshnews.control.enrol_reply import Enrolled
     from meshnews.control.fact import SafetyWords
-    from meshnews.control.reply import Enrolled
 
 
 @click.command(cls=Command)
@@ -74,8 +74,8 @@ def enrol(
 
 
 def _make_request(access: Access, path: Path) -> None:
-    from meshnews.control.reply import RequestMade
-    from meshnews.control.request import EnrolRequest
+    from meshnews.control.enrol_reply import RequestMade
+    from meshnews.control.enrol_request import EnrolRequest
     from meshnews_cli import words
     from meshnews_cli.folder import new_file
     from meshnews_cli.shape import to_json
@@ -100,8 +100,10 @@ def _make_request(access: Access, path: Path) -> None:
 
 
 def _take_card(access: Access, path: Path, *, words_compared: bool) -> None:
-    from meshnews.control.reply import CardWords, Enrolled
-    from meshnews.control.request import CARD_FILE_BYTES_MAX, EnrolCard
+    from meshnews.control.content import CARD_FILE_BYTES_MAX
+    from meshnews.control.desk_reply import CardWords
+    from meshnews.control.enrol_reply import Enrolled
+    from meshnews.control.enrol_request import EnrolCard
     from meshnews_cli import complaint, words
     from meshnews_cli.folder import read_small
     from meshnews_cli.terminal import note

@@ -51,7 +51,7 @@ def invite(  # noqa: PLR0917  click passes all by name
     those who have it. When a reporter has come, both sides see eight words;
     compare them over a call or in person before you say yes.
     """
-    from meshnews.control.request import DeskInvite
+    from meshnews.control.desk_request import DeskInvite
     from meshnews.desk.limits import RELAYS_NAMED_ON_CARD
     from meshnews_cli import inviting
 
@@ -94,8 +94,8 @@ def pending(
     A joiner's number belongs to the words that are shown with it. Whoever loses
     the link and calls again gets another number and other words.
     """
+    from meshnews.control.desk_request import DeskClose, DeskRefuse
     from meshnews.control.reply import Done
-    from meshnews.control.request import DeskClose, DeskRefuse
     from meshnews_cli import inviting
     from meshnews_cli.terminal import note
 

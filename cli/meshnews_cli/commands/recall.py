@@ -54,8 +54,8 @@ def recall(
 
 
 def _list(access: Access) -> None:
+    from meshnews.control.desk_request import DeskHolders
     from meshnews.control.recall_reply import HolderListing
-    from meshnews.control.request import DeskHolders
     from meshnews_cli.shape import to_json
     from meshnews_cli.terminal import row, say
 
@@ -82,8 +82,8 @@ def _remarks(one: "Holder") -> list[str]:
 
 
 def _prepare(access: Access, who: str, output: Path | None) -> None:
+    from meshnews.control.desk_request import DeskRecall
     from meshnews.control.recall_reply import RecallPrepared
-    from meshnews.control.request import DeskRecall
     from meshnews_cli import words
     from meshnews_cli.folder import new_file
     from meshnews_cli.identify import name_of
@@ -109,8 +109,8 @@ def _prepare(access: Access, who: str, output: Path | None) -> None:
 
 
 def _publish(access: Access, signed: Path, *, yes: bool) -> None:
+    from meshnews.control.desk_request import DeskRecallSigned
     from meshnews.control.recall_reply import Recalled, RecallShown
-    from meshnews.control.request import DeskRecallSigned
     from meshnews.desk.limits import RECALL_BYTES_MAX
     from meshnews_cli import complaint
     from meshnews_cli.folder import read_small
@@ -153,8 +153,8 @@ def _report(access: Access, made: "Recalled", *, once: bool) -> None:
 
 
 def _write_own(access: Access, output: Path | None) -> None:
+    from meshnews.control.enrol_request import RecallOwn
     from meshnews.control.recall_reply import OwnRecall
-    from meshnews.control.request import RecallOwn
     from meshnews_cli.folder import new_file
     from meshnews_cli.shape import to_json
     from meshnews_cli.terminal import note, row

@@ -6,27 +6,25 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from meshnews.control import refusal
-from meshnews.control.fact import Role, SafetyWord
-from meshnews.control.recall_reply import RecallSigned
-from meshnews.control.reply import (
+from meshnews.control.desk_reply import (
     CardMade,
     CardWords,
     DeskMade,
     EditorCardMade,
     EditorPrepared,
-    Enrolled,
     ManifestSigned,
-    RequestMade,
 )
-from meshnews.control.request import (
+from meshnews.control.desk_request import (
     DeskCard,
     DeskCreate,
     DeskEditor,
     DeskEditorSigned,
     DeskSign,
-    EnrolCard,
-    EnrolRequest,
 )
+from meshnews.control.enrol_reply import Enrolled, RequestMade
+from meshnews.control.enrol_request import EnrolCard, EnrolRequest
+from meshnews.control.fact import Role, SafetyWord
+from meshnews.control.recall_reply import RecallSigned
 from meshnews.crypto import words as library
 from meshnews.desk.recall import Recall
 from meshnews.desk.request import Joiner, role_of

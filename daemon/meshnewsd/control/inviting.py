@@ -3,6 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from meshnews.control.desk_reply import Invited, PendingListing
+from meshnews.control.desk_request import (
+    DeskClose,
+    DeskConfirm,
+    DeskInvite,
+    DeskPending,
+    DeskRefuse,
+)
+from meshnews.control.enrol_reply import JoinStatus
+from meshnews.control.enrol_request import EnrolAgree, EnrolCode, EnrolStop, EnrolWait
 from meshnews.control.fact import (
     InvitationState,
     InvitationStatus,
@@ -11,18 +21,7 @@ from meshnews.control.fact import (
     JoinReason,
     Role,
 )
-from meshnews.control.reply import Done, Invited, JoinStatus, PendingListing
-from meshnews.control.request import (
-    DeskClose,
-    DeskConfirm,
-    DeskInvite,
-    DeskPending,
-    DeskRefuse,
-    EnrolAgree,
-    EnrolCode,
-    EnrolStop,
-    EnrolWait,
-)
+from meshnews.control.reply import Done
 from meshnews.desk.joining import Reason
 from meshnews.desk.request import Joiner
 from meshnews.node import invitation_shelf as kept

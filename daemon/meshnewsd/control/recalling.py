@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from meshnews.control.desk_request import DeskHolders, DeskRecall, DeskRecallSigned
+from meshnews.control.enrol_request import RecallOwn
 from meshnews.control.fact import Role
 from meshnews.control.holder import Holder
 from meshnews.control.recall_reply import (
@@ -12,7 +14,6 @@ from meshnews.control.recall_reply import (
     RecallPrepared,
     RecallShown,
 )
-from meshnews.control.request import DeskHolders, DeskRecall, DeskRecallSigned, RecallOwn
 from meshnews.node import recalling as library
 from meshnews.node.node import Node
 from meshnews.node.recalling import Recalling, holders, recall_own

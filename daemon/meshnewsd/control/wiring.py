@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from meshnews.control.desk_reply import EndpointListing
+from meshnews.control.desk_request import DeskEndpointAdd, DeskEndpointList, DeskEndpointRemove
 from meshnews.control.limits import CONTROL_ITEMS_MAX
-from meshnews.control.reply import EndpointListing, WireLogListing, WireStatus
-from meshnews.control.request import (
-    DeskEndpointAdd,
-    DeskEndpointList,
-    DeskEndpointRemove,
-    Wire,
-    WireLog,
-)
+from meshnews.control.reply import WireLogListing, WireStatus
+from meshnews.control.request import Wire, WireLog
 from meshnews.control.wire_fact import (
     DropFact,
     DropKind,
