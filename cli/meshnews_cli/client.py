@@ -15,7 +15,7 @@ from meshnews.control.reply import Event, Refused, Reply
 from meshnews.control.reply_base import ReplyBase
 from meshnews.control.request import Request
 from meshnews.errors import Malformed
-from meshnews_cli import complaint
+from meshnews_cli import daemon_complaint
 
 Answer = TypeVar("Answer", bound=ReplyBase)
 
@@ -67,15 +67,15 @@ class Connection:
                 if on_event is not None:
                     on_event(answer)
         except TimeoutError as exc:
-            raise complaint.daemon_silent() from exc
+            raise daemon_complaint.daemon_silent() from exc
         except Malformed as exc:
-            raise complaint.daemon_strange() from exc
+            raise daemon_complaint.daemon_strange() from exc
         except OSError as exc:
-            raise complaint.daemon_gone(self._last_words()) from exc
+            raise daemon_complaint.daemon_gone(self._last_words()) from exc
         if isinstance(answer, Refused):
             raise answer.as_refusal()
         if not isinstance(answer, expected):
-            raise complaint.daemon_strange()
+            raise daemon_complaint.daemon_strange()
         return answer
 
     def stop(self) -> None:
@@ -136,7 +136,7 @@ def connect(home: Path) -> Connection | None:
             sock.close()
             return None
         except OSError as exc:
-            raise complaint.daemon_unreachable(exc) from exc
+            raise daemon_complaint.daemon_unreachable(exc) from exc
         _require_own(sock)
     except BaseException:
         # Whatever ends us, Ctrl-C too, leaves no socket open.
@@ -161,4 +161,4 @@ def _require_own(sock: socket.socket) -> None:
     credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     owner = _UCRED.unpack(credentials)[1]
     if os.geteuid() not in (owner, 0) and owner != 0:
-        raise complaint.daemon_of_other_user()
+        raise daemon_complaint.daemon_of_other_user()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from meshnews_cli import complaint
+from meshnews_cli import file_complaint
 from meshnews_cli.names import numbered
 
 FILE_MODE: Final = 0o600
@@ -26,11 +26,11 @@ def read_small(path: Path, bytes_max: int, *, may_be_empty: bool = False) -> byt
         with path.open("rb") as file:
             body = file.read(bytes_max + 1)
     except OSError as exc:
-        raise complaint.unreadable(path, exc) from exc
+        raise file_complaint.unreadable(path, exc) from exc
     if len(body) > bytes_max:
-        raise complaint.file_too_large(path, bytes_max)
+        raise file_complaint.file_too_large(path, bytes_max)
     if not body and not may_be_empty:
-        raise complaint.file_empty(path)
+        raise file_complaint.file_empty(path)
     return body
 
 
@@ -49,9 +49,9 @@ class NewFile:
                 path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE
             )
         except FileExistsError as exc:
-            raise complaint.file_exists(path) from exc
+            raise file_complaint.file_exists(path) from exc
         except OSError as exc:
-            raise complaint.unwritable(path, exc) from exc
+            raise file_complaint.unwritable(path, exc) from exc
         self._is_filled = self._is_lent = False
 
     def lend(self) -> int:
@@ -105,7 +105,7 @@ def new_file(path: Path) -> Iterator[Callable[[bytes], None]]:
             try:
                 file.fill(body)
             except OSError as exc:
-                raise complaint.unwritable(path, exc) from exc
+                raise file_complaint.unwritable(path, exc) from exc
 
         yield fill
     finally:
@@ -126,7 +126,7 @@ class Folder:
             path.mkdir(mode=FOLDER_MODE, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as exc:
-            raise complaint.unwritable(path, exc) from exc
+            raise file_complaint.unwritable(path, exc) from exc
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -11,7 +11,7 @@ from meshnews.node.invitation_refusal import mistyped
 from meshnews_cli import joining_complaint as complaint
 from meshnews_cli import words
 from meshnews_cli.client import Connection
-from meshnews_cli.complaint import Without
+from meshnews_cli.daemon_complaint import Without
 from meshnews_cli.session import Access, Needs, session
 from meshnews_cli.shape import to_json
 from meshnews_cli.terminal import note

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from meshnews_cli import complaint
+from meshnews_cli import daemon_complaint
 from meshnews_cli.client import Connection
 from meshnews_cli.terminal import safe_line
 
@@ -49,7 +49,7 @@ class OnceDaemon:
         except OSError as exc:
             ours.close()
             os.close(self._log)
-            raise complaint.daemon_gone(str(exc.strerror)) from exc
+            raise daemon_complaint.daemon_gone(str(exc.strerror)) from exc
         finally:
             theirs.close()
         self.connection = Connection(ours, last_words=self._last_words)

@@ -11,7 +11,7 @@ from typing import Final
 from meshnews.control.fact import AttachmentOffer, AttachmentRole
 from meshnews.control.limits import DISPATCH_TEXT_BYTES_MAX
 from meshnews.limits import ATTACHMENT_BYTES_MAX, SLUG_CHARS_MAX
-from meshnews_cli import complaint
+from meshnews_cli import file_complaint, filing_complaint
 from meshnews_cli.folder import read_small
 from meshnews_cli.names import file_name
 from meshnews_cli.terminal import byte_size, note
@@ -48,16 +48,16 @@ def plain_text(raw: bytes, *, where: str) -> str:
         text = raw.decode("utf-8-sig", errors="strict")
     except UnicodeDecodeError as exc:
         line = raw.count(b"\n", 0, exc.start) + 1
-        raise complaint.not_text(where, f"line {line} holds other bytes") from exc
+        raise filing_complaint.not_text(where, f"line {line} holds other bytes") from exc
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     for number, line_text in enumerate(text.split("\n"), start=1):
         for char in line_text:
             if char != "\t" and unicodedata.category(char) == "Cc":
                 problem = f"line {number} holds the control character U+{ord(char):04X}"
-                raise complaint.not_text(where, problem)
+                raise filing_complaint.not_text(where, problem)
     size = len(text.encode("utf-8"))
     if size > DISPATCH_TEXT_BYTES_MAX:
-        raise complaint.text_large(f"{size} bytes", DISPATCH_TEXT_BYTES_MAX)
+        raise filing_complaint.text_large(f"{size} bytes", DISPATCH_TEXT_BYTES_MAX)
     return text
 
 
@@ -72,7 +72,7 @@ def slug_of(typed: str) -> str:
     letters = "".join(each for each in slug if unicodedata.category(each)[0] != "M")
     letters = letters.replace("\u200c", "").replace("\u200d", "")
     if len(slug) > SLUG_CHARS_MAX or not _SLUG.fullmatch(letters):
-        raise complaint.slug_bad(SLUG_CHARS_MAX)
+        raise filing_complaint.slug_bad(SLUG_CHARS_MAX)
     return slug
 
 
@@ -89,7 +89,7 @@ class Attachment:
             # Without O_NONBLOCK a named pipe would make us wait for ever.
             self.descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as exc:
-            raise complaint.unreadable(path, exc) from exc
+            raise file_complaint.unreadable(path, exc) from exc
         status = os.fstat(self.descriptor)
         problem = ""
         if not stat.S_ISREG(status.st_mode):
@@ -100,7 +100,7 @@ class Attachment:
             problem = f"it has more than {byte_size(ATTACHMENT_BYTES_MAX)}"
         if problem:
             self.close()
-            raise complaint.attachment_bad(path, problem)
+            raise filing_complaint.attachment_bad(path, problem)
         self.offer = AttachmentOffer(
             file_name(path.name, number=number), status.st_size, AttachmentRole.FILE
         )

@@ -7,7 +7,7 @@ from meshnews.control.fact import Phase
 from meshnews.control.refusal import save_failed
 from meshnews.control.reply import AttachmentSaved, Opened, Progress
 from meshnews.control.request import SaveAttachment
-from meshnews_cli import complaint, stopping_complaint
+from meshnews_cli import file_complaint, filing_complaint, stopping_complaint
 from meshnews_cli.client import Connection
 from meshnews_cli.folder import Folder, is_content
 from meshnews_cli.names import file_name
@@ -80,7 +80,7 @@ class Saving:
                     on_event=self._shown.hear,
                 )
                 if not is_content(descriptor, size, sha256, tell=self._checking(index)):
-                    raise complaint.save_mismatch(index + 1)
+                    raise filing_complaint.save_mismatch(index + 1)
                 return name_it(wished)
         except OSError as exc:
             raise save_failed(index + 1) from exc
@@ -103,5 +103,5 @@ class Saving:
                         file.write(body)
                     name = name_it(wished)
             except OSError as exc:
-                raise complaint.unwritable(self._folder.path / wished, exc) from exc
+                raise file_complaint.unwritable(self._folder.path / wished, exc) from exc
         self._tell(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from meshnews.control.limits import PASSPHRASE_CHARS_MAX, PASSPHRASE_CHARS_MIN
-from meshnews_cli import complaint
+from meshnews_cli import file_complaint, secret_complaint
 
 TERMINAL: Final = "/dev/tty"
 _RAW_BYTES_MAX: Final = 4 * PASSPHRASE_CHARS_MAX + 2
@@ -33,9 +33,9 @@ def new(prompt: str, file: Path | None, *, option: str = "--passphrase-file") ->
     """
     passphrase = existing(prompt, file, option=option)
     if len(passphrase) < PASSPHRASE_CHARS_MIN:
-        raise complaint.passphrase_short(PASSPHRASE_CHARS_MIN)
+        raise secret_complaint.passphrase_short(PASSPHRASE_CHARS_MIN)
     if file is None and _asked("Once more: ", option) != passphrase:
-        raise complaint.passphrases_differ()
+        raise secret_complaint.passphrases_differ()
     return passphrase
 
 
@@ -44,13 +44,13 @@ def _from_file(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(_RAW_BYTES_MAX + 1)
     except OSError as exc:
-        raise complaint.unreadable(path, exc) from exc
+        raise file_complaint.unreadable(path, exc) from exc
     try:
         text = raw.decode("utf-8", errors="strict").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as exc:
-        raise complaint.passphrase_file_bad(path) from exc
+        raise secret_complaint.passphrase_file_bad(path) from exc
     if not text or "\n" in text or len(raw) > _RAW_BYTES_MAX:
-        raise complaint.passphrase_file_bad(path)
+        raise secret_complaint.passphrase_file_bad(path)
     return _normal(text)
 
 
@@ -58,18 +58,18 @@ def _asked(prompt: str, option: str) -> str:
     try:
         os.close(os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY))
     except OSError as exc:
-        raise complaint.no_terminal(option) from exc
+        raise secret_complaint.no_terminal(option) from exc
     import getpass
 
     try:
         return _normal(getpass.getpass(prompt))
     except (EOFError, UnicodeDecodeError) as exc:
-        raise complaint.no_terminal(option) from exc
+        raise secret_complaint.no_terminal(option) from exc
 
 
 def _normal(passphrase: str) -> str:
     normal = unicodedata.normalize("NFC", passphrase)
     is_text = not any(unicodedata.category(char) == "Cs" for char in normal)
     if not is_text or len(normal) > PASSPHRASE_CHARS_MAX:
-        raise complaint.passphrase_bad(PASSPHRASE_CHARS_MAX)
+        raise secret_complaint.passphrase_bad(PASSPHRASE_CHARS_MAX)
     return normal

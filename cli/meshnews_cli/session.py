@@ -10,9 +10,9 @@ from pathlib import Path
 from meshnews.control import codec, refusal
 from meshnews.control.reply import Done, Welcome
 from meshnews.control.request import Hello, Unlock
-from meshnews_cli import complaint, secret
+from meshnews_cli import daemon_complaint, secret
 from meshnews_cli.client import Connection, connect
-from meshnews_cli.complaint import Without
+from meshnews_cli.daemon_complaint import Without
 from meshnews_cli.terminal import note
 
 
@@ -71,7 +71,7 @@ def session(access: Access, needs: Needs, *, without: Without = Without.LINKS) -
         if connection is not None:
             closing.callback(connection.close)
         elif needs is Needs.DAEMON:
-            raise complaint.no_daemon(access.home, without)
+            raise daemon_complaint.no_daemon(access.home, without)
         else:
             connection = _started(access.home, closing)
         welcome = connection.ask(Hello(codec.VERSION), Welcome)

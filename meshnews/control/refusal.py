@@ -2,8 +2,8 @@
 
 A refusal is written where the fact behind it is known: those of filing,
 enrolment and vaults stand beside the code that finds them out, in the node and
-the stores, and those that the command line finds out before it asks in
-`meshnews_cli.complaint`.  A code never changes its meaning: scripts act on it.
+the stores, and those that the command line finds out before it asks in its
+`complaint` modules.  A code never changes its meaning: scripts act on it.
 
 Arguments are facts of the person's own request; nothing here quotes a file or
 a peer.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshnews_cli import complaint
+from meshnews_cli import complaint, file_complaint
 from meshnews_cli.commands.endpoint import endpoint
 from meshnews_cli.commands.invite import invite, pending
 from meshnews_cli.commands.recall import recall, report_signed_recall
@@ -101,9 +101,9 @@ def _report_desk(access: Access, made: "DeskMade", root: Path) -> None:
 
 def _require_outside(folder: Path, home: Path) -> None:
     if not folder.is_dir():
-        raise complaint.no_folder(folder)
+        raise file_complaint.no_folder(folder)
     if folder.resolve().is_relative_to(home.resolve()):
-        raise complaint.folder_in_home(folder)
+        raise file_complaint.folder_in_home(folder)
 
 
 desk.add_command(invite)
@@ -291,7 +291,7 @@ def sign(
 
     key_path = root_folder / "root-1.key"
     if not key_path.exists():
-        raise complaint.root_file_missing(root_folder)
+        raise file_complaint.root_file_missing(root_folder)
     manifest = read_small(file, MANIFEST_BYTES_MAX)
     key = read_small(key_path, ROOT_KEY_BYTES_MAX)
     target = _out(output, file, ".signed")

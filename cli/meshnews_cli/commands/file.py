@@ -49,12 +49,12 @@ def file(
     included. Your own files stay where they are.
     """
     from meshnews.limits import ATTACHMENTS_MAX
-    from meshnews_cli import complaint, material, stopping_complaint
+    from meshnews_cli import filing_complaint, material, stopping_complaint
 
     if flash and urgent:
         raise click.UsageError("Give either --flash or --urgent")
     if len(attach) > ATTACHMENTS_MAX:
-        raise complaint.attachments_many(ATTACHMENTS_MAX)
+        raise filing_complaint.attachments_many(ATTACHMENTS_MAX)
     word = material.slug_of(slug)
     with contextlib.ExitStack() as closing:
         try:
@@ -62,7 +62,7 @@ def file(
             source = text_file or (None if attach else material.STDIN)
             text = material.read_text(source) if source is not None else ""
             if not text.strip() and not attachments:
-                raise complaint.nothing_to_file()
+                raise filing_complaint.nothing_to_file()
             conversation = closing.enter_context(session(access, Needs.VAULT))
             today = None if conversation.welcome.clock_sure else _ask_date(source)
         except (KeyboardInterrupt, click.Abort) as exc:

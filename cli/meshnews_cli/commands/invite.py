@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from meshnews.desk.limits import INVITATION_HOURS_MAX
-from meshnews_cli.complaint import Without
+from meshnews_cli.daemon_complaint import Without
 from meshnews_cli.identify import name_of
 from meshnews_cli.options import Command, FilePath, with_access
 from meshnews_cli.session import Access, Needs, session

@@ -2,7 +2,7 @@
 
 import click
 
-from meshnews_cli.complaint import Without
+from meshnews_cli.daemon_complaint import Without
 from meshnews_cli.options import Command, with_access
 from meshnews_cli.session import Access, Needs, session
 

@@ -36,7 +36,7 @@ def open_item(access: Access, item: str, *, save: Path | None, let_go: bool) -> 
         raise click.UsageError("--let-go needs --save: only what is saved is let go.")
     from meshnews.control.reply import Done, Opened
     from meshnews.control.request import LetGo, Open
-    from meshnews_cli import complaint
+    from meshnews_cli import filing_complaint
     from meshnews_cli.identify import item_id
     from meshnews_cli.shape import shape, to_json
 
@@ -65,7 +65,7 @@ def open_item(access: Access, item: str, *, save: Path | None, let_go: bool) -> 
         names = [saved.get(index) for index in range(len(opened.attachments))]
         click.echo(to_json({**fields, "saved": names}))
     if folder is not None and missing:
-        raise complaint.save_incomplete(missing)
+        raise filing_complaint.save_incomplete(missing)
 
 
 def _folder(path: Path | None, closing: contextlib.ExitStack) -> "Folder | None":

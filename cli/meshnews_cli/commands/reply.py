@@ -18,7 +18,7 @@ def reply(access: Access, item: str, text: str) -> None:
     """
     from meshnews.control.reply import ReplyFiled
     from meshnews.control.request import SendReply
-    from meshnews_cli import complaint, material
+    from meshnews_cli import filing_complaint, material
     from meshnews_cli.identify import item_id
     from meshnews_cli.sentences import FILING_WARNINGS, NOTHING_MOVES
     from meshnews_cli.shape import to_json
@@ -31,7 +31,7 @@ def reply(access: Access, item: str, text: str) -> None:
         raw = text.encode("utf-8", errors="surrogateescape")
         words = material.plain_text(raw, where="The answer")
     if not words.strip():
-        raise complaint.nothing_to_file()
+        raise filing_complaint.nothing_to_file()
     with session(access, Needs.VAULT) as conversation:
         filed = conversation.connection.ask(SendReply(wanted, words), ReplyFiled)
     if access.as_json:

@@ -7,7 +7,7 @@ import click
 from meshnews.control.reply import Done, Status
 from meshnews.control.request import StatusRequest
 from meshnews.errors import Refusal
-from meshnews_cli.complaint import Without
+from meshnews_cli.daemon_complaint import Without
 from meshnews_cli.options import Command, with_access
 from meshnews_cli.session import Access, Needs, session
 
@@ -62,7 +62,7 @@ def _show(access: Access, answer: Status, *, once: bool) -> None:
 
 def _watch(access: Access, wanted: str | None) -> None:
     from meshnews.control.request import Follow
-    from meshnews_cli import complaint
+    from meshnews_cli import daemon_complaint
     from meshnews_cli.watching import onlooker
 
     with (
@@ -73,4 +73,4 @@ def _watch(access: Access, wanted: str | None) -> None:
             # The daemon tells for as long as it is heard, and never comes to a reply.
             conversation.connection.ask(Follow(wanted), Done, on_event=shown.hear, patient=True)
         except Refusal as why:
-            raise complaint.watch_ended() if why.code == "daemon-gone" else why from why
+            raise daemon_complaint.watch_ended() if why.code == "daemon-gone" else why from why
