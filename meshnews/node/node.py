@@ -56,8 +56,9 @@ from meshnews.node.uplink import UplinkKeeper
 from meshnews.node.wire_log import WireLog
 from meshnews.node.work import Work
 from meshnews.store.age import Clock, Timekeeper
-from meshnews.store.custody import Custody, Terms
+from meshnews.store.custody import Custody
 from meshnews.store.port import Carry, Vault
+from meshnews.store.terms import Terms
 from meshnews.sync.event import Arrived, Carried, Greeted, HandedOver, InSync, Receipted
 
 TICK_S_MAX: Final = 60.0

@@ -7,57 +7,30 @@ r"""Custody: which bundles a node takes, keeps, gives and lets go, and why.
     own --held back--> WITHHELD --random hold over--> HELD
 
 Everything here happens inside the transaction of the port.  The parts:
-`admission` takes in, `room` makes room, `receipts` acks, `sweep` lets time
-pass.  See docs/protocol/custody.md.
+`admission` takes in, `room` makes room, `acknowledgement` and `receipts` ack,
+`sweep` lets time pass.  See docs/protocol/custody.md.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from meshnews.bundle.format import Bundle, Offer, parse
-from meshnews.bundle.postage import Issuers, Postage, decode_auth
-from meshnews.bundle.receipt import (
-    Receipt,
-    ShortReceipt,
-    decode_receipt,
-    decode_short_receipt,
-)
+from meshnews.bundle.postage import Issuers
+from meshnews.bundle.receipt import Receipt, ShortReceipt
 from meshnews.crypto.digest import Label, b2
 from meshnews.crypto.entropy import Entropy
-from meshnews.errors import Exceeded, Forged, LocalMisuse, PeerError
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, TrafficClass
-from meshnews.limits import AGE_LEAST_S_MAX, AGE_ROUND_S, STAMPS_KNOWN_MAX
+from meshnews.limits import AGE_LEAST_S_MAX, AGE_ROUND_S
+from meshnews.store.acknowledgement import Acknowledgement
 from meshnews.store.admission import Admission, Learn, entry_of, life_of
 from meshnews.store.age import DAY_S, Moment
 from meshnews.store.franking import Franking, franked_as_said
 from meshnews.store.partial import Partials
-from meshnews.store.port import PAGES, WITH_BODY, Carry, Entry, Page, State
+from meshnews.store.port import PAGES, Carry, Entry, Page, State
 from meshnews.store.receipts import Receipts
 from meshnews.store.room import Room
 from meshnews.store.sweep import Sweeper
-from meshnews.store.terms import (
-    Accepted,
-    Acknowledged,
-    Given,
-    Judgement,
-    Swept,
-    Terms,
-)
-
-__all__ = [
-    "Accepted",
-    "Acknowledged",
-    "Custody",
-    "Given",
-    "Judgement",
-    "Swept",
-    "Terms",
-]
-
-_STAMP_ISSUER = b""
-"""Under this, receipts of stamped bundles never held are counted."""
-
-_SHORT_RECEIPT_BYTES = 64
+from meshnews.store.terms import Accepted, Acknowledged, Given, Judgement, Swept, Terms
 
 
 class Custody:
@@ -77,6 +50,7 @@ class Custody:
         self._franking = Franking(carry, issuers)
         self._receipts = Receipts(carry, terms, entropy)
         self._admission = Admission(carry, terms, self._room, self._franking, self._receipts)
+        self._acknowledgement = Acknowledgement(carry, terms, self._franking, self._receipts)
         self._sweeper = Sweeper(carry, terms, self._receipts, self._room)
         self.partials = Partials(carry, self._room)
 
@@ -229,46 +203,7 @@ class Custody:
         Raises:
             Malformed, Forged, Exceeded: it is for a bundle not held and its postage is bad.
         """
-        known = self._carry.entry(receipt.ref)
-        if known is None:
-            return self._acknowledge_unknown(receipt, moment)
-        if known.state in WITH_BODY:
-            return self.acknowledge_short(receipt.ref, receipt.short, moment)
-        if known.state is State.ACKED:
-            return Acknowledged.KNOWN
-        return self._acknowledge_known(known, self._as_kept(receipt, moment), moment)
-
-    def _acknowledge_unknown(self, receipt: Receipt, moment: Moment) -> Acknowledged:
-        offer = receipt.offer
-        if self._receipts.is_pending(receipt.ref):
-            return Acknowledged.KNOWN
-        if self._terms.is_over(offer.expiry_day, moment):
-            return Acknowledged.REFUSED
-        issuer = self._issuer_of(receipt)
-        if issuer is None or not self._receipts.has_place(issuer):
-            # Before its postage is looked at: there may be thousands of these.
-            return Acknowledged.NO_ROOM
-        franked = self._franking.check(offer, moment)
-        if franked is None or not self._franking.is_among_lowest(offer, franked):
-            return Acknowledged.REFUSED
-        entry = entry_of(offer, franked, State.ACKED, 0, moment)
-        return self._receipts.take_unknown(receipt, entry, issuer, moment)
-
-    def _as_kept(self, receipt: Receipt, moment: Moment) -> bytes:
-        """Return a receipt as it can be passed on: in full only with postage that holds.
-
-        Whoever is given another blames the giver, and the identifier names its key only.
-        """
-        if self._franking.check(receipt.offer, moment) is None:
-            return receipt.short.encode()
-        return receipt.encode()
-
-    def _issuer_of(self, receipt: Receipt) -> bytes | None:
-        """Return under whom a receipt is counted; None when a stamp finds no place."""
-        auth = decode_auth(receipt.auth)
-        if isinstance(auth, Postage):
-            return auth.issuer
-        return None if self._carry.usage().stamps >= STAMPS_KNOWN_MAX else _STAMP_ISSUER
+        return self._acknowledgement.take(receipt, moment)
 
     def acknowledge_short(
         self, ref: BundleRef, short: ShortReceipt, moment: Moment
@@ -279,36 +214,11 @@ class Custody:
             Forged: it is a receipt for another bundle.
             Exceeded: it is for a notice.
         """
-        if ref.traffic is TrafficClass.NOTICE:
-            raise Exceeded("a receipt for a notice")
-        if short.id != ref.id:
-            raise Forged("a receipt for another bundle")
-        known = self._carry.entry(ref)
-        if known is None:
-            return Acknowledged.REFUSED
-        wire = self._carry.body(ref)
-        receipt = short.encode()
-        if wire is not None:
-            bundle = parse(wire)
-            receipt = Receipt(short.purge, bundle.h_ct, bundle.meta, bundle.auth).encode()
-        return self._acknowledge_known(known, receipt, moment)
-
-    def _acknowledge_known(self, known: Entry, receipt: bytes, moment: Moment) -> Acknowledged:
-        if known.state in {State.ACKED, State.ACKED_WITH_BODY}:
-            return Acknowledged.KNOWN
-        return self._receipts.take(known, receipt, moment)
+        return self._acknowledgement.take_short(ref, short, moment)
 
     def receipt_for(self, ref: BundleRef) -> Receipt | ShortReceipt | None:
         """Return the receipt of an acked bundle, to be passed on; full where it can be."""
-        stored = self._carry.receipt(ref)
-        if stored is None:
-            return None
-        try:
-            if len(stored) == _SHORT_RECEIPT_BYTES:
-                return decode_short_receipt(stored)
-            return decode_receipt(stored)
-        except PeerError as exc:
-            raise LocalMisuse("a receipt was kept that is none") from exc
+        return self._receipts.kept(ref)
 
     # Own bundles and archives -----------------------------------------------
 

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from meshnews.bundle.receipt import Receipt
+from meshnews.bundle.receipt import Receipt, ShortReceipt, decode_receipt, decode_short_receipt
 from meshnews.crypto.entropy import Entropy, shuffled
+from meshnews.errors import LocalMisuse, PeerError
 from meshnews.ids import BundleRef, Day, TrafficClass
 from meshnews.limits import ACKED_BODY_BYTES_MAX, RECEIPTS_UNKNOWN_MAX
 from meshnews.store.age import Moment
@@ -34,6 +35,7 @@ UNKNOWN_BY: Final = "unknown-by"
 """Shelf: class u8 ‖ day u32 ‖ id -> the issuer under which its receipt is counted there."""
 
 _COUNT_BYTES: Final = 4
+_SHORT_RECEIPT_BYTES: Final = 64
 
 
 class Receipts:
@@ -86,6 +88,18 @@ class Receipts:
             )
         )
         self._carry.set_receipt(entry.ref, receipt)
+
+    def kept(self, ref: BundleRef) -> Receipt | ShortReceipt | None:
+        """Return the receipt of an acked bundle, to be passed on; full where it can be."""
+        stored = self._carry.receipt(ref)
+        if stored is None:
+            return None
+        try:
+            if len(stored) == _SHORT_RECEIPT_BYTES:
+                return decode_short_receipt(stored)
+            return decode_receipt(stored)
+        except PeerError as exc:
+            raise LocalMisuse("a receipt was kept that is none") from exc
 
     # A collector's batches --------------------------------------------------
 

@@ -17,7 +17,8 @@ from meshnews.errors import Exceeded, OutOfTurn
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import BLOCK_BYTES_MIN, GIVEN_MAX, WANTS_QUEUED_MAX, WIRE_BYTES
 from meshnews.store.age import Moment
-from meshnews.store.custody import Custody, Given
+from meshnews.store.custody import Custody
+from meshnews.store.terms import Given
 from meshnews.sync.layout import encode_data, encode_message
 from meshnews.sync.messages import ID_BYTES, Group, How, Name, OfferMessage, Want
 from meshnews.sync.salt import Salt

@@ -27,8 +27,9 @@ from meshnews.limits import (
     WISHES_MAX,
 )
 from meshnews.store.age import Moment
-from meshnews.store.custody import Custody, Judgement
+from meshnews.store.custody import Custody
 from meshnews.store.port import State
+from meshnews.store.terms import Judgement
 from meshnews.sync.budget import VAIN_BYTES, Budget
 from meshnews.sync.messages import Data, Group, How, Name, OfferMessage, Want
 from meshnews.sync.request import Request, WantDraft, Wish

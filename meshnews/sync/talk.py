@@ -19,7 +19,8 @@ from meshnews.limits import (
     QUESTIONS_OPEN_MAX,
 )
 from meshnews.store.age import Moment
-from meshnews.store.custody import Acknowledged, Custody, Judgement
+from meshnews.store.custody import Custody
+from meshnews.store.terms import Acknowledged, Judgement
 from meshnews.sync.answer import Answerer
 from meshnews.sync.budget import Budget, ReceiptQuota
 from meshnews.sync.compare import Comparison, Findings, Sides

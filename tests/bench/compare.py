@@ -25,8 +25,9 @@ from typing import IO, Any
 
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, TrafficClass
-from meshnews.store.custody import Custody, Terms
+from meshnews.store.custody import Custody
 from meshnews.store.port import Entry, State
+from meshnews.store.terms import Terms
 from meshnews.sync.answer import Answerer
 from meshnews.sync.budget import Budget
 from meshnews.sync.compare import SLOW, Findings, Sides

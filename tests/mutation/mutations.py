@@ -66,7 +66,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a short receipt of another bundle is taken",
-        "meshnews/store/custody.py",
+        "meshnews/store/acknowledgement.py",
         "        if short.id != ref.id:\n",
         "        if False:\n",
         ("tests/store/test_receipts.py",),

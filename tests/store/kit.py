@@ -13,9 +13,10 @@ from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, PostageKey
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, IssuerId, TrafficClass
 from meshnews.limits import STANZA_BYTES
 from meshnews.store.age import Moment
-from meshnews.store.custody import Custody, Judgement, Terms
+from meshnews.store.custody import Custody
 from meshnews.store.memory import MemoryCarry
 from meshnews.store.port import WITH_BODY, Entry, State
+from meshnews.store.terms import Judgement, Terms
 from tests.bundle.kit import Given
 
 TODAY = Day(2100)

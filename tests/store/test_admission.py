@@ -14,9 +14,9 @@ from meshnews.crypto.digest import Label
 from meshnews.crypto.keys import Ed25519Secret, PostageKey
 from meshnews.errors import Exceeded, Forged, Malformed, PeerError
 from meshnews.ids import AuthKind, BundleId, Day, TrafficClass
-from meshnews.store.custody import Judgement
 from meshnews.store.franking import ACKED_PER_KEY
 from meshnews.store.port import State
+from meshnews.store.terms import Judgement
 from tests.store.kit import (
     DAY_S,
     ISSUER,

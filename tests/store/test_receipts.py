@@ -8,8 +8,8 @@ from meshnews.bundle.receipt import Receipt, ShortReceipt
 from meshnews.errors import Exceeded, Forged, Malformed, PeerError
 from meshnews.ids import TrafficClass
 from meshnews.store import receipts as receipts_module
-from meshnews.store.custody import Acknowledged, Judgement
 from meshnews.store.port import State
+from meshnews.store.terms import Acknowledged, Judgement
 from tests.store.kit import DAY_S, STRANGER, TODAY, Keeper, Press, Sample, at, by_any_name
 
 BULK, FLASH, NOTICE = TrafficClass.BULK, TrafficClass.FLASH, TrafficClass.NOTICE
@@ -183,7 +183,7 @@ def test_a_receipt_of_a_stamped_bundle_counts_as_well(press: Press, keeper: Keep
 
 
 def test_stamps_have_an_end(press: Press, keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshnews.store.custody.STAMPS_KNOWN_MAX", 2)
+    monkeypatch.setattr("meshnews.store.acknowledgement.STAMPS_KNOWN_MAX", 2)
     monkeypatch.setattr("meshnews.store.admission.STAMPS_KNOWN_MAX", 2)
     ack(keeper, press.stamped(0))
     keeper.take(press.stamped(1))

@@ -4,11 +4,10 @@ import pytest
 
 from meshnews.errors import StoreFull
 from meshnews.ids import AuthKind, TrafficClass
-from meshnews.store.custody import Judgement
 from meshnews.store.memory import MemoryCarry
 from meshnews.store.port import State
 from meshnews.store.room import RESERVE_BYTES, Room
-from meshnews.store.terms import Terms
+from meshnews.store.terms import Judgement, Terms
 from tests.store.kit import DAY_S, TODAY, Keeper, Press, at, body_of, entry_of
 
 NOTICE, FLASH, ROUTINE, BULK = TrafficClass

@@ -4,8 +4,8 @@ import pytest
 
 from meshnews.ids import TrafficClass
 from meshnews.limits import SWEEP_ENTRIES_MAX, SWEEP_S_MAX
-from meshnews.store.custody import Judgement
 from meshnews.store.port import State
+from meshnews.store.terms import Judgement
 from tests.store.kit import DAY_S, TODAY, Keeper, Press, at, body_of, entry_of
 
 

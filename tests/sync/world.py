@@ -13,9 +13,10 @@ from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, PostageKey
 from meshnews.ids import AuthKind, BundleRef, Day, IssuerId, TrafficClass
 from meshnews.limits import POSTAGE_IDS_MAX, STANZA_BYTES
 from meshnews.store.age import Moment
-from meshnews.store.custody import Custody, Terms
+from meshnews.store.custody import Custody
 from meshnews.store.memory import MemoryCarry
 from meshnews.store.port import State
+from meshnews.store.terms import Terms
 from meshnews.sync.layout import decode_message
 from meshnews.sync.machine import Pace, SyncEvent, SyncMachine
 from meshnews.sync.messages import CLASSES, Data
