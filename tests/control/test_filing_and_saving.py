@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -21,16 +20,14 @@ from meshnews.control.request import File, Inbox, Open, SaveAttachment, SendRepl
 from meshnews.errors import Refusal
 from meshnews.ids import BundleId
 from meshnews.node import shelf
-from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node
 from meshnews.node.settings import Settings
 from meshnewsd.control.filing import STEP_BYTES, FilingDesk
 from meshnewsd.control.reading import ReadingDesk
 from meshnewsd.control.table import Asker
 from meshnewsd.host import Host, NodeFailed
-from tests.node.newsroom import Machine, enrolled, make_desk
-from tests.node.test_filing import withheld
-from tests.node.test_opening import bring, items, only, save, wires
+from tests.node.newsroom import Machine
+from tests.node.newswork import Desk, bring, fresh_desk, items, only, save, wires, withheld
 
 T = TypeVar("T")
 
@@ -101,24 +98,9 @@ async def running(machine: Machine) -> AsyncIterator[Daemon]:
         nursery.cancel_scope.cancel()
 
 
-@dataclass
-class Desk:
-    editor: Machine
-    reporter: Machine
-
-
-@pytest.fixture(scope="module")
-def made() -> Desk:
-    editor, _ = make_desk()
-    return Desk(editor, enrolled(editor, "reporter-1", HomeRole.REPORTER))
-
-
 @pytest.fixture
-def desk(made: Desk) -> Desk:
-    desk = deepcopy(made)
-    desk.editor.restart()
-    desk.reporter.restart()
-    return desk
+def desk() -> Desk:
+    return fresh_desk()
 
 
 @pytest.fixture

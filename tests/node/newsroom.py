@@ -137,6 +137,11 @@ def card_for(editor: Machine, request: bytes, *, name: str, near: tuple[str, ...
     return editor.ask(lambda node: node.office.card(request, name=name, near=near)).card
 
 
+def asking(request: bytes, name: str, near: tuple[str, ...] = ()) -> Question:
+    """Return the question for a card."""
+    return lambda node: node.office.card(request, name=name, near=near)
+
+
 def take(joiner: Machine, card: bytes) -> Enrolled:
     """Let a joiner take in its card."""
     return joiner.ask(lambda node: node.enrolment.take_card(card))

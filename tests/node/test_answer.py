@@ -17,9 +17,18 @@ from meshnews.node.item import Item, Verdict
 from meshnews.node.wallet import Wallet
 from tests.node.inbox import everything
 from tests.node.newsroom import Machine, Question, add_editor, enrolled, make_desk, make_home
-from tests.node.test_filing import begun, empty, finish
-from tests.node.test_office import refused
-from tests.node.test_opening import bring, byline_of, items, notices, only, wires
+from tests.node.newswork import (
+    begun,
+    bring,
+    byline_of,
+    empty,
+    finish,
+    items,
+    notices,
+    only,
+    refused,
+    wires,
+)
 
 EDITORS = 3
 

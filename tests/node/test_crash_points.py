@@ -1,14 +1,9 @@
 """The power goes out at every commit of filing, opening and enrolling: nothing is half.
 
-The vault is committed before carry, so there are three moments in which a
-transaction can end: before both, between the two, and after both.
+See `tests.node.fragile` for the moments.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TypeVar
 
 import pytest
 
@@ -16,6 +11,7 @@ from meshnews.bundle.statement import Priority, Role
 from meshnews.node import shelf
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node
+from tests.node.fragile import PowerCut, fragile
 from tests.node.newsroom import (
     Machine,
     card_for,
@@ -24,54 +20,11 @@ from tests.node.newsroom import (
     make_home,
     request_of,
 )
-from tests.node.test_opening import bring, items, save, wires
+from tests.node.newswork import PICTURE, TEXT, bring, items, save, wires
 
-T = TypeVar("T")
-TEXT = "Алаңда атыс естілді."
-PICTURE = bytes(range(256)) * 600
 PIECE = 65_536
 TRANSACTIONS_MAX = 12
 MOMENTS = ("before both", "between", "after both")
-
-
-class PowerCut(Exception):
-    """The power went out."""
-
-
-@dataclass
-class Fragile(Machine):
-    """A machine whose power goes out at one transaction."""
-
-    cut_at: int = 0
-    moment: str = ""
-    seen: int = 0
-
-    def _within(self, work: Callable[[], T]) -> T:
-        self.seen += 1
-        is_cut = self.seen == self.cut_at
-        with ExitStack() as stack:
-            stack.enter_context(self.carry.transaction())
-            if is_cut and self.moment == "between":
-                stack.enter_context(_cut())
-            if self.vault is not None:
-                stack.enter_context(self.vault.transaction())
-            if is_cut and self.moment == "before both":
-                stack.enter_context(_cut())
-            result = work()
-        if is_cut and self.moment == "after both":
-            raise PowerCut
-        return result
-
-
-@contextlib.contextmanager
-def _cut() -> Iterator[None]:
-    yield
-    raise PowerCut
-
-
-def fragile(machine: Machine) -> Fragile:
-    """Return the same machine, able to lose its power."""
-    return Fragile(machine.name, machine.carry, machine.vault, machine.entropy, machine.clock)
 
 
 def file(machine: Machine) -> None:

@@ -1,7 +1,6 @@
 """Filing seals for the desk, lets all of a dispatch go at one time, and refuses in plain words."""
 
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -14,43 +13,40 @@ from meshnews.ids import Day, TrafficClass
 from meshnews.limits import ATTACHMENTS_MAX, CHUNK_BYTES, POSTAGE_IDS_MAX, SLUG_CHARS_MAX
 from meshnews.node import shelf
 from meshnews.node.dispatch import DispatchState
-from meshnews.node.filing import REPLY_KEYS, Filed, FilingDraft
+from meshnews.node.filing import REPLY_KEYS, FilingDraft
 from meshnews.node.filing_room import LEFT_FREE_BYTES
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node
 from meshnews.node.purse import LIFE_DAYS
 from meshnews.node.wallet import Wallet
-from meshnews.store.port import Entry
-from tests.node.newsroom import TODAY, Machine, Question, enrolled, make_desk, make_home
-from tests.node.test_crash_points import PowerCut, fragile
-from tests.node.test_office import refused
-from tests.node.test_opening import bring, items, only, save, wires
+from tests.node.fragile import PowerCut, fragile
+from tests.node.newsroom import TODAY, Machine, Question, make_home
+from tests.node.newswork import (
+    PICTURE,
+    TEXT,
+    Desk,
+    attach,
+    begun,
+    bring,
+    empty,
+    finish,
+    fresh_desk,
+    items,
+    only,
+    refused,
+    save,
+    wires,
+    withheld,
+)
 
-TEXT = "Алаңда атыс естілді."
-PICTURE = bytes(range(256)) * 600
 ROUTINE, BULK, FLASH = TrafficClass.ROUTINE, TrafficClass.BULK, TrafficClass.FLASH
 LAST_DAY = Day(TODAY + 400 - 2 - LIFE_DAYS)
 """The last day on which what is on the card can frank a dispatch."""
 
 
-@dataclass
-class Desk:
-    editor: Machine
-    reporter: Machine
-
-
-@pytest.fixture(scope="module")
-def made() -> Desk:
-    editor, _ = make_desk()
-    return Desk(editor, enrolled(editor, "reporter-1", HomeRole.REPORTER))
-
-
 @pytest.fixture
-def desk(made: Desk) -> Desk:
-    desk = deepcopy(made)
-    desk.editor.restart()
-    desk.reporter.restart()
-    return desk
+def desk() -> Desk:
+    return fresh_desk()
 
 
 @pytest.fixture
@@ -58,47 +54,8 @@ def reporter(desk: Desk) -> Machine:
     return desk.reporter
 
 
-def begun(machine: Machine, priority: Priority = Priority.ROUTINE) -> FilingDraft:
-    return machine.ask(lambda node: node.filing.begin(priority))
-
-
-def attach(machine: Machine, draft: FilingDraft, data: bytes = PICTURE) -> None:
-    machine.ask(lambda node: node.filing.attach(draft, "p.jpg", size=len(data), role=Role.FILE))
-    machine.ask(lambda node: node.filing.add(draft, data))
-    machine.ask(lambda node: node.filing.end_attachment(draft))
-
-
-def finish(
-    machine: Machine,
-    draft: FilingDraft,
-    text: str = TEXT,
-    *,
-    slug: str = "alań",
-    now: bool = True,
-    forget: bool = False,
-) -> Filed:
-    return machine.ask(
-        lambda node: node.filing.finish(draft, text=text, slug=slug, now=now, forget=forget)
-    )
-
-
 def finishing(draft: FilingDraft, text: str = TEXT, slug: str = "alań") -> Question:
     return lambda node: node.filing.finish(draft, text=text, slug=slug, now=True, forget=False)
-
-
-def withheld(machine: Machine) -> list[Entry]:
-    """Return what lies on carry and is not offered."""
-    return list(machine.carry.released(float("inf")))
-
-
-def empty(machine: Machine, name: str, prefix: bytes = b"") -> None:
-    """Take what begins with `prefix` off a shelf of the vault."""
-
-    def act(node: Node) -> None:
-        for key, _ in list(node.home.open_vault.scan(name, prefix)):
-            node.home.open_vault.delete(name, key)
-
-    machine.ask(act)
 
 
 def wallet(machine: Machine) -> Wallet:

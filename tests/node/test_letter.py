@@ -30,12 +30,20 @@ from meshnews.node.item import (
 from meshnews.store.port import State
 from meshnews.wire.codec import encode
 from tests.node.newsroom import TODAY, Machine, enrolled, make_desk
-from tests.node.test_filing import attach, begun, finish
-from tests.node.test_office import refused
-from tests.node.test_opening import bring, items, only, save, wires
+from tests.node.newswork import (
+    PICTURE,
+    TEXT,
+    attach,
+    begun,
+    bring,
+    finish,
+    items,
+    only,
+    refused,
+    save,
+    wires,
+)
 
-TEXT = "Алаңда атыс естілді."
-PICTURE = bytes(range(256)) * 600
 LEAVES = -(-len(PICTURE) // CHUNK_BYTES)
 
 
@@ -306,6 +314,10 @@ def due(desk: Desk, collector: bytes) -> list[Receipt]:
     return desk.editor.ask(lambda node: node.letters.due(collector))
 
 
+def hand_over(desk: Desk, receipt: Receipt, collector: bytes) -> None:
+    desk.editor.ask(lambda node: node.letters.handed_over(receipt.ref, collector))
+
+
 def test_a_receipt_is_handed_to_each_collector_once_until_it_comes_back(desk: Desk) -> None:
     # A collector in wrong hands says that it has it, and throws it away.
     draft = filed(desk.reporter, TEXT, PICTURE)
@@ -313,8 +325,7 @@ def test_a_receipt_is_handed_to_each_collector_once_until_it_comes_back(desk: De
     receipts = due(desk, COLLECTORS[0])
     assert len(receipts) == 1 + len(draft.parts[0])
     for receipt in receipts:
-        ref = receipt.ref
-        desk.editor.ask(lambda node, ref=ref: node.letters.handed_over(ref, COLLECTORS[0]))  # type: ignore[misc]
+        hand_over(desk, receipt, COLLECTORS[0])
     assert due(desk, COLLECTORS[0]) == []
     assert due(desk, COLLECTORS[1]) == receipts
     first = receipts[0].ref

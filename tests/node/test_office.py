@@ -1,7 +1,5 @@
 """An editor makes a desk, and cards that only the right home can use."""
 
-import pytest
-
 from meshnews.crypto.keys import Ed25519Secret, X25519Public, X25519Secret
 from meshnews.desk.bulletin import RelayEntry, RelayFlags
 from meshnews.desk.certificate import verify_certificate
@@ -11,7 +9,6 @@ from meshnews.desk.manifest import Role as DeskRole
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import recall_oneself
 from meshnews.desk.request import RelayRequest, sign_request, verify_request
-from meshnews.errors import Refusal
 from meshnews.ids import TrafficClass
 from meshnews.node.identity import Role, load_relays
 from meshnews.node.node import Node
@@ -23,7 +20,7 @@ from tests.node.newsroom import (
     ROOT_PASSPHRASE,
     TODAY,
     Machine,
-    Question,
+    asking,
     card_for,
     enrol,
     enrolled,
@@ -32,18 +29,7 @@ from tests.node.newsroom import (
     request_of,
     take,
 )
-
-
-def refused(machine: Machine, question: Question) -> str:
-    """Return the code of a refusal, after seeing that nothing was written."""
-    before = machine.contents
-    with pytest.raises(Refusal) as caught:
-        machine.ask(question)
-    assert machine.contents == before
-    assert all((caught.value.what, caught.value.meaning, caught.value.remedy))
-    assert not machine.node.home.announced
-    return caught.value.code
-
+from tests.node.newswork import refused
 
 # The desk -----------------------------------------------------------------
 
@@ -140,10 +126,6 @@ def test_a_name_is_given_once_capitals_or_not() -> None:
         for name in ("AIGERIM", " roof ", "Roof"):
             assert refused(editor, asking(request, name)) == "name-taken"
         assert refused(editor, asking(request, "two\nlines")) == "bad-name"
-
-
-def asking(request: bytes, name: str, near: tuple[str, ...] = ()) -> Question:
-    return lambda node: node.office.card(request, name=name, near=near)
 
 
 def test_a_request_is_answered_again_and_the_name_may_change_but_not_to_anothers() -> None:

@@ -21,13 +21,14 @@ from tests.node.newsroom import (
     ROOT_PASSPHRASE,
     Machine,
     add_editor,
+    asking,
     enrolled,
     make_desk,
     make_home,
     request_of,
     take,
 )
-from tests.node.test_office import asking, refused
+from tests.node.newswork import refused
 
 
 def prepared(editor: Machine, request: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """What an editor makes of what arrives, and what it raises an alarm about."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -10,23 +10,21 @@ from meshnews.bundle.open import HINT_BYTES, found_by, open_found
 from meshnews.bundle.postage import ByStamp
 from meshnews.bundle.seal import wrap_context
 from meshnews.bundle.shape import shape_of
-from meshnews.bundle.statement import Kind, Priority, Role
+from meshnews.bundle.statement import Kind, Priority
 from meshnews.bundle.tree import WIDEST
 from meshnews.crypto.hpke import open_psk
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import recall_oneself
-from meshnews.ids import AuthKind, BundleId, BundleRef, TrafficClass
+from meshnews.ids import AuthKind, BundleRef
 from meshnews.limits import STANZA_BYTES
 from meshnews.node import shelf
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.identity import Role as HomeRole
-from meshnews.node.item import Alarm, Item, Verdict
+from meshnews.node.item import Alarm, Verdict
 from meshnews.node.node import Node
 from meshnews.node.person import Person
 from meshnews.node.roster import Roster
 from meshnews.store.memory import MemoryVault
-from meshnews.store.terms import Judgement
-from tests.node.inbox import everything
 from tests.node.newsroom import (
     Machine,
     add_editor,
@@ -34,92 +32,27 @@ from tests.node.newsroom import (
     make_desk,
     make_home,
 )
+from tests.node.newswork import (
+    TEXT,
+    Desk,
+    bring,
+    byline_of,
+    file,
+    fresh_desk,
+    items,
+    notices,
+    only,
+    save,
+    wires,
+)
 
 COLLECTOR = b"c" * 32
 """The static key of some collector."""
 
-TEXT = "Алаңда атыс естілді."
-
-
-@dataclass
-class Desk:
-    editor: Machine
-    reporter: Machine
-    root: bytes
-
 
 @pytest.fixture
 def desk() -> Desk:
-    editor, root = make_desk()
-    return Desk(editor, enrolled(editor, "reporter-1", HomeRole.REPORTER), root)
-
-
-def file(
-    machine: Machine, text: str = TEXT, *, picture: bytes | None = None, priority: int = 3
-) -> bytes:
-    """File a dispatch to be let go at once; return its identifier."""
-
-    def act(node: Node) -> bytes:
-        draft = node.filing.begin(Priority(priority))
-        if picture is not None:
-            node.filing.attach(draft, "picture.jpg", size=len(picture), role=Role.FILE)
-            node.filing.add(draft, picture)
-            node.filing.end_attachment(draft)
-        return node.filing.finish(draft, text=text, slug="alań", now=True, forget=False).ref.id
-
-    return machine.ask(act)
-
-
-def wires(machine: Machine) -> list[bytes]:
-    """Return every bundle of a person that a machine holds, texts last."""
-    carry = machine.carry
-    refs = [
-        BundleRef(traffic, day, BundleId(identifier))
-        for traffic in TrafficClass
-        if traffic is not TrafficClass.NOTICE
-        for day in carry.days(traffic)
-        for identifier, _ in carry.elements(traffic, day)
-    ]
-    return [body for ref in refs if (body := carry.body(ref)) is not None]
-
-
-def notices(machine: Machine) -> list[bytes]:
-    carry, traffic = machine.carry, TrafficClass.NOTICE
-    refs = [
-        BundleRef(traffic, day, BundleId(identifier))
-        for day in carry.days(traffic)
-        for identifier, _ in carry.elements(traffic, day)
-    ]
-    return [body for ref in refs if (body := carry.body(ref)) is not None]
-
-
-def bring(machine: Machine, *bundles: bytes) -> None:
-    """Let bundles arrive at a machine, as from a neighbour."""
-
-    def act(node: Node) -> None:
-        for wire in bundles:
-            accepted = node.home.custody.accept(wire, age_s=0, moment=node.home.moment)
-            if accepted.outcome is Judgement.WANTED:
-                node.work.arrived(accepted.bundle)
-
-    machine.ask(act)
-
-
-def items(machine: Machine) -> list[Item]:
-    return machine.ask(everything)
-
-
-def only(machine: Machine) -> Item:
-    (item,) = items(machine)
-    return item
-
-
-def save(machine: Machine, item: Item) -> bytes:
-    tree, here = item.trees[0]
-    assert here == tree.n
-    return machine.ask(
-        lambda node: b"".join(node.letters.piece(item, 0, at) for at in range(tree.n))
-    )
+    return fresh_desk()
 
 
 # Opening
@@ -199,13 +132,6 @@ def test_a_byline_that_the_desk_does_not_know_is_unproven_and_nameless(desk: Des
     bring(desk.editor, *wires(desk.reporter))
     item = only(desk.editor)
     assert (item.name, item.verdict) == ("", Verdict.UNPROVEN)
-
-
-def byline_of(reporter: Machine) -> bytes:
-    assert reporter.vault is not None
-    secret = Person(reporter.vault).sign_key()
-    assert secret is not None
-    return bytes(secret.public)
 
 
 def test_what_comes_under_a_recalled_byline_is_unproven(desk: Desk) -> None:

@@ -13,6 +13,7 @@ from meshnews.node.node import Node
 from meshnews.node.person import Person
 from meshnews.node.recalling import Recalling, holders, recall_own
 from tests.node.newsroom import Machine, Question, add_editor, enrolled, make_desk, make_home
+from tests.node.newswork import bring, file, items, only, refused, wires
 from tests.node.recall_kit import (
     Desk,
     beacon_known,
@@ -25,8 +26,6 @@ from tests.node.recall_kit import (
     shared,
     signed_recall,
 )
-from tests.node.test_office import refused
-from tests.node.test_opening import bring, file, items, only, wires
 
 
 @pytest.fixture

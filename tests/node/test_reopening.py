@@ -19,18 +19,8 @@ from meshnews.node.reopening import KEPT_DAYS
 from meshnews.node.wallet import Wallet
 from tests.node.inbox import everything
 from tests.node.newsroom import Machine, enrolled, make_desk
-from tests.node.test_filing import empty
-from tests.node.test_opening import (
-    TEXT,
-    bring,
-    copy_of,
-    file,
-    in_another_envelope,
-    items,
-    only,
-    save,
-    wires,
-)
+from tests.node.newswork import TEXT, bring, empty, file, items, only, save, wires
+from tests.node.test_opening import copy_of, in_another_envelope
 
 
 @dataclass

@@ -20,6 +20,7 @@ from meshnews.node.person import Person
 from meshnews.node.roster import Roster
 from meshnews.node.signing import sign_offline
 from meshnews.node.wallet import SCAN_DAYS, SCAN_KEPT_DAYS, Wallet
+from tests.node.fragile import PowerCut, fragile
 from tests.node.newsroom import (
     ROOT_PASSPHRASE,
     Machine,
@@ -31,10 +32,8 @@ from tests.node.newsroom import (
     request_of,
     take,
 )
+from tests.node.newswork import begun, bring, byline_of, empty, finish, items, notices, wires
 from tests.node.test_answer import answered
-from tests.node.test_crash_points import PowerCut, fragile
-from tests.node.test_filing import begun, empty, finish
-from tests.node.test_opening import bring, byline_of, items, notices, wires
 
 # A desk -----------------------------------------------------------------------
 
