@@ -27,6 +27,7 @@ from meshnews.errors import Malformed, PeerError
 from meshnews.ids import TrafficClass
 from meshnews.node import shelf
 from meshnews.node.chain import Chains
+from meshnews.node.confirmation import Confirmations
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.dispatch import Dispatches
 from meshnews.node.event import Topic
@@ -73,6 +74,7 @@ class Opening:
         home: Home,
         *,
         letters: Letters,
+        confirmations: Confirmations,
         notices: Notices,
         dispatches: Dispatches,
         refreshing: Refreshing,
@@ -81,6 +83,7 @@ class Opening:
     ) -> None:
         self._home = home
         self._letters = letters
+        self._confirmations = confirmations
         self._notices = notices
         self._dispatches = dispatches
         self._refreshing = refreshing
@@ -119,8 +122,8 @@ class Opening:
         home = self._home
         if home.vault is None:
             return
-        self._letters.release_due()
-        self._letters.tidy_due()
+        self._confirmations.release()
+        self._confirmations.tidy()
         Reopening(home.vault).tidy(home.moment.floor_day)
         if home.identity.role is Role.EDITOR:
             DeskKeys(home.vault, home.entropy).burn(home.moment.lived_s)
@@ -207,10 +210,10 @@ class Opening:
         home = self._home
         Reopening(home.open_vault).note(bundle, before)
         if home.identity.role is Role.EDITOR:
-            self._letters.confirm(bundle, before.purge)
+            self._confirmations.confirm(bundle, before.purge)
         elif before.payer == payer_of(bundle.auth, bundle.kind):
             hold_s_max = home.settings.reply_receipt_hold_s_max
-            self._letters.release_later(bundle, before.purge, home.hold_s(hold_s_max))
+            self._confirmations.release_later(bundle, before.purge, home.hold_s(hold_s_max))
 
     # An editor ------------------------------------------------------------------
 

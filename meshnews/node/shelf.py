@@ -87,31 +87,32 @@ OUTBOX: Final = "outbox"
 is known to hold it."""
 
 LETTER: Final = "letter"
-"""letters: bundle id -> the heading of an opened item."""
+"""letter: bundle id -> the heading of an opened item."""
 
 LETTER_TEXT: Final = "letter-text"
-"""letters: bundle id -> the text of an opened item."""
+"""letter: bundle id -> the text of an opened item."""
 
 STRANGER: Final = "stranger"
-"""letters: byline key ‖ bundle id -> empty: an opened item by somebody not known yet."""
+"""letter: byline key ‖ bundle id -> empty: an opened item by somebody not known yet."""
 
 LETTER_ORDER: Final = "letter-order"
-"""letters: u64 -> bundle id, in order of opening."""
+"""letter: u64 -> bundle id, in order of opening."""
 
 AWAITED: Final = "awaited"
-"""letters: chunk id ‖ letter id ‖ attachment u8 -> [level, position, data hash]."""
+"""gathering: chunk id ‖ letter id ‖ attachment u8 -> [level, position, data hash]."""
 
 LEAF: Final = "leaf"
-"""letters: letter id ‖ attachment u8 ‖ position u64 -> [chunk id, data hash]."""
+"""gathering: letter id ‖ attachment u8 ‖ position u64 -> [chunk id, data hash]."""
 
 DUE: Final = "due"
-"""letters: reference -> receipt to hand to collectors, until it comes back."""
+"""confirmation: reference -> receipt to hand to collectors, until it comes back."""
 
 HANDED: Final = "handed"
-"""letters: reference ‖ first 8 bytes of a collector's static key -> empty: it says to have it."""
+"""confirmation: reference ‖ first 8 bytes of a collector's static key -> empty: it says to
+have it."""
 
 RELEASE: Final = "release"
-"""letters: when u64 ms of life ‖ reference -> receipt to make known then."""
+"""confirmation: when u64 ms of life ‖ reference -> receipt to make known then."""
 
 OPENED: Final = "opened"
 """reopening: day u32 ‖ purge commitment -> its preimage ‖ hash of what was sealed ‖ payer."""

@@ -8,6 +8,7 @@ from meshnews.bundle.format import Bundle
 from meshnews.bundle.receipt import Receipt
 from meshnews.ids import BundleRef
 from meshnews.link.session import LinkSession
+from meshnews.node.confirmation import Confirmations
 from meshnews.node.dispatch import Dispatches
 from meshnews.node.enrolment import Enrolment
 from meshnews.node.filing import Filing
@@ -34,13 +35,15 @@ class Work:
         self.dispatches = Dispatches(home)
         self.refreshing = Refreshing(home)
         self.notices = Notices(home, self.refreshing)
-        self.letters = Letters(home)
+        self.confirmations = Confirmations(home)
+        self.letters = Letters(home, self.confirmations)
         self.supply = Supply(home)
         self.turning = Turning(home, self.notices, self.supply)
         self.enrolment = Enrolment(home)
         self.opening = Opening(
             home,
             letters=self.letters,
+            confirmations=self.confirmations,
             notices=self.notices,
             dispatches=self.dispatches,
             refreshing=self.refreshing,
@@ -73,7 +76,7 @@ class Work:
     def receipted(self, ref: BundleRef) -> None:
         """A bundle became acked."""
         self.dispatches.on_receipt(ref)
-        self.letters.came_back(ref)
+        self.confirmations.came_back(ref)
 
     def carried(self, ref: BundleRef, *, at_collector: bool) -> None:
         """Another machine has a bundle on its disk."""
@@ -81,11 +84,11 @@ class Work:
 
     def handed_over(self, ref: BundleRef, collector: bytes) -> None:
         """A collector says that it has a receipt on its disk."""
-        self.letters.handed_over(ref, collector)
+        self.confirmations.handed_over(ref, collector)
 
     def due(self, collector: bytes) -> list[Receipt]:
         """Return the receipts that a collector has not said to have."""
-        return self.letters.due(collector)
+        return self.confirmations.due(collector)
 
     def sweep(self) -> None:
         """Do what time demands."""

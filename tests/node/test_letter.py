@@ -178,7 +178,7 @@ def test_a_closed_vault_has_no_items(desk: Desk) -> None:
     desk.editor.restart()
     assert items(desk.editor) == []
     assert desk.editor.ask(lambda node: node.letters.get(item.ref.id)) is None
-    assert desk.editor.ask(lambda node: node.letters.due(COLLECTORS[0])) == []
+    assert desk.editor.ask(lambda node: node.work.confirmations.due(COLLECTORS[0])) == []
 
 
 def test_an_item_is_read_once_and_stays_so(desk: Desk) -> None:
@@ -311,11 +311,11 @@ COLLECTORS = (b"1" * 32, b"2" * 32)
 
 
 def due(desk: Desk, collector: bytes) -> list[Receipt]:
-    return desk.editor.ask(lambda node: node.letters.due(collector))
+    return desk.editor.ask(lambda node: node.work.confirmations.due(collector))
 
 
 def hand_over(desk: Desk, receipt: Receipt, collector: bytes) -> None:
-    desk.editor.ask(lambda node: node.letters.handed_over(receipt.ref, collector))
+    desk.editor.ask(lambda node: node.work.confirmations.handed_over(receipt.ref, collector))
 
 
 def test_a_receipt_is_handed_to_each_collector_once_until_it_comes_back(desk: Desk) -> None:
@@ -329,7 +329,7 @@ def test_a_receipt_is_handed_to_each_collector_once_until_it_comes_back(desk: De
     assert due(desk, COLLECTORS[0]) == []
     assert due(desk, COLLECTORS[1]) == receipts
     first = receipts[0].ref
-    desk.editor.ask(lambda node: node.letters.came_back(first))
+    desk.editor.ask(lambda node: node.work.confirmations.came_back(first))
     assert due(desk, COLLECTORS[1]) == receipts[1:]
 
 
