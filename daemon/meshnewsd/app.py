@@ -1,10 +1,11 @@
 """The daemon, whole: one node, its streams, its finders, its control server.
 
     main ── serve ─┬─ host          the node, on the worker's thread
-                   ├─ doors         ports, listening
+                   ├─ doors         ports, listening: open, by radio, behind TLS
                    ├─ finders       beacons
+                   ├─ cables        which networks there are
                    ├─ disk, watchdog
-                   └─ parts         control server
+                   └─ parts         control server, dead drops
 
 Everything runs in one nursery and ends with it, within two seconds of a signal.
 """
@@ -181,6 +182,7 @@ class _App:
         doors = Doors(transports=networks, ports=ports, peers=peers, post=host.post)
         radios = _by_carrier(transports, is_radio=True)
         radio_doors = Doors(transports=radios, ports=(0,), peers=peers, post=host.post)
+        # The desk says where these are; no beacon names them, so the node need not know.
         hidden_doors = Doors(
             transports=make_tls_hosts(config, transports, self._home),
             ports=config.tls_ports,

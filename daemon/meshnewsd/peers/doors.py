@@ -74,13 +74,13 @@ class Doors:
         ]
         self._fixed: dict[tuple[str, int], Listening] = {}
         self._moving: list[_Generation] = []
-        self._why: dict[int, str] = {}
+        self._trouble: dict[int, str] = {}
 
     @property
     def missing(self) -> tuple[int, ...]:
         """The named ports that could not be had when they were last tried."""
         had = {port for _, port in self._fixed}
-        return tuple(port for port in sorted(self._why) if port not in had)
+        return tuple(port for port in sorted(self._trouble) if port not in had)
 
     @property
     def listening(self) -> tuple[Listening, ...]:
@@ -127,27 +127,28 @@ class Doors:
         port: int,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Take one named port and let neighbours in there; try again when it cannot be had."""
-        door, is_first = await self._try(transport, port), True
+        """Let neighbours in at one named port; when it cannot be had, or is lost, try again.
+
+        It is started once the port was tried: whoever waits for that tells of all at once.
+        """
+        door = await self._take_named(transport, port)
+        task_status.started()
         while True:
-            if door is not None:
-                self._fixed[transport.name, port] = Listening(transport.name, door.port)
-            if is_first:
-                # Whoever waits for this tells of all ports at once.
-                task_status.started()
-            elif door is not None:
-                self._tell()
             if door is not None:
                 await self._open_while_had(transport, port, door)
             await trio.sleep(TRY_AGAIN_S)
-            door, is_first = await self._try(transport, port), False
+            door = await self._take_named(transport, port)
+            if door is not None:
+                self._tell()
 
-    async def _try(self, transport: Host, port: int) -> Doorway | None:
+    async def _take_named(self, transport: Host, port: int) -> Doorway | None:
         try:
-            return await transport.bind(port)
+            door = await transport.bind(port)
         except OSError as exc:
             self._failed(port, exc)
             return None
+        self._fixed[transport.name, port] = Listening(transport.name, door.port)
+        return door
 
     async def _open_while_had(self, transport: Host, port: int, door: Doorway) -> None:
         try:
@@ -161,9 +162,9 @@ class Doors:
 
     def _failed(self, port: int, cause: OSError) -> None:
         reason = cause.strerror or str(cause)
-        if self._why.get(port) != reason:
+        if self._trouble.get(port) != reason:
             _log.warning("port cannot be had", port=port, cause=cause)
-        self._why[port] = reason
+        self._trouble[port] = reason
 
     async def _move(self, nursery: trio.Nursery) -> None:
         free = [port for port in self._ports if not port]

@@ -148,6 +148,7 @@ class Peers:
                     found = await dial(self._transports, effect.addresses, within_s=effect.within_s)
         finally:
             self._dials.discard(scope)
+            # After a fault of ours, too: the node waits to hear what became of its call.
             if isinstance(found, Trouble) and not scope.cancel_called:
                 _log.debug("nobody answers", addresses=len(effect.addresses), trouble=found)
                 self._post(DialFailed(effect.attempt, found))
