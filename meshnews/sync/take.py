@@ -17,13 +17,11 @@ from meshnews.bundle.format import Bundle, decode_offer
 from meshnews.errors import Malformed, OutOfTurn, PeerError
 from meshnews.ids import Day, TrafficClass
 from meshnews.limits import (
-    ASKED_MAX,
     CONTESTED_BYTES_PER_S,
     CONTESTED_S,
     REQUEST_S_MAX,
     SMALL_OFFER_BYTES_MAX,
     STALL_S,
-    WIRE_BYTES,
     WISHES_MAX,
 )
 from meshnews.store.age import Moment
@@ -35,9 +33,7 @@ from meshnews.sync.messages import Data, Group, How, Name, OfferMessage, Want
 from meshnews.sync.request import Request, WantDraft, Wish
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import Fetcher, InFlight, Schedule, UrgentFirst
-
-_LATE_MAX: Final = ASKED_MAX
-"""Cancelled requests whose blocks may still be under way."""
+from meshnews.sync.underway import Underway
 
 SAVED_APART_S: Final = 1.0
 """What has come of a slow bundle is saved so often, should the power fail."""
@@ -72,16 +68,11 @@ class Taker:
         self._inflight = inflight
         self._salt = salt
         self._budget = budget
+        self._underway = Underway(window_bytes)
         self._window = window_bytes
         self._fetcher = fetcher
         self._wishes: Schedule[Wish] = UrgentFirst()
         self._judged: deque[Request] = deque()
-        self._requests: dict[bytes, Request] = {}
-        self._late: dict[bytes, None] = {}
-        self._due_bytes = 0
-        self._urgent_bytes = 0
-        self._offers_open = 0
-        self._offers_max = max(4, 2 * window_bytes // WIRE_BYTES[-1])
         self._progress_s = 0.0
         self._looked_s = 0.0
         self._resting = False
@@ -94,14 +85,14 @@ class Taker:
     @property
     def is_idle(self) -> bool:
         """Nothing is wished for or asked for."""
-        return not (self._wishes or self._judged or self._requests)
+        return not (self._wishes or self._judged or self._underway)
 
     @property
     def is_ahead(self) -> bool:
         """So little is left to fetch that more may be compared."""
         if self._resting:
             return True
-        return self._wishes.waiting_bytes + self._due_bytes <= self._window
+        return self._wishes.waiting_bytes + self._underway.due_bytes <= self._window
 
     @property
     def wishes(self) -> int:
@@ -111,23 +102,20 @@ class Taker:
     @property
     def wanted_bytes(self) -> int:
         """How much of what the peer has is wished for and not here yet."""
-        under_way = [*self._requests.values(), *self._judged]
+        under_way = [*self._underway.requests, *self._judged]
         return self._wishes.waiting_bytes + sum(one.due for one in under_way)
 
     @property
     def can_ask(self) -> bool:
         """There may be something to ask for, and room for it in the window."""
-        if self._resting or len(self._requests) >= ASKED_MAX:
+        if self._resting or self._underway.is_full:
             return False
-        # Half a window at a time: a WANT for every bundle would cost both ends more.
-        if self._judged and self._due_bytes < self._window:
+        if self._judged and self._underway.has_room:
             return True
         top = self._wishes.peek()
         if top is None or self._must_wait(top):
             return False
-        if top.name.size > SMALL_OFFER_BYTES_MAX:
-            return self._offers_open < self._offers_max
-        return self._due_before(top) <= self._window // 2
+        return self._underway.has_room_for(top, is_first=True)
 
     @property
     def is_weighing(self) -> bool:
@@ -137,13 +125,13 @@ class Taker:
     @property
     def deadline_s(self) -> float | None:
         """When the peer is too late with something."""
-        if not self._requests:
+        oldest = self._underway.oldest
+        if oldest is None:
             return None
-        first = next(iter(self._requests.values()))
         return min(
             self._progress_s + STALL_S,
             self._looked_s + CONTESTED_S,
-            first.asked_at_s + REQUEST_S_MAX,
+            oldest.asked_at_s + REQUEST_S_MAX,
         )
 
     # Wishing and asking
@@ -156,7 +144,7 @@ class Taker:
 
     def next_want(self, moment: Moment) -> Want | None:
         """Return a request for what fits the window now, or None."""
-        if not self._requests:
+        if not self._underway:
             self._progress_s = self._looked_s = moment.lived_s
         draft = WantDraft()
         while draft.has_room:
@@ -165,12 +153,9 @@ class Taker:
                 break
             short = self._salt.position(request.ref.id)
             request.asked_at_s = moment.lived_s
-            self._requests[short] = request
-            if request.how is How.OFFER:
-                self._offers_open += 1
-            else:
+            if request.how is How.DATA:
                 request.begun = self._begun(request)
-                self._note_due(request.wish, request.due)
+            self._underway.add(short, request)
             draft.add(request, short)
         return draft.message()
 
@@ -185,13 +170,13 @@ class Taker:
 
     def _next_request(self, moment: Moment) -> Request | None:
         self._weighing = False
-        if len(self._requests) >= ASKED_MAX:
+        if self._underway.is_full:
             return None
-        if self._judged and self._due_bytes < self._window:
+        if self._judged and self._underway.has_room:
             return self._judged.popleft()
         for _ in range(_LOOKED_AT_MAX):
             wish = self._wishes.peek()
-            if wish is None or self._must_wait(wish) or not self._has_room_for(wish):
+            if wish is None or self._must_wait(wish) or not self._underway.has_room_for(wish):
                 return None
             self._wishes.pop()
             if self._is_worth(wish.name, moment):
@@ -204,25 +189,11 @@ class Taker:
         # Bulk comes last of all: whatever comes after it may wait as well.
         return wish.name.ref.traffic is TrafficClass.BULK and not self.takes_bulk
 
-    def _has_room_for(self, wish: Wish) -> bool:
-        if wish.name.size > SMALL_OFFER_BYTES_MAX:
-            return self._offers_open < self._offers_max
-        return self._due_before(wish) < self._window
-
-    def _due_before(self, wish: Wish) -> int:
-        # What is urgent is asked for although the window is full of other things.
-        return self._urgent_bytes if _is_urgent(wish) else self._due_bytes
-
-    def _note_due(self, wish: Wish, more_bytes: int) -> None:
-        self._due_bytes += more_bytes
-        if _is_urgent(wish):
-            self._urgent_bytes += more_bytes
-
     def _is_worth(self, name: Name, moment: Moment) -> bool:
         if not self._custody.wants(name.ref, _state(name), moment):
             self._inflight.pass_on(name.ref.id)
             return False
-        if self._salt.position(name.ref.id) in self._requests:
+        if self._salt.position(name.ref.id) in self._underway:
             return False
         return self._inflight.claim(name, self._fetcher)
 
@@ -236,15 +207,15 @@ class Taker:
         """
         offer = decode_offer(message.offer)
         short = self._salt.position(offer.id)
-        request = self._requests.get(short)
-        if request is None and short in self._late:
+        request = self._underway.get(short)
+        if request is None and self._underway.is_late(short):
             return None
         if request is None or request.how is not How.OFFER:
             raise OutOfTurn("OfferMessage that was not asked for")
         if offer.ref != request.ref or offer.size != request.wish.name.size:
             raise Malformed("an offer of another size than its name said")
         judgement = self._custody.judge(offer, moment, age_s=message.age_s)
-        self._end(short, request)
+        self._underway.end(short, request)
         self._progress(moment)
         if judgement is Judgement.WANTED:
             self._judged.append(Request(request.wish, How.DATA, judged=offer))
@@ -259,17 +230,17 @@ class Taker:
             PeerError: it was not asked for, or the bundle is not what was named.
         """
         short = data.short
-        request = self._requests.get(short)
+        request = self._underway.get(short)
         if request is None:
-            if short in self._late:
+            if self._underway.is_late(short):
                 self._progress(moment)
                 return None
             raise OutOfTurn("Data that was not asked for")
         is_last = request.add(data, moment.lived_s)
-        self._note_due(request.wish, -len(data.block))
+        self._underway.came(request, len(data.block))
         self._progress(moment)
         if is_last:
-            self._end(short, request)
+            self._underway.end(short, request)
             return self._whole(short, request, moment)
         if moment.lived_s >= request.saved_s + SAVED_APART_S:
             self._save(request)
@@ -312,12 +283,12 @@ class Taker:
         """
         for group in groups:
             for short in group.shorts:
-                request = self._requests.get(short)
+                request = self._underway.get(short)
                 if request is None:
-                    if short not in self._late:
+                    if not self._underway.is_late(short):
                         raise OutOfTurn("NotHeld that was not asked for")
                     continue
-                self._end(short, request)
+                self._underway.end(short, request)
                 self._inflight.release(request.ref.id, self._fetcher)
                 if request.begun:
                     # Asked for the rest it had none: what we have may be anything.
@@ -331,10 +302,10 @@ class Taker:
     def give_up_late(self, moment: Moment) -> Sequence[Group]:
         """Return what to cancel because the peer is too late with it; others may be asked."""
         now_s = moment.lived_s
-        stalled = bool(self._requests) and now_s >= self._progress_s + STALL_S
+        stalled = bool(self._underway) and now_s >= self._progress_s + STALL_S
         late = [
             (short, request)
-            for short, request in self._requests.items()
+            for short, request in self._underway.items()
             if stalled or self._is_late(request, now_s)
         ]
         self._looked_s = now_s
@@ -342,12 +313,9 @@ class Taker:
         groups: dict[tuple[TrafficClass, Day], list[bytes]] = {}
         for short, request in late:
             ref = request.ref
-            self._end(short, request)
+            self._underway.cancel(short, request)
             self._save(request)
             groups.setdefault((ref.traffic, ref.day), []).append(short)
-            if len(self._late) >= _LATE_MAX:
-                del self._late[next(iter(self._late))]
-            self._late[short] = None
         given_up = [request for _, request in late]
         if stalled:
             given_up += self._judged
@@ -370,9 +338,9 @@ class Taker:
 
     def end(self) -> None:
         """Give up everything: the link has ended.  What came in part is kept."""
-        requests = [*self._requests.values(), *self._judged]
+        requests = [*self._underway.requests, *self._judged]
         wishes = list(self._wishes)
-        self._requests.clear()
+        self._underway.clear()
         self._judged.clear()
         self._wishes = UrgentFirst()
         self._inflight.withdraw(self._fetcher)
@@ -387,20 +355,9 @@ class Taker:
             request.is_saved, request.saved_s = True, self._progress_s
             self._custody.partials.save(request.ref, request.so_far, self._progress_s)
 
-    def _end(self, short: bytes, request: Request) -> None:
-        del self._requests[short]
-        if request.how is How.OFFER:
-            self._offers_open -= 1
-        else:
-            self._note_due(request.wish, -request.due)
-
     def _progress(self, moment: Moment) -> None:
         self._progress_s = moment.lived_s
         self._resting = False
-
-
-def _is_urgent(wish: Wish) -> bool:
-    return wish.name.ref.traffic <= TrafficClass.FLASH
 
 
 def _state(name: Name) -> State:

@@ -24,7 +24,7 @@ def watch(tally: TextIO) -> None:
 
     @functools.wraps(take_data)
     def written_down(self: Taker, data: Data, moment: Moment) -> Taken | None:
-        request = self._requests.get(data.short)
+        request = self._underway.get(data.short)
         name = "-" if request is None else request.ref.id.hex()
         tally.write(f"{name} {data.offset} {len(data.block)}\n")
         return take_data(self, data, moment)
