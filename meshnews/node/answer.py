@@ -10,8 +10,8 @@ from meshnews.ids import BundleId
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.home import Home
 from meshnews.node.item import Heading, Verdict
-from meshnews.node.office import post
 from meshnews.node.person import Person
+from meshnews.node.posting import post
 from meshnews.node.roster import Roster
 
 REPLY_BYTES_MAX: Final = 60_000

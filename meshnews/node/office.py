@@ -23,7 +23,6 @@ from meshnews.node.card_issue import CardIssue, checked_name
 from meshnews.node.home import Home
 from meshnews.node.identity import with_beacon_key
 from meshnews.node.person import Person
-from meshnews.node.posting import post
 from meshnews.node.recalling import Holder, Recalling
 from meshnews.node.rotation import Rotation
 from meshnews.node.seat import (
@@ -35,10 +34,7 @@ from meshnews.node.seat import (
     read_request,
     take_seat,
 )
-from meshnews.node.signing import sign_offline
 from meshnews.node.stock import CARD_POSTAGE, PostageKind
-
-__all__ = ["CardMade", "Office", "post", "sign_offline"]
 
 
 @dataclass(frozen=True, slots=True)

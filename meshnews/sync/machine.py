@@ -23,15 +23,7 @@ from meshnews.limits import STALL_S
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
 from meshnews.sync.compare import EVER, FAST, Manner, Sides
-from meshnews.sync.event import (
-    Arrived,
-    Carried,
-    Greeted,
-    HandedOver,
-    InSync,
-    Receipted,
-    SyncEvent,
-)
+from meshnews.sync.event import Greeted, SyncEvent
 from meshnews.sync.greeting import greeting, horizon
 from meshnews.sync.layout import decode_message, encode_message
 from meshnews.sync.messages import (
@@ -48,19 +40,6 @@ from meshnews.sync.routing import Routing
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import InFlight
 from meshnews.sync.talk import Talk
-
-__all__ = [
-    "Arrived",
-    "Carried",
-    "Greeted",
-    "HandedOver",
-    "InSync",
-    "Pace",
-    "Receipted",
-    "SyncEvent",
-    "SyncMachine",
-    "SyncState",
-]
 
 _CREDIT_BYTES: Final = 64 * 1024
 """How far control messages may run ahead of their quarter, or data behind its share."""

@@ -18,8 +18,8 @@ from meshnews.node.event import Effect, Event
 from meshnews.node.home import DAY_ZERO_S
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
-from meshnews.node.office import sign_offline
 from meshnews.node.settings import Settings
+from meshnews.node.signing import sign_offline
 from meshnews.store.age import Clock
 from meshnews.store.memory import MemoryCarry, MemoryVault
 

@@ -12,8 +12,8 @@ from meshnews.node.event import Address
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.identity import load_identity
 from meshnews.node.node import Node
-from meshnews.node.office import sign_offline
 from meshnews.node.settings import Settings, StaticNeighbour
+from meshnews.node.signing import sign_offline
 from meshnews.sim.air import PORT
 from meshnews.sim.machine import Machine
 from meshnews.sim.world import World

@@ -19,8 +19,9 @@ from meshnews.node.event import Carrier
 from meshnews.store.age import Moment
 from meshnews.store.memory import MemoryCarry
 from meshnews.store.port import Entry
+from meshnews.sync.event import Arrived, Carried
 from meshnews.sync.layout import decode_message
-from meshnews.sync.machine import Arrived, Carried, SyncMachine
+from meshnews.sync.machine import SyncMachine
 from meshnews.sync.messages import Data
 from tests.link.neighbours import Guard, meeting
 from tests.sync.world import MOMENT, Node, Sample

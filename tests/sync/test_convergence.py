@@ -12,7 +12,7 @@ import pytest
 from meshnews.crypto.entropy import SeededEntropy, below
 from meshnews.store.memory import MemoryCarry
 from meshnews.store.port import WITH_BODY, State
-from meshnews.sync.machine import Arrived, Carried, InSync, Receipted
+from meshnews.sync.event import Arrived, Carried, InSync, Receipted
 from tests.sync.world import LAN, SMALL, Contact, Node, Press, Sample
 
 ACKED = {State.ACKED, State.ACKED_WITH_BODY}

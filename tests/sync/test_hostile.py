@@ -14,9 +14,10 @@ from meshnews.limits import (
     WANTS_QUEUED_MAX,
 )
 from meshnews.store.port import State
+from meshnews.sync.event import Arrived, Receipted
 from meshnews.sync.give import Giver
 from meshnews.sync.layout import encode_message
-from meshnews.sync.machine import Arrived, Receipted, SyncState
+from meshnews.sync.machine import SyncState
 from meshnews.sync.messages import (
     Acked,
     Cancel,

@@ -11,8 +11,9 @@ from meshnews.limits import BLOCK_BYTES_MIN, CONTESTED_S, REQUEST_S_MAX, STALL_S
 from meshnews.store.custody import Custody
 from meshnews.store.port import State
 from meshnews.store.terms import Terms
+from meshnews.sync.event import Arrived, Carried, HandedOver, InSync, Receipted
 from meshnews.sync.layout import decode_message, encode_message
-from meshnews.sync.machine import Arrived, Carried, HandedOver, InSync, Receipted, SyncState
+from meshnews.sync.machine import SyncState
 from meshnews.sync.messages import Acked, Cancel, Data, Have, Name, OfferMessage, Want
 from meshnews.sync.request import Wish
 from meshnews.sync.schedule import InFlight, UrgentFirst

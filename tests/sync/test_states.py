@@ -5,8 +5,9 @@ import itertools
 import pytest
 
 from meshnews.errors import OutOfTurn, PeerError
+from meshnews.sync.event import Greeted, InSync
 from meshnews.sync.layout import decode_message, encode_message
-from meshnews.sync.machine import Greeted, InSync, SyncMachine, SyncState
+from meshnews.sync.machine import SyncMachine, SyncState
 from meshnews.sync.messages import Bye, Hello, Message, Reason
 from meshnews.sync.question import Days, Spans
 from tests.sync.sample import HELLO, MESSAGES

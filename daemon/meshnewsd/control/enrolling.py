@@ -33,8 +33,7 @@ from meshnews.ids import DeskId
 from meshnews.node import enrolment as library_enrolment
 from meshnews.node.enrolment import desk_words, request_words
 from meshnews.node.node import Node
-from meshnews.node.office import sign_offline
-from meshnews.node.signing import recall_words
+from meshnews.node.signing import recall_words, sign_offline
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import date_of, moment
 
