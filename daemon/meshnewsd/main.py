@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _tell_caller(descriptor: int, why: Refusal) -> None:
     """Answer the caller of a ``--once`` run, whatever was asked, if that is still to be had."""
     from meshnews.control import codec  # noqa: PLC0415  few starts come here
-    from meshnews.control.reply import Refused  # noqa: PLC0415
+    from meshnews.control.reply import Refused  # noqa: PLC0415  as above
 
     with contextlib.suppress(OSError):
         os.write(descriptor, codec.encode(Refused.of(why)))
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(given: argparse.Namespace) -> int:
     from meshnewsd.config import load_config  # noqa: PLC0415  --help needs none of these
-    from meshnewsd.platform import logs, process  # noqa: PLC0415
+    from meshnewsd.platform import logs, process  # noqa: PLC0415  see the top
 
     if given.once != (given.control_fd is not None):
         raise Refusal(
@@ -73,10 +73,10 @@ def _run(given: argparse.Namespace) -> int:
     logs.set_up(logs.LogFormat(config.log_format), logs.LogLevel(config.log_level))
     process.rename(config.process_title)
 
-    import trio  # noqa: PLC0415
+    import trio  # noqa: PLC0415  see the top
 
-    from meshnewsd.app import serve  # noqa: PLC0415
-    from meshnewsd.compose import Launch, compose  # noqa: PLC0415
+    from meshnewsd.app import serve  # noqa: PLC0415  see the top
+    from meshnewsd.compose import Launch, compose  # noqa: PLC0415  see the top
 
     launch = Launch(
         home=home,
@@ -86,7 +86,7 @@ def _run(given: argparse.Namespace) -> int:
         config_file=named,
     )
     if launch.once_fd is not None:
-        from meshnewsd.once import serve_once  # noqa: PLC0415
+        from meshnewsd.once import serve_once  # noqa: PLC0415  see the top
 
         return trio.run(serve_once, launch, strict_exception_groups=True)
     composition = compose(launch)

@@ -184,7 +184,7 @@ class ByPostage:
         self._secret = Ed25519Secret(key.seed)
         self.payer: bytes = self._secret.public
 
-    def auth(self, id: BundleId) -> bytes:  # noqa: A002
+    def auth(self, id: BundleId) -> bytes:  # noqa: A002  the protocol's word
         """Return the auth field by which the key answers for the bundle `id`.
 
         Raises:
@@ -216,12 +216,12 @@ class ByStamp:
         """Nobody: anyone may stamp anything."""
         return b""
 
-    def auth(self, id: BundleId) -> bytes:  # noqa: A002
+    def auth(self, id: BundleId) -> bytes:  # noqa: A002  the protocol's word
         """Return the auth field, once its work is done."""
         return make_stamp(id, bits=self.bits, first=self.first)
 
 
-def find_stamp(id: BundleId, *, bits: int, first: int, tries: int) -> bytes | None:  # noqa: A002
+def find_stamp(id: BundleId, *, bits: int, first: int, tries: int) -> bytes | None:  # noqa: A002  the protocol's word
     """Return the auth field with the first nonce that gives a stamp of `bits`, if one does.
 
     Tries `tries` nonces from `first` on: about 2^bits are needed, a microsecond
@@ -240,7 +240,7 @@ def find_stamp(id: BundleId, *, bits: int, first: int, tries: int) -> bytes | No
     return None
 
 
-def make_stamp(id: BundleId, *, bits: int = STAMP_BITS_MIN, first: int = 0) -> bytes:  # noqa: A002
+def make_stamp(id: BundleId, *, bits: int = STAMP_BITS_MIN, first: int = 0) -> bytes:  # noqa: A002  the protocol's word
     """Return an auth field with a stamp of `bits` for the bundle `id`; takes about 2^bits tries.
 
     Raises:

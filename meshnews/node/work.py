@@ -65,7 +65,7 @@ class Work:
         self.enrolment.tidy()
         self.joining.start()
 
-    def _speaker(self, session: LinkSession, is_calling: bool) -> Speaker | None:  # noqa: FBT001
+    def _speaker(self, session: LinkSession, is_calling: bool) -> Speaker | None:  # noqa: FBT001  as `Home.enrolment` is called
         """Return who speaks on an enrolment link; see `Home.enrolment`."""
         return self.joining.call(session) if is_calling else self.invitations.answer(session)
 

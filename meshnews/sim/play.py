@@ -229,7 +229,7 @@ class Play:
             size, role = material.file_bytes, material.role
             ask(author, lambda node: node.filing.attach(draft, "file.bin", size=size, role=role))
             for piece in newsday.pieces(item.slug, size):
-                ask(author, lambda node, piece=piece: node.filing.add(draft, piece))  # type: ignore[misc]
+                ask(author, lambda node, piece=piece: node.filing.add(draft, piece))  # type: ignore[misc]  # mypy infers no lambda with a default
             ask(author, lambda node: node.filing.end_attachment(draft))
         now = self._files_now
         ref = ask(author, lambda node: newsday.finish(node, item, draft, material.text, now=now))

@@ -37,7 +37,7 @@ class Learn(Protocol):
         ...
 
 
-def _learn_nothing(bundle: Bundle, *, is_franked: bool) -> bool:  # noqa: ARG001
+def _learn_nothing(bundle: Bundle, *, is_franked: bool) -> bool:  # noqa: ARG001  as `Learn` is called
     return False
 
 

@@ -52,7 +52,7 @@ def chains() -> Chains:
 
 def follow(chains: Chains, seq: int, *, hand: int = 0, after: int = 0) -> Judgement:
     said = letter(seq, hand=hand, after=after)
-    return chains.follow(said, item(seq, hand))  # type: ignore[arg-type]
+    return chains.follow(said, item(seq, hand))  # type: ignore[arg-type]  # any bytes name an item
 
 
 def test_statements_in_their_order_raise_nothing(chains: Chains) -> None:

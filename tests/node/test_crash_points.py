@@ -32,7 +32,7 @@ def file(machine: Machine) -> None:
     draft = machine.ask(lambda node: node.filing.begin(Priority.ROUTINE))
     machine.ask(lambda node: node.filing.attach(draft, "p.jpg", size=len(PICTURE), role=Role.FILE))
     for start in range(0, len(PICTURE), PIECE):
-        machine.ask(lambda node, at=start: node.filing.add(draft, PICTURE[at : at + PIECE]))  # type: ignore[misc]
+        machine.ask(lambda node, at=start: node.filing.add(draft, PICTURE[at : at + PIECE]))  # type: ignore[misc]  # mypy infers no lambda with a default
     machine.ask(lambda node: node.filing.end_attachment(draft))
     machine.ask(
         lambda node: node.filing.finish(draft, text=TEXT, slug="alań", now=True, forget=False)
@@ -46,7 +46,7 @@ def own(machine: Machine) -> int:
 def kept(machine: Machine) -> int:
     """Return how many bundles of a person lie in the store, offered or not."""
     return machine.carry.count_elements() - len(
-        [1 for day in machine.carry.days(0) for _ in machine.carry.elements(0, day)]  # type: ignore[arg-type]
+        [1 for day in machine.carry.days(0) for _ in machine.carry.elements(0, day)]  # type: ignore[arg-type]  # 0 is ROUTINE
     )
 
 

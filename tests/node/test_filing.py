@@ -99,7 +99,7 @@ def test_one_attachment_more_than_there_may_be_is_refused(reporter: Machine) -> 
     draft = begun(reporter)
     for _ in range(ATTACHMENTS_MAX):
         attach(reporter, draft, b"a")
-    one_more: Question = lambda node: node.filing.attach(draft, "p", size=1, role=Role.FILE)  # noqa: E731
+    one_more: Question = lambda node: node.filing.attach(draft, "p", size=1, role=Role.FILE)  # noqa: E731  it is asked twice
     assert refused(reporter, one_more) == "too-many-attachments"
     finish(reporter, draft)
 

@@ -102,7 +102,7 @@ def test_items_are_listed_newest_first_and_found_by_how_they_begin(desk: Desk) -
     for item in listed:
         word = item.ref.id.hex()
         for prefix in (word, word[:12], word[:12].upper()):
-            assert desk.editor.ask(lambda node, p=prefix: node.letters.find_whole(p)) == item  # type: ignore[misc]
+            assert desk.editor.ask(lambda node, p=prefix: node.letters.find_whole(p)) == item  # type: ignore[misc]  # mypy infers no lambda with a default
 
 
 def test_what_is_not_there_and_what_is_ambiguous_is_refused(desk: Desk) -> None:
@@ -145,7 +145,7 @@ def test_only_what_its_author_wrote_is_looked_at_when_that_becomes_known(desk: D
     stranger = replace(known, ref=numbered(1), name="", verdict=Verdict.UNPROVEN)
     other = replace(stranger, ref=numbered(2), author=b"o" * 32)
     for item in (known, stranger, other):
-        desk.editor.ask(lambda node, one=item: node.letters.add(one))  # type: ignore[misc]
+        desk.editor.ask(lambda node, one=item: node.letters.add(one))  # type: ignore[misc]  # mypy infers no lambda with a default
     for _ in range(2):
         desk.editor.ask(
             lambda node: node.letters.name_author(
@@ -380,7 +380,7 @@ def test_what_is_let_go_makes_room_once_its_receipt_is_out(desk: Desk) -> None:
     custody = desk.editor.node.home.custody
     before = custody.free_bytes()
     for receipt in due(desk, COLLECTORS[0]):
-        desk.editor.ask(lambda node, one=receipt: custody.acknowledge(one, node.home.moment))  # type: ignore[misc]
+        desk.editor.ask(lambda node, one=receipt: custody.acknowledge(one, node.home.moment))  # type: ignore[misc]  # mypy infers no lambda with a default
     assert let_go(desk.editor, at_most=LEAVES + 1)
     assert custody.free_bytes() == before + sum(map(len, chunks))
     for wire in chunks:

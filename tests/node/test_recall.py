@@ -316,7 +316,7 @@ def test_a_recall_that_its_holder_left_with_somebody_needs_no_root(desk: Desk) -
 
 def test_who_is_meant_is_found_by_name_or_by_key_and_never_guessed(desk: Desk) -> None:
     for who in ("Reporter-1", byline_of(desk.reporter).hex()[:8]):
-        _, holder = desk.editor.ask(lambda node, who=who: Recalling(node.home).prepare(who))  # type: ignore[misc]
+        _, holder = desk.editor.ask(lambda node, who=who: Recalling(node.home).prepare(who))  # type: ignore[misc]  # mypy infers no lambda with a default
         assert holder.name == "reporter-1"
     for who in ("reporter", "nobody", byline_of(desk.reporter).hex()[:7], "f" * 64):
         assert refused(desk.editor, preparing(who)) == "nobody-known"

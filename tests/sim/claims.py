@@ -191,7 +191,7 @@ def _an_item_is_as_filed(world: World, editor: Machine, item: Item, attempt: Att
         assert here == tree.n, f"{tree.n - here} of {tree.n} pieces of {name} are missing"
         pieces = world.ask(
             editor,
-            lambda node, i=index, n=tree.n: [  # type: ignore[misc]
+            lambda node, i=index, n=tree.n: [  # type: ignore[misc]  # mypy infers no lambda with a default
                 node.letters.piece(item, i, at) for at in range(n)
             ],
         )

@@ -122,7 +122,7 @@ def test_a_city_without_limits_delivers_what_flooding_delivers(seed: int) -> Non
 def test_a_relay_that_is_not_well_carries_all_the_same(
     plan: Plan, changed: dict[str, object]
 ) -> None:
-    relay = replace(plan.post("relay"), **changed)  # type: ignore[arg-type]
+    relay = replace(plan.post("relay"), **changed)  # type: ignore[arg-type]  # any field may be changed
     played = Play(plan.with_post(relay), light_cards=True).run()
     assert {row.slug for row in played.rows} == {"picture", "flash", "long", "notice"}
 
@@ -141,7 +141,7 @@ def test_a_hostile_relay_loses_nobody_anything_but_its_own_way(
     twice = [
         *plan.contacts,
         *(
-            replace(one, **{side: "bad"})  # type: ignore[arg-type]
+            replace(one, **{side: "bad"})  # type: ignore[arg-type]  # any field may be changed
             for one in plan.contacts
             for side in ("a", "b")
             if getattr(one, side) == "relay"

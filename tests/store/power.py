@@ -88,11 +88,11 @@ class RecordedFile(apsw.VFSFile):
         super().xWrite(data, offset)
         self._recording.note(Write(self._name, offset, bytes(data)))
 
-    def xSync(self, flags: int) -> None:  # noqa: N802
+    def xSync(self, flags: int) -> None:  # noqa: N802  apsw's name
         super().xSync(flags)
         self._recording.note(Sync(self._name))
 
-    def xTruncate(self, newsize: int) -> None:  # noqa: N802
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802  apsw's name
         super().xTruncate(newsize)
         self._recording.note(Truncate(self._name, newsize))
 
@@ -109,13 +109,13 @@ class RecordingVfs(apsw.VFS):
         self._recording = Recording()
         return self._recording
 
-    def xOpen(self, name: Any, flags: list[int]) -> RecordedFile:  # noqa: N802
+    def xOpen(self, name: Any, flags: list[int]) -> RecordedFile:  # noqa: N802  apsw's name
         return RecordedFile(self._recording, name, flags)
 
-    def xGetLastError(self) -> tuple[int, str]:  # noqa: N802
+    def xGetLastError(self) -> tuple[int, str]:  # noqa: N802  apsw's name
         return self._recording.errno, "no room"
 
-    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802  apsw's name
         super().xDelete(filename, syncdir)
         self._recording.note(Delete(Path(filename).name))
 

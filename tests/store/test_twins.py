@@ -104,9 +104,9 @@ class Twins(RuleBasedStateMachine):
         for stores in (self.memory, self.disk):
             if crash:
                 with pytest.raises(Crash):
-                    stores.transact(lambda stores=stores: batch(stores))  # type: ignore[misc]
+                    stores.transact(lambda stores=stores: batch(stores))  # type: ignore[misc]  # mypy infers no lambda with a default
             else:
-                stores.transact(lambda stores=stores: batch(stores))  # type: ignore[misc]
+                stores.transact(lambda stores=stores: batch(stores))  # type: ignore[misc]  # mypy infers no lambda with a default
 
     @rule(added=st.lists(entries(), max_size=4), crash=st.booleans())
     def add(self, added: list[Entry], crash: bool) -> None:

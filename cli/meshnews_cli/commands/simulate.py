@@ -33,13 +33,13 @@ def simulate(  # noqa: PLR0917  click hands over one argument for each option
     as_json: bool,  # noqa: FBT001  click's own flags
     svg: Path | None,
     rows: Path | None,
-    hold: bool,  # noqa: FBT001
+    hold: bool,  # noqa: FBT001  click passes options by name
     quota: float | None,
     stopped: tuple[str, ...],
     cut: float,
     hostile: tuple[str, ...],
     routing: str,
-    bound: bool,  # noqa: FBT001
+    bound: bool,  # noqa: FBT001  click passes options by name
 ) -> int | None:
     """Replay the contact plan in PLAN with the code that the daemon runs.
 
