@@ -6,6 +6,7 @@ The nonce is always an argument.  A key used with nonce 0 is used once.
 Sources: RFC 8439; draft-irtf-cfrg-xchacha-03.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from nacl.bindings import (
@@ -33,8 +34,7 @@ def seal(key: bytes, plaintext: bytes, *, nonce12: bytes, ad: bytes = b"") -> by
     Raises:
         LocalMisuse: the key or the nonce has another size.
     """
-    if len(key) != KEY_BYTES or len(nonce12) != NONCE_BYTES:
-        raise LocalMisuse("a key or nonce of the wrong size")
+    _check_sizes(key, nonce12, NONCE_BYTES)
     return crypto_aead_chacha20poly1305_ietf_encrypt(plaintext, ad, nonce12, key)
 
 
@@ -47,14 +47,8 @@ def unseal(key: bytes, ciphertext: bytes, *, nonce12: bytes, ad: bytes = b"") ->
         Forged: the tag does not hold, or there is none.
         LocalMisuse: the key or the nonce has another size.
     """
-    if len(key) != KEY_BYTES or len(nonce12) != NONCE_BYTES:
-        raise LocalMisuse("a key or nonce of the wrong size")
-    if len(ciphertext) < TAG_BYTES:
-        raise Forged("a ciphertext without a tag")
-    try:
-        return crypto_aead_chacha20poly1305_ietf_decrypt(ciphertext, ad, nonce12, key)
-    except CryptoError as exc:
-        raise Forged("a tag that does not hold") from exc
+    _check_sizes(key, nonce12, NONCE_BYTES)
+    return _opened(crypto_aead_chacha20poly1305_ietf_decrypt, key, ciphertext, nonce=nonce12, ad=ad)
 
 
 def xseal(key: bytes, plaintext: bytes, *, nonce24: bytes, ad: bytes = b"") -> bytes:
@@ -66,8 +60,7 @@ def xseal(key: bytes, plaintext: bytes, *, nonce24: bytes, ad: bytes = b"") -> b
     Raises:
         LocalMisuse: the key or the nonce has another size.
     """
-    if len(key) != KEY_BYTES or len(nonce24) != LONG_NONCE_BYTES:
-        raise LocalMisuse("a key or nonce of the wrong size")
+    _check_sizes(key, nonce24, LONG_NONCE_BYTES)
     return crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, ad, nonce24, key)
 
 
@@ -80,11 +73,28 @@ def xunseal(key: bytes, ciphertext: bytes, *, nonce24: bytes, ad: bytes = b"") -
         Forged: the tag does not hold, or there is none.
         LocalMisuse: the key or the nonce has another size.
     """
-    if len(key) != KEY_BYTES or len(nonce24) != LONG_NONCE_BYTES:
+    _check_sizes(key, nonce24, LONG_NONCE_BYTES)
+    return _opened(
+        crypto_aead_xchacha20poly1305_ietf_decrypt, key, ciphertext, nonce=nonce24, ad=ad
+    )
+
+
+def _check_sizes(key: bytes, nonce: bytes, nonce_bytes: int) -> None:
+    if len(key) != KEY_BYTES or len(nonce) != nonce_bytes:
         raise LocalMisuse("a key or nonce of the wrong size")
+
+
+def _opened(
+    decrypt: Callable[[bytes, bytes, bytes, bytes], bytes],
+    key: bytes,
+    ciphertext: bytes,
+    *,
+    nonce: bytes,
+    ad: bytes,
+) -> bytes:
     if len(ciphertext) < TAG_BYTES:
         raise Forged("a ciphertext without a tag")
     try:
-        return crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, ad, nonce24, key)
+        return decrypt(ciphertext, ad, nonce, key)
     except CryptoError as exc:
         raise Forged("a tag that does not hold") from exc

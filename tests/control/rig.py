@@ -5,13 +5,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+import pytest
 import trio
 
 from meshnews.node.node import Node
 from meshnews.node.settings import Settings
 from meshnews.store.age import Clock
 from meshnewsd.control.table import Asker
-from meshnewsd.host import Host
+from meshnewsd.host import Host, NodeFailed
+from meshnewsd.platform.worker import Worker
 from tests.node.newsroom import Machine
 from tests.shell.fakes import InlineWorker
 
@@ -32,16 +34,17 @@ class CountingAsker(Asker):
 class Daemon:
     """One machine's node in its host."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, worker: Worker | None = None) -> None:
         self.machine = machine
         self._began_s = trio.current_time()
         self._clock = machine.clock
         self.host: Host[Node] = Host(
-            worker=InlineWorker(),
+            worker=worker or InlineWorker(),
             stores=self,
             build=self._build,
             read_clock=self._read_clock,
         )
+        self.asker = Asker(self.host, once=False)
 
     def _read_clock(self) -> Clock:
         """Tell the machine's time, which goes on with trio's."""
@@ -62,12 +65,22 @@ class Daemon:
 
     async def do(self, work: Callable[[Node], T]) -> T:
         """Let something happen to the node."""
-        return await Asker(self.host, once=False).ask(work)
+        return await self.asker.ask(work)
+
+    async def fail(self) -> None:
+        """Let the node fail, and be built anew before anybody is answered again."""
+
+        def fault(node: Node, _: object) -> None:
+            raise ZeroDivisionError
+
+        with pytest.raises(NodeFailed):
+            await self.host.call(fault)
+        await self.host.call(lambda node, _: None)
 
 
 @asynccontextmanager
-async def running(machine: Machine) -> AsyncIterator[Daemon]:
-    daemon = Daemon(machine)
+async def running(machine: Machine, worker: Worker | None = None) -> AsyncIterator[Daemon]:
+    daemon = Daemon(machine, worker)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(daemon.host.run)
         await daemon.host.started.wait()

@@ -3,8 +3,7 @@
 import math
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,11 +20,9 @@ from meshnews.errors import Refusal
 from meshnews.ids import BundleId
 from meshnews.node import shelf
 from meshnews.node.node import Node
-from meshnews.node.settings import Settings
 from meshnewsd.control.filing import STEP_BYTES, FilingDesk
 from meshnewsd.control.reading import ReadingDesk
-from meshnewsd.control.table import Asker
-from meshnewsd.host import Host, NodeFailed
+from tests.control.rig import Daemon, running
 from tests.node.newsroom import Machine
 from tests.node.newswork import Desk, bring, fresh_desk, items, only, save, wires, withheld
 
@@ -49,53 +46,6 @@ class SlowWorker:
             with trio.CancelScope(shield=True):
                 await trio.sleep(COMMIT_S)
         return done
-
-
-@dataclass
-class Daemon:
-    """The handlers of one machine's daemon, round its real node."""
-
-    machine: Machine
-    worker: SlowWorker = field(default_factory=SlowWorker)
-
-    def __post_init__(self) -> None:
-        self.host: Host[Node] = Host(
-            worker=self.worker,
-            stores=self,
-            build=self._build,
-            read_clock=lambda: self.machine.clock,
-        )
-        self.asker = Asker(self.host, once=False)
-
-    def transact(self, work: Callable[[], T]) -> T:
-        return self.machine._within(work)
-
-    def _build(self) -> Node:
-        machine = self.machine
-        machine.node = Node(
-            carry=machine.carry, vault=machine.vault, entropy=machine.entropy, settings=Settings()
-        )
-        return machine.node
-
-    async def fail(self) -> None:
-        """Let the node fail, and be built anew before anybody is answered again."""
-
-        def fault(node: Node, _: object) -> None:
-            raise ZeroDivisionError
-
-        with pytest.raises(NodeFailed):
-            await self.host.call(fault)
-        await self.host.call(lambda node, _: None)
-
-
-@asynccontextmanager
-async def running(machine: Machine) -> AsyncIterator[Daemon]:
-    daemon = Daemon(machine)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(daemon.host.run)
-        await daemon.host.started.wait()
-        yield daemon
-        nursery.cancel_scope.cancel()
 
 
 @pytest.fixture
@@ -212,8 +162,9 @@ async def test_an_asker_who_leaves_while_it_is_committed_has_filed_all_of_it(
         scope.cancel()
         return True
 
-    async with running(desk.reporter) as daemon:
-        daemon.worker.is_slow = leave_at_the_end
+    worker = SlowWorker()
+    async with running(desk.reporter, worker) as daemon:
+        worker.is_slow = leave_at_the_end
         with scope:
             filed = await file(daemon, picture, now=now)
     assert scope.cancel_called

@@ -196,55 +196,20 @@ CALLS: dict[str, Callable[[LinkSession], object]] = {
     "session_id": lambda session: session.session_id,
     "peer": lambda session: session.peer,
 }
+BEFORE_THE_HANDSHAKE: dict[str, type[Exception]] = {
+    "receive": PeerError,
+    "queue": LocalMisuse,
+    "queue nothing": LocalMisuse,
+    "pace": LocalMisuse,
+    "session_id": LocalMisuse,
+    "peer": LocalMisuse,
+}
 TABLE: list[tuple[Callable[[], LinkSession], dict[str, type[Exception]]]] = [
-    (
-        fresh,
-        {
-            "receive": PeerError,
-            "queue": LocalMisuse,
-            "queue nothing": LocalMisuse,
-            "pace": LocalMisuse,
-            "session_id": LocalMisuse,
-            "peer": LocalMisuse,
-        },
-    ),
-    (
-        called,
-        {
-            "receive": PeerError,
-            "queue": LocalMisuse,
-            "queue nothing": LocalMisuse,
-            "pace": LocalMisuse,
-            "session_id": LocalMisuse,
-            "peer": LocalMisuse,
-        },
-    ),
-    (
-        shaking,
-        {
-            "start": LocalMisuse,
-            "receive": PeerError,
-            "queue": LocalMisuse,
-            "queue nothing": LocalMisuse,
-            "pace": LocalMisuse,
-            "session_id": LocalMisuse,
-            "peer": LocalMisuse,
-        },
-    ),
+    (fresh, BEFORE_THE_HANDSHAKE),
+    (called, BEFORE_THE_HANDSHAKE),
+    (shaking, {"start": LocalMisuse, **BEFORE_THE_HANDSHAKE}),
     (opened, {"start": LocalMisuse, "receive": PeerError, "queue nothing": LocalMisuse}),
-    (
-        failed,
-        {
-            "start": OutOfTurn,
-            "receive": OutOfTurn,
-            "queue": OutOfTurn,
-            "queue nothing": OutOfTurn,
-            "take": OutOfTurn,
-            "pace": OutOfTurn,
-            "session_id": OutOfTurn,
-            "peer": OutOfTurn,
-        },
-    ),
+    (failed, dict.fromkeys(CALLS, OutOfTurn)),
 ]
 
 
