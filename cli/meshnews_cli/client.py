@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from meshnews.control import codec
+from meshnews.control.place import SOCKET_NAME, SOCKET_PATH_BYTES_MAX
 from meshnews.control.reply import Event, Refused, Reply
 from meshnews.control.reply_base import ReplyBase
 from meshnews.control.request import Request
@@ -25,8 +26,6 @@ TURN_S: Final = 1.0
 """How long one wait for the daemon lasts.  Python runs what a signal asks for between two calls:
 a Ctrl-C that comes in the moment before a call that waits is heard after it."""
 RECEIVE_BYTES: Final = 64 * 1024
-UNIX_PATH_BYTES_MAX: Final = 107
-"""What sockaddr_un holds on Linux beside its final zero (unix(7))."""
 _UCRED: Final = struct.Struct("3i")
 
 
@@ -146,13 +145,13 @@ def connect(home: Path) -> Connection | None:
 
 
 def _connect(sock: socket.socket, home: Path) -> None:
-    path = home / codec.SOCKET_NAME
-    if len(os.fsencode(path)) <= UNIX_PATH_BYTES_MAX:
+    path = home / SOCKET_NAME
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
         sock.connect(str(path))
         return
     directory = os.open(home, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        sock.connect(f"/proc/self/fd/{directory}/{codec.SOCKET_NAME}")
+        sock.connect(f"/proc/self/fd/{directory}/{SOCKET_NAME}")
     finally:
         os.close(directory)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meshnews.control import codec, refusal
+from meshnews.control.place import HOME_FOLDER, HOME_VARIABLE
 from meshnews.control.reply import Done, Welcome
 from meshnews.control.request import Hello, Unlock
 from meshnews_cli import daemon_complaint, secret
@@ -46,12 +47,12 @@ class Session:
 
 def locate_home(given: str | None) -> Path:
     """Return the home: the one given, else the environment's, else the default."""
-    chosen = given or os.environ.get(codec.HOME_VARIABLE)
+    chosen = given or os.environ.get(HOME_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().absolute()
     import platformdirs
 
-    return platformdirs.user_data_path(codec.HOME_FOLDER, appauthor=False)
+    return platformdirs.user_data_path(HOME_FOLDER, appauthor=False)
 
 
 @contextlib.contextmanager

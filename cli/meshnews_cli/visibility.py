@@ -7,11 +7,11 @@ from typing import Final
 import click
 
 from meshnews.control.fact import Visibility
+from meshnews.control.place import CONFIG_NAME
 from meshnews.control.reply import Visible
 from meshnews_cli.sentences import VISIBILITIES, offer_of
 from meshnews_cli.terminal import moment, note, say
 
-CONFIG_NAME: Final = "config.toml"
 _COLUMN: Final = 10
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from meshnews.control.codec import SOCKET_NAME
+from meshnews.control.place import CONFIG_NAME, SOCKET_NAME
 from meshnews.node.identity import load_identity
 from meshnews.node.node import Node
 from meshnews.node.settings import Visibility
@@ -23,7 +23,6 @@ from meshnewsd.control.table import Asker
 from meshnewsd.discovery.interface import Outlook
 from meshnewsd.host import Host, NodeMachine, Stores
 from meshnewsd.platform.entropy import OsEntropy
-from meshnewsd.platform.paths import CONFIG_NAME
 from meshnewsd.storage.fault import missing, refusing
 from meshnewsd.storage.home import CARRY_FILE, VAULT_FILE, check_home, has_content, hold_home
 from meshnewsd.storage.keys import open_keys, wants_passphrase

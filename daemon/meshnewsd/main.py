@@ -14,11 +14,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from meshnews.control.place import CONFIG_NAME
 from meshnews.errors import Refusal
-from meshnewsd.platform.paths import CONFIG_NAME, find_home
+from meshnews.limits import PASSPHRASE_BYTES_MAX
+from meshnewsd.platform.paths import find_home
 
 EXIT_REFUSED: Final = 1
-PASSPHRASE_BYTES_MAX: Final = 4096
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

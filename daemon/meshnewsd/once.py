@@ -16,6 +16,7 @@ import trio
 from meshnews.control import codec, desk_request, enrol_request, refusal
 from meshnews.control import request as ask
 from meshnews.control.fact import Role, usual_visibility
+from meshnews.control.place import CONFIG_NAME
 from meshnews.control.reply import Done, HomeMade, Reply, Welcome
 from meshnews.node.birth import create_home as give_birth
 from meshnews.node.identity import Role as HomeRole
@@ -30,7 +31,6 @@ from meshnewsd.control.table import PROGRAM, Asker
 from meshnewsd.host import Host
 from meshnewsd.platform.clock import ClockTrust, MachineClock
 from meshnewsd.platform.entropy import OsEntropy
-from meshnewsd.platform.paths import CONFIG_NAME
 from meshnewsd.platform.worker import ThreadWorker, Worker
 from meshnewsd.storage.fault import damaged, refusing
 from meshnewsd.storage.home import is_home, new_home, write_new

@@ -24,16 +24,6 @@ VERSION: Final = 2
 
 HEADER_BYTES: Final = 4
 
-SOCKET_NAME: Final = "control.sock"
-"""The daemon's socket, inside the home."""
-
-HOME_VARIABLE: Final = "MESHNEWS_HOME"
-"""The environment variable that names the home."""
-
-HOME_FOLDER: Final = "relay"
-"""The default home is the folder of this name in the user's data directory: it
-stands on a disk that may be searched, so it says nothing."""
-
 
 @functools.cache
 def _encoder() -> msgspec.msgpack.Encoder:

@@ -24,7 +24,7 @@ from typing import Any, Final
 import pytest
 import trio
 
-from meshnews.control.codec import SOCKET_NAME
+from meshnews.control.place import SOCKET_NAME
 from meshnews_cli.main import run as run_cli
 from tests.bluetooth.homes import DESK, EPOCH_S, REPORTER
 from tests.bluetooth.radios import compare_with_bare_loop, held_connection, shown

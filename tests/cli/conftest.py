@@ -13,6 +13,7 @@ import trio
 
 from meshnews.control import codec
 from meshnews.control.fact import Role
+from meshnews.control.place import SOCKET_NAME
 from meshnews.control.reply import Reply, Welcome
 from meshnews.control.request import Hello, Request
 from meshnews_cli.main import run
@@ -109,7 +110,7 @@ def daemon(home: Path) -> Iterator[StartDaemon]:
             with scope:
                 async with trio.open_nursery() as nursery:
                     server = ControlServer(fake.handlers())
-                    await nursery.start(server.serve, home / codec.SOCKET_NAME)
+                    await nursery.start(server.serve, home / SOCKET_NAME)
                     started.set()
 
         thread = threading.Thread(target=trio.run, args=(serve,), daemon=True)

@@ -22,6 +22,7 @@ from meshnews.control.limits import (
     CONTROL_FRAME_S_MAX,
     CONTROL_HELLO_S_MAX,
 )
+from meshnews.control.place import SOCKET_NAME
 from meshnews.control.reply import Changed, Done, Event, Filed, Progress, Refused, Reply, Welcome
 from meshnews.control.request import (
     Doctor,
@@ -407,7 +408,7 @@ async def test_only_a_unix_stream_socket_is_served() -> None:
 
 
 async def test_the_socket_is_its_owners_alone_and_goes_with_the_server(tmp_path: Path) -> None:
-    path = tmp_path / codec.SOCKET_NAME
+    path = tmp_path / SOCKET_NAME
     old = os.umask(0)
     try:
         async with served(path, table()):
@@ -421,7 +422,7 @@ async def test_the_socket_is_its_owners_alone_and_goes_with_the_server(tmp_path:
 
 
 async def test_a_socket_left_behind_is_replaced(tmp_path: Path) -> None:
-    path = tmp_path / codec.SOCKET_NAME
+    path = tmp_path / SOCKET_NAME
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
         dead.bind(str(path))
     async with served(path, table()):
@@ -431,7 +432,7 @@ async def test_a_socket_left_behind_is_replaced(tmp_path: Path) -> None:
 
 
 async def test_a_socket_in_use_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / codec.SOCKET_NAME
+    path = tmp_path / SOCKET_NAME
     async with served(path, table()):
         with pytest.raises(AlreadyServed):
             await ControlServer(table()).serve(path)
@@ -441,7 +442,7 @@ async def test_a_socket_in_use_is_left_alone(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / codec.SOCKET_NAME
+    path = tmp_path / SOCKET_NAME
     path.write_bytes(b"precious")
     with pytest.raises(OSError, match="in use"):
         await ControlServer(table()).serve(path)
@@ -451,7 +452,7 @@ async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
 async def test_a_home_with_a_long_path_has_its_socket_too(tmp_path: Path) -> None:
     home = tmp_path / ("h" * 120)
     home.mkdir()
-    path = home / codec.SOCKET_NAME
+    path = home / SOCKET_NAME
     async with served(path, table()):
         with paths.reachable(path) as name:
             asker = await dial(Path(name))
@@ -462,7 +463,7 @@ async def test_a_home_with_a_long_path_has_its_socket_too(tmp_path: Path) -> Non
 async def test_a_newcomer_replaces_the_connection_idle_for_longest(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
-    path = tmp_path / codec.SOCKET_NAME
+    path = tmp_path / SOCKET_NAME
     async with served(path, table(inbox=done)):
         askers = []
         for _ in range(CONTROL_CONNECTIONS_MAX):
@@ -479,7 +480,7 @@ async def test_a_newcomer_replaces_the_connection_idle_for_longest(
 
 
 async def test_a_newcomer_is_refused_while_all_are_at_work(tmp_path: Path) -> None:
-    path = tmp_path / codec.SOCKET_NAME
+    path = tmp_path / SOCKET_NAME
 
     async def handler(request: Inbox, descriptors: Sequence[int], emit: Emit) -> Reply:
         await trio.sleep_forever()
@@ -496,12 +497,6 @@ async def test_a_newcomer_is_refused_while_all_are_at_work(tmp_path: Path) -> No
         assert await newcomer.hear() == Refused.of(refusal.busy())
         for each in [*askers, newcomer]:
             each.sock.close()
-
-
-def test_daemon_and_command_line_agree_on_names() -> None:
-    assert paths.SOCKET_NAME == codec.SOCKET_NAME
-    assert paths.HOME_VARIABLE == codec.HOME_VARIABLE
-    assert paths.DEFAULT_NAME == codec.HOME_FOLDER
 
 
 # An asker that is suspended

@@ -10,6 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from meshnews.control.place import SOCKET_PATH_BYTES_MAX
 from meshnewsd.platform import process
 from meshnewsd.platform.clock import (
     PLAUSIBLE_WALL_S,
@@ -26,7 +27,7 @@ from meshnewsd.platform.interfaces import (
     InterfaceAddress,
     list_addresses,
 )
-from meshnewsd.platform.paths import UNIX_PATH_BYTES_MAX, find_home, reachable
+from meshnewsd.platform.paths import find_home, reachable
 from meshnewsd.platform.systemd import READY, Notifier
 
 LATER_S = PLAUSIBLE_WALL_S + 1e6
@@ -114,7 +115,7 @@ def test_a_socket_is_reached_however_long_its_path(tmp_path: Path, depth: int) -
     path = home / "control.sock"
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as caller:
         with reachable(path) as name:
-            assert len(os.fsencode(name)) <= UNIX_PATH_BYTES_MAX
+            assert len(os.fsencode(name)) <= SOCKET_PATH_BYTES_MAX
             listener.bind(name)
         listener.listen(1)
         assert stat.S_ISSOCK(path.stat().st_mode)

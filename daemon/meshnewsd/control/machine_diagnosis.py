@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from meshnews.control.finding import NAME_CHARS_MAX, Check, Finding, Level
+from meshnews.control.place import SOCKET_NAME
 from meshnewsd.platform.exposure import exposure_of
 from meshnewsd.platform.host_checks import Comeback, comeback, readable_swap
-from meshnewsd.platform.paths import SOCKET_NAME
 
 DISK_LOW_BYTES: Final = 200 * 1024 * 1024
 DISK_GONE_BYTES: Final = 32 * 1024 * 1024

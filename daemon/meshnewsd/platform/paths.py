@@ -8,15 +8,8 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
-HOME_VARIABLE: Final = "MESHNEWS_HOME"
-DEFAULT_NAME: Final = "relay"
-CONFIG_NAME: Final = "config.toml"
-SOCKET_NAME: Final = "control.sock"
-
-UNIX_PATH_BYTES_MAX: Final = 107
-"""What sockaddr_un holds on Linux beside its final zero (unix(7))."""
+from meshnews.control.place import HOME_FOLDER, HOME_VARIABLE, SOCKET_PATH_BYTES_MAX
 
 
 def find_home(given: str | None, environment: Mapping[str, str]) -> Path:
@@ -26,7 +19,7 @@ def find_home(given: str | None, environment: Mapping[str, str]) -> Path:
         return Path(chosen).expanduser().absolute()
     import platformdirs  # noqa: PLC0415  a start with a home given need not pay for it
 
-    return platformdirs.user_data_path(DEFAULT_NAME, appauthor=False)
+    return platformdirs.user_data_path(HOME_FOLDER, appauthor=False)
 
 
 def free_bytes(folder: Path) -> int:
@@ -50,7 +43,7 @@ def reachable(path: Path) -> Iterator[str]:
     Raises:
         OSError: the directory cannot be opened.
     """
-    if len(os.fsencode(path)) <= UNIX_PATH_BYTES_MAX:
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
         yield str(path)
         return
     directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from meshnews.control.place import CONFIG_NAME
 from meshnews.errors import Refusal
-from meshnewsd.platform.paths import CONFIG_NAME
 from meshnewsd.storage.fault import StoreDamaged, newer
 
 VERSION_FILE: Final = "version"
