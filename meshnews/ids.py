@@ -5,8 +5,9 @@ identifier belongs.  Nothing here checks a length: that is done once, where the
 bytes come in.
 """
 
+import datetime as dt
 import enum
-from typing import NamedTuple, NewType
+from typing import Final, NamedTuple, NewType
 
 BundleId = NewType("BundleId", bytes)
 """32 bytes: BLAKE2b over a bundle's purge commitment and the rest of it."""
@@ -21,7 +22,9 @@ IssuerId = NewType("IssuerId", bytes)
 """4 bytes: names a postage issuer.  Several issuers may share one."""
 
 Day = NewType("Day", int)
-"""Days since 2020-01-01 UTC.  A bundle's day is even."""
+"""Days since DAY_ZERO, UTC.  A bundle's day is even."""
+
+DAY_ZERO: Final = dt.date(2020, 1, 1)
 
 LinkId = NewType("LinkId", int)
 """Names one stream between this node and a neighbour, for as long as it is open."""

@@ -18,9 +18,8 @@ from typing import Final
 
 from meshnews.bundle.envelope import Terms, close, disclose, purge_of_key, shape_for
 from meshnews.bundle.format import Bundle, Franker, Head, commitment
+from meshnews.bundle.shape import HASH_BYTES
 from meshnews.bundle.tree import (
-    HASH_BYTES,
-    KEY_BYTES,
     AttachmentTree,
     Role,
     children_of,
@@ -31,7 +30,7 @@ from meshnews.bundle.tree import (
     tree_traffic,
 )
 from meshnews.crypto.digest import Label, b2, same
-from meshnews.crypto.keys import X25519Secret
+from meshnews.crypto.keys import KEY_BYTES, X25519Secret
 from meshnews.errors import Forged, LocalMisuse, Malformed
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import ATTACHMENT_BYTES_MAX, INDEX_CHILDREN_MAX, STANZA_BYTES

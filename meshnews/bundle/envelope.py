@@ -22,7 +22,6 @@ from meshnews.errors import Forged, LocalMisuse, Malformed
 from meshnews.ids import AuthKind, Day, TrafficClass
 from meshnews.limits import FLASH_WIRE_BYTES_MAX, LIVES_DAYS, WIRE_BYTES
 
-KEY_BYTES: Final = 32
 _PADDING_LEAD: Final = b"\x80"
 
 

@@ -28,6 +28,7 @@ from meshnews.bundle.shape import (
     shape_of_meta,
 )
 from meshnews.crypto.digest import Label, b2
+from meshnews.crypto.keys import KEY_BYTES
 from meshnews.errors import LocalMisuse, Malformed
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, TrafficClass
 from meshnews.wire.codec import as_bytes, as_list, decode, encode
@@ -38,7 +39,6 @@ _DAY_3_BYTES: Final = 0xCD
 
 _KEY_AT: Final = 4
 """Where the postage key stands in an auth field: see `postage`."""
-_KEY_BYTES: Final = 32
 
 
 class Franker(Protocol):
@@ -197,7 +197,7 @@ class Bundle(Shaped):
 
 def payer_of(auth: bytes, kind: AuthKind) -> bytes:
     """Return the key that an auth field says it is signed with; empty for a stamp."""
-    return auth[_KEY_AT : _KEY_AT + _KEY_BYTES] if kind is AuthKind.POSTAGE else b""
+    return auth[_KEY_AT : _KEY_AT + KEY_BYTES] if kind is AuthKind.POSTAGE else b""
 
 
 def rest_hash(h_ct: bytes, meta: bytes, payer: bytes) -> bytes:

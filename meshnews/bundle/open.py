@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from meshnews.bundle.envelope import KEY_BYTES, Opened, disclose, purge_of_key
+from meshnews.bundle.envelope import Opened, disclose, purge_of_key
 from meshnews.bundle.format import Bundle, commitment
 from meshnews.bundle.seal import hint_context, payload_key_of_notice, wrap_context
 from meshnews.crypto.digest import same
 from meshnews.crypto.hpke import open_base, open_psk, receiver
-from meshnews.crypto.keys import PrekeySecret, X25519Secret
+from meshnews.crypto.keys import KEY_BYTES, PrekeySecret, X25519Secret
 from meshnews.errors import Forged, LocalMisuse
 from meshnews.ids import KeyRef, TrafficClass
 from meshnews.limits import STANZA_BYTES

@@ -21,7 +21,14 @@ from meshnews.bundle.format import Bundle, Offer
 from meshnews.bundle.shape import AUTH_BYTES
 from meshnews.crypto.digest import Label, b2
 from meshnews.crypto.entropy import Entropy
-from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, PostageKey, verify
+from meshnews.crypto.keys import (
+    KEY_BYTES,
+    SIGNATURE_BYTES,
+    Ed25519Public,
+    Ed25519Secret,
+    PostageKey,
+    verify,
+)
 from meshnews.errors import Exceeded, Forged, LocalMisuse, Malformed
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, IssuerId, TrafficClass
 from meshnews.limits import (
@@ -33,8 +40,6 @@ from meshnews.limits import (
 from meshnews.wire.codec import encode
 
 ISSUER_ID_BYTES: Final = 4
-KEY_BYTES: Final = 32
-SIGNATURE_BYTES: Final = 64
 NONCE_BYTES: Final = 8
 EXPIRY_DAY_MAX: Final = 0xFFFF
 
@@ -44,7 +49,6 @@ _SIGNATURE_LEAD: Final = b"\xc4\x40"
 _STAMP_LEAD: Final = b"\x93\x02\xc4\x08"
 _DAY_AT: Final = len(_POSTAGE_LEAD) + KEY_BYTES
 _STAMP_BYTES: Final = len(_STAMP_LEAD) + NONCE_BYTES + 1
-_CERTIFICATE_BYTES: Final = KEY_BYTES + 2 + 1 + 1
 _DAY_2_BYTES: Final = 0xCC
 _DAY_3_BYTES: Final = 0xCD
 

@@ -16,21 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from meshnews.bundle.envelope import (
-    KEY_BYTES,
-    Sealed,
-    Terms,
-    capacity,
-    close,
-    purge_of_key,
-    shape_for,
-)
+from meshnews.bundle.envelope import Sealed, Terms, capacity, close, purge_of_key, shape_for
 from meshnews.bundle.format import Franker, Head, commitment
 from meshnews.crypto.aead import LONG_NONCE_BYTES, TAG_BYTES, xseal, xunseal
 from meshnews.crypto.digest import Label, b2
 from meshnews.crypto.entropy import Entropy, shuffled
 from meshnews.crypto.hpke import seal_base, seal_psk
-from meshnews.crypto.keys import Prekey, X25519Public, X25519Secret
+from meshnews.crypto.keys import KEY_BYTES, Prekey, X25519Public, X25519Secret
 from meshnews.errors import LocalMisuse, Malformed
 from meshnews.ids import AuthKind, Day, KeyRef, TrafficClass
 from meshnews.limits import LIVES_DAYS, STANZA_BYTES, STANZAS_LARGE, STANZAS_SMALL, WIRE_BYTES

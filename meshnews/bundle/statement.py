@@ -23,6 +23,7 @@ from typing import Final
 
 from meshnews.bundle.envelope import capacity
 from meshnews.bundle.reply_to import ReplyKey, ReplyTo, decode_reply, reply_value
+from meshnews.bundle.shape import HASH_BYTES
 from meshnews.bundle.tree import (
     WIDEST,
     AttachmentTree,
@@ -32,6 +33,7 @@ from meshnews.bundle.tree import (
 )
 from meshnews.crypto.digest import Label, b2, same
 from meshnews.crypto.keys import (
+    KEY_BYTES,
     Ed25519Public,
     Ed25519Secret,
     Prekey,
@@ -86,9 +88,6 @@ LINK_BYTES: Final = 16
 FIRST_LINK: Final = bytes(LINK_BYTES)
 """The `prev` of a chain's first statement."""
 
-KEY_BYTES: Final = 32
-HASH_BYTES: Final = 32
-SIGNATURE_BYTES: Final = 64
 
 _UNPAIRED: Final = re.compile("[\ud800-\udfff]")
 """Half a character, as the system hands it over for a byte that is no UTF-8."""

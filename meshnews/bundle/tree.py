@@ -12,6 +12,8 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Final
 
+from meshnews.bundle.shape import HASH_BYTES
+from meshnews.crypto.keys import KEY_BYTES
 from meshnews.errors import Malformed
 from meshnews.ids import BundleId, Day, TrafficClass
 from meshnews.limits import (
@@ -26,8 +28,6 @@ from meshnews.limits import (
 )
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, as_text, is_showable
 
-KEY_BYTES: Final = 32
-HASH_BYTES: Final = 32
 _ROLE_CHARS_MAX: Final = 16
 
 

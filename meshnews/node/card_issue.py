@@ -40,7 +40,6 @@ from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.home import Home
 from meshnews.node.identity import save_relay
 from meshnews.node.person import Person
-from meshnews.node.posting import FILING_DAYS
 from meshnews.node.reply_keys import ReplyKeys, deal
 from meshnews.node.roster import Roster, keys_of
 from meshnews.node.rotation import Rotation
@@ -48,6 +47,7 @@ from meshnews.node.seat import CARD_DAYS, Seat, require_not_recalled
 from meshnews.node.stock import CARD_POSTAGE, PostageKind
 from meshnews.node.supply import Supply
 from meshnews.node.whole_desk import OWN_NAME, own_record
+from meshnews.store.terms import FILING_DAYS
 
 COLLECTORS_ON_CARD: Final = RELAYS_ON_CARD_MAX - RELAYS_NAMED_ON_CARD
 

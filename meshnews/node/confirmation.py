@@ -17,11 +17,10 @@ from meshnews.bundle.receipt import Receipt, decode_receipt, receipt_of
 from meshnews.ids import BundleRef
 from meshnews.node import shelf
 from meshnews.node.home import Home
-from meshnews.store.port import State
+from meshnews.store.port import ACKED
 from meshnews.store.reference import key_of, ref_of
 from meshnews.store.terms import Acknowledged
 
-_ACKED: Final = frozenset({State.ACKED, State.ACKED_WITH_BODY})
 _DUE_DAYS: Final = 60
 """Longer than anybody compares what was filed so long ago."""
 _COLLECTOR_BYTES: Final = 8
@@ -82,7 +81,7 @@ class Confirmations:
             ref = ref_of(key)
             # With no entry the power may have failed before carry had it: it comes again.
             is_old = ref.day + _DUE_DAYS < self._home.moment.floor_day
-            if is_old or self._home.carry.state(ref) in _ACKED:
+            if is_old or self._home.carry.state(ref) in ACKED:
                 self.came_back(ref)
 
     def release_later(self, bundle: Bundle, purge: bytes, hold_s: float) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from meshnews.bundle.format import Bundle
 from meshnews.bundle.receipt import Receipt
@@ -19,9 +18,6 @@ from meshnews.node.speaker import Speaker
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
 from meshnews.store.port import Carry, Vault
-
-DAY_ZERO_S: Final = 18262 * 86400
-"""2020-01-01 in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)

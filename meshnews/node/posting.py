@@ -1,7 +1,5 @@
 """An editor's own letters: sealed, franked on the spot, and let go at once."""
 
-from typing import Final
-
 from meshnews.bundle.envelope import answer_seed_of_key, even_day
 from meshnews.bundle.postage import ByPostage, certify
 from meshnews.bundle.seal import Reader, draft, seal
@@ -12,9 +10,7 @@ from meshnews.limits import LIVES_DAYS
 from meshnews.node.home import Home
 from meshnews.node.outbox import Outbox
 from meshnews.node.person import Person
-
-FILING_DAYS: Final = 2
-"""From a bundle's day to its expiry day there are these, and its life."""
+from meshnews.store.terms import FILING_DAYS
 
 
 def post(

@@ -7,7 +7,7 @@ show that they have one author.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from meshnews.bundle.postage import ByPostage
 from meshnews.bundle.statement import Priority
@@ -15,14 +15,13 @@ from meshnews.crypto.keys import PostageKey
 from meshnews.ids import Day, TrafficClass
 from meshnews.limits import LIVES_DAYS, POSTAGE_IDS_MAX
 from meshnews.node import filing_refusal as refusal
-from meshnews.node.posting import FILING_DAYS
+from meshnews.node.stock import PostageKind
 from meshnews.node.wallet import Wallet
+from meshnews.store.terms import FILING_DAYS
 
 LIFE_DAYS: Final = LIVES_DAYS[-1]
 """What is filed lives as long as anything may."""
 
-PostageKind: TypeAlias = tuple[TrafficClass, int]
-"""Of which class postage is, and how many bundles one piece of it franks."""
 
 CHUNK_KINDS: Final[tuple[PostageKind, ...]] = (
     (TrafficClass.ROUTINE, POSTAGE_IDS_MAX),

@@ -20,17 +20,17 @@ from meshnews.limits import CLOCK_AHEAD_S_MAX
 from meshnews.node import shelf
 from meshnews.node.event import Topic
 from meshnews.node.former import replace_notice_key, replace_own_key, replace_relay_key
-from meshnews.node.home import DAY_ZERO_S, Home
+from meshnews.node.home import Home
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.person import Person
 from meshnews.node.stock import CARD_POSTAGE
 from meshnews.node.wallet import Wallet
+from meshnews.store.age import DAY_S, DAY_ZERO_S
 
 HELD_TIMES: Final = 2
 """What is held is never more than so many times what a card brings."""
 
 _TIME_BYTES: Final = 8
-_DAY_S: Final = 86400
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -131,5 +131,5 @@ def latest_time(home: Home) -> int:
         Nothing.
     """
     if home.wall.trusted:
-        return home.wall.s + _DAY_S
-    return DAY_ZERO_S + home.moment.floor_day * _DAY_S + CLOCK_AHEAD_S_MAX
+        return home.wall.s + DAY_S
+    return DAY_ZERO_S + home.moment.floor_day * DAY_S + CLOCK_AHEAD_S_MAX

@@ -18,11 +18,11 @@ from meshnews.node.home import Home
 from meshnews.node.identity import Role
 from meshnews.node.notices import LIFE_DAYS, Notices
 from meshnews.node.person import Person
-from meshnews.node.posting import FILING_DAYS
 from meshnews.node.roster import Roster
 from meshnews.node.supply import Supply
 from meshnews.node.turning import Turning
 from meshnews.store.port import Vault
+from meshnews.store.terms import FILING_DAYS
 
 TURN_S: Final = 3600.0
 RENEW_DAYS: Final = 7

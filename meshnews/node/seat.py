@@ -14,15 +14,14 @@ from meshnews.desk.request import EnrolmentRequest, verify_request
 from meshnews.errors import PeerError, Refusal
 from meshnews.ids import Day
 from meshnews.node.desk_keys import DeskKeys
-from meshnews.node.home import DAY_ZERO_S, Home
+from meshnews.node.home import Home
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.person import Person
+from meshnews.store.age import DAY_S, DAY_ZERO_S
 
 CARD_DAYS: Final = 400
 """How long cards, issuers and manifests are meant to last."""
 ALL_ROLES: Final = Role.OPEN | Role.PUBLISH | Role.ENROL
-
-_DAY_S: Final = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def floor_time(home: Home) -> int:
             remedy="Let the clock be set from the network; if you are sure that it is right, "
             'write clock = "trusted" into the configuration.',
         )
-    return max(DAY_ZERO_S, home.wall.s - _DAY_S)
+    return max(DAY_ZERO_S, home.wall.s - DAY_S)
 
 
 def read_request(file: bytes) -> EnrolmentRequest:

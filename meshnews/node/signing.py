@@ -16,9 +16,7 @@ from meshnews.desk.recall import Recall, revocation_id
 from meshnews.desk.root import add_signature
 from meshnews.desk.rootkey import open_root_key
 from meshnews.errors import Forged, PeerError, Refusal
-from meshnews.ids import Day
-
-DAY_ZERO: Final = dt.date(2020, 1, 1)
+from meshnews.ids import DAY_ZERO, Day
 
 
 @dataclass(frozen=True, slots=True)

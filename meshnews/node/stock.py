@@ -10,7 +10,7 @@ how much its attachments spent.  See docs/protocol/enrolment.md.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from meshnews.bundle.statement import Letter
 from meshnews.bundle.tree import AttachmentTree
@@ -21,8 +21,8 @@ from meshnews.node import shelf
 from meshnews.store.port import Vault
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
-PostageKind = tuple[TrafficClass, int]
-"""Class, and how many bundles one key franks."""
+PostageKind: TypeAlias = tuple[TrafficClass, int]
+"""Of which class postage is, and how many bundles one piece of it franks."""
 
 CARD_POSTAGE: Final[dict[PostageKind, int]] = {
     (TrafficClass.FLASH, 1): 16,

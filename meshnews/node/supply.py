@@ -35,10 +35,11 @@ from meshnews.ids import BundleRef, Day, TrafficClass
 from meshnews.limits import LIVES_DAYS
 from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.home import Home
-from meshnews.node.posting import FILING_DAYS, post
+from meshnews.node.posting import post
 from meshnews.node.roster import Known, Roster, keys_of
 from meshnews.node.seat import Seat, take_seat
 from meshnews.node.stock import CARD_POSTAGE, PostageKind, Stock, load_stock, save_stock
+from meshnews.store.terms import FILING_DAYS
 
 RENEW_DAYS: Final = 7
 """What a card brought is filled up after so long, when its holder was heard of."""

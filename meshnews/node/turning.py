@@ -30,7 +30,7 @@ from meshnews.ids import BundleRef, Day
 from meshnews.node.colleagues import colleagues, tell_colleagues
 from meshnews.node.event import Topic
 from meshnews.node.former import NOTICE, beacon_of
-from meshnews.node.home import DAY_ZERO_S, Home
+from meshnews.node.home import Home
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.keyring import (
     MEMBER_NOTICE,
@@ -50,12 +50,11 @@ from meshnews.node.seat import Seat, take_seat
 from meshnews.node.stock import all_stocks, load_stock
 from meshnews.node.supply import Supply
 from meshnews.node.whole_desk import own_record
+from meshnews.store.age import DAY_S, DAY_ZERO_S
 from meshnews.store.port import State
 
 LETTERS_AT_ONCE: Final = 64
 """Letters written in one transaction: others get their turn between two."""
-
-_DAY_S: Final = 86400
 
 
 class Turning:
@@ -346,7 +345,7 @@ def _key(one: SharedKey | None) -> SymmetricKey | None:
 
 
 def _day_before(time: int) -> Day:
-    return Day(max(1, (time - DAY_ZERO_S) // _DAY_S - 1))
+    return Day(max(1, (time - DAY_ZERO_S) // DAY_S - 1))
 
 
 def _clock_unsure() -> Refusal:

@@ -20,6 +20,7 @@ from meshnews.errors import Malformed
 from meshnews.limits import WIRE_LOG_MAX
 from meshnews.node import shelf
 from meshnews.node.home import Home
+from meshnews.store.age import DAY_S
 from meshnews.wire.codec import as_bytes, as_int, as_list, decode, encode
 
 TAG: Final = "wire1"
@@ -36,7 +37,6 @@ LEARNT_DAYS: Final = 14
 DAYS_MIN: Final = 2
 """On so many days there must have been a window at a time, to expect one then again."""
 
-_DAY_S: Final = 86400
 _S_MAX: Final = 1 << 40
 _ENTRY_BYTES_MAX: Final = 512
 _PREV_BYTES: Final = 16
@@ -213,7 +213,7 @@ class WireLog:
         days: list[set[int]] = [set() for _ in range(SLOTS)]
         for window in self.windows():
             ended = now if window.ended is None else window.ended
-            slot = max(window.began, now - LEARNT_DAYS * _DAY_S) // SLOT_S
+            slot = max(window.began, now - LEARNT_DAYS * DAY_S) // SLOT_S
             while slot * SLOT_S <= ended:
                 days[slot % SLOTS].add(slot // SLOTS)
                 slot += 1

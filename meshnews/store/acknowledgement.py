@@ -17,7 +17,7 @@ from meshnews.limits import STAMPS_KNOWN_MAX
 from meshnews.store.admission import entry_of
 from meshnews.store.age import Moment
 from meshnews.store.franking import Franking
-from meshnews.store.port import WITH_BODY, Carry, Entry, State
+from meshnews.store.port import ACKED, WITH_BODY, Carry, Entry, State
 from meshnews.store.receipts import Receipts
 from meshnews.store.terms import Acknowledged, Terms
 
@@ -103,6 +103,6 @@ class Acknowledgement:
         return self._take_known(known, receipt, moment)
 
     def _take_known(self, known: Entry, receipt: bytes, moment: Moment) -> Acknowledged:
-        if known.state in {State.ACKED, State.ACKED_WITH_BODY}:
+        if known.state in ACKED:
             return Acknowledged.KNOWN
         return self._receipts.take(known, receipt, moment)

@@ -22,14 +22,13 @@ from meshnews.errors import Exceeded, Forged
 from meshnews.ids import AuthKind, BundleRef
 from meshnews.limits import CLOCK_AHEAD_S_MAX
 from meshnews.store.age import DAY_S, Moment
-from meshnews.store.port import Carry, State
+from meshnews.store.port import ACKED, Carry
 from meshnews.store.terms import FILING_DAYS
 
 ACKED_PER_KEY: Final = 4
 """Whoever sealed a bundle can make its receipt, so even acked ones have an end."""
 
 _AHEAD_DAYS: Final = CLOCK_AHEAD_S_MAX // DAY_S + FILING_DAYS
-_ACKED: Final = frozenset({State.ACKED, State.ACKED_WITH_BODY})
 
 
 class Franking:
@@ -90,7 +89,7 @@ class Franking:
         entry = self._carry.entry(ref)
         if entry is None or entry.pinned:
             return True
-        return entry.state in _ACKED and is_spared
+        return entry.state in ACKED and is_spared
 
     def _rivals(self, bundle: Bundle | Offer, franked: Franked) -> list[BundleRef]:
         """Return the others under the same key, in order of id."""

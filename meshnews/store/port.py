@@ -39,6 +39,7 @@ class State(enum.IntEnum):
 COMPARED: frozenset[State] = frozenset(
     {State.HELD, State.LACKING, State.ACKED, State.ACKED_WITH_BODY}
 )
+ACKED: frozenset[State] = frozenset({State.ACKED, State.ACKED_WITH_BODY})
 WITH_BODY: frozenset[State] = frozenset(
     {State.HELD, State.ACKED_WITH_BODY, State.WITHHELD, State.AGED}
 )

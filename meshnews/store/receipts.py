@@ -15,7 +15,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from meshnews.bundle.receipt import Receipt, ShortReceipt, decode_receipt, decode_short_receipt
+from meshnews.bundle.receipt import (
+    SHORT_RECEIPT_BYTES,
+    Receipt,
+    ShortReceipt,
+    decode_receipt,
+    decode_short_receipt,
+)
 from meshnews.crypto.entropy import Entropy, shuffled
 from meshnews.errors import LocalMisuse, PeerError
 from meshnews.ids import BundleRef, Day, TrafficClass
@@ -35,7 +41,6 @@ UNKNOWN_BY: Final = "unknown-by"
 """Shelf: class u8 ‖ day u32 ‖ id -> the issuer under which its receipt is counted there."""
 
 _COUNT_BYTES: Final = 4
-_SHORT_RECEIPT_BYTES: Final = 64
 
 
 class Receipts:
@@ -95,7 +100,7 @@ class Receipts:
         if stored is None:
             return None
         try:
-            if len(stored) == _SHORT_RECEIPT_BYTES:
+            if len(stored) == SHORT_RECEIPT_BYTES:
                 return decode_short_receipt(stored)
             return decode_receipt(stored)
         except PeerError as exc:

@@ -13,7 +13,8 @@ BATCH_S_DEFAULT: Final = 1800.0
 FLASH_BATCH_S_DEFAULT: Final = 120.0
 
 FILING_DAYS: Final = 2
-"""A bundle's day is even, so it may have been filed as late as the day after."""
+"""A bundle's day is even, so it may have been filed as late as the day after.  From its day to
+its expiry day there are these, and its life."""
 
 EXPIRY_DAYS_MAX: Final = FILING_DAYS + max(LIVES_DAYS)
 """From a bundle's day to the latest expiry day it may have."""

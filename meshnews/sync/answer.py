@@ -22,7 +22,7 @@ from meshnews.limits import (
     PART_KEYS_MAX,
     PARTS_KEYS_MAX,
 )
-from meshnews.store.port import PAGES, State
+from meshnews.store.port import ACKED, PAGES, State
 from meshnews.sync.budget import LISTED_BYTES, Budget
 from meshnews.sync.cells import cells_of, pack_cells
 from meshnews.sync.choice import cut_of, differences
@@ -50,7 +50,7 @@ from meshnews.sync.question import (
     Told,
 )
 from meshnews.sync.salt import span_of, spans_between
-from meshnews.sync.snapshot import ACKED, Snapshot, snapshot_of
+from meshnews.sync.snapshot import Snapshot, snapshot_of
 from meshnews.sync.verdict import answer_known, answer_unknown, tell
 from meshnews.sync.way_grid import pages_in
 from meshnews.sync.way_split import children

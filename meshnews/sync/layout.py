@@ -11,6 +11,7 @@ the comparison are in `meshnews.sync.layout_compare`.
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from meshnews.bundle.receipt import SHORT_RECEIPT_BYTES
 from meshnews.errors import Malformed
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import (
@@ -22,7 +23,6 @@ from meshnews.limits import (
     WANTS_PER_MESSAGE_MAX,
     WIRE_BYTES,
 )
-from meshnews.store.port import State
 from meshnews.sync.field import (
     groups_value,
     read_day,
@@ -40,7 +40,6 @@ from meshnews.sync.messages import (
     NONCE_BYTES,
     OFFER_FIELD_BYTES_MAX,
     SHORT_BYTES,
-    SHORT_RECEIPT_BYTES,
     VERSION,
     Acked,
     Bye,
@@ -62,13 +61,10 @@ from meshnews.sync.messages import (
     Want,
     WantGroup,
 )
-from meshnews.sync.question import Answer
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
 _SIZE_CODE: Final = {size: code for code, size in enumerate(WIRE_BYTES)}
 _ACKED_BIT: Final = 4
-_STATES: Final = (State.HELD, State.LACKING, State.ACKED, State.ACKED_WITH_BODY)
-_ANSWERS: Final = tuple(Answer)
 _FLAGS_MAX: Final = 31
 _METHODS_MAX: Final = 255
 

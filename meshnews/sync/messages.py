@@ -29,7 +29,6 @@ NONCE_BYTES: Final = 16
 INSTANCE_BYTES: Final = 16
 SHORT_BYTES: Final = 8
 ID_BYTES: Final = 32
-SHORT_RECEIPT_BYTES: Final = 64
 OFFER_FIELD_BYTES_MAX: Final = 512
 AGE_S_MAX: Final = (1 << 32) - 1
 FREE_KIB_MAX: Final = (1 << 40) - 1

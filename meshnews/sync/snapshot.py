@@ -20,13 +20,12 @@ from typing import Final
 
 from meshnews.ids import BundleId, Day, TrafficClass
 from meshnews.store.bucket import runs
-from meshnews.store.port import State
+from meshnews.store.port import ACKED, State
 from meshnews.sync.compare import Elements
 from meshnews.sync.messages import ID_BYTES, SHORT_BYTES
 from meshnews.sync.question import RANGE_BYTES
 from meshnews.sync.salt import Salt
 
-ACKED: Final = frozenset({State.ACKED, State.ACKED_WITH_BODY})
 POSITION_BITS: Final = 8 * SHORT_BYTES
 _RECORD: Final = ID_BYTES + 1
 _PART_BITS: Final = 4

@@ -6,11 +6,10 @@ has nothing, or has it not acked: both, after keys were compared.
 """
 
 from meshnews.ids import BundleRef, TrafficClass
-from meshnews.store.port import State
+from meshnews.store.port import ACKED, State
 from meshnews.sync.compare import Findings, Sides
 from meshnews.sync.messages import Flag
 from meshnews.sync.question import Answer
-from meshnews.sync.snapshot import ACKED
 
 _WITH_BODY = frozenset({State.HELD, State.ACKED_WITH_BODY})
 

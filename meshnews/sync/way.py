@@ -12,12 +12,12 @@ from typing import Final, Protocol
 from meshnews.errors import OutOfTurn
 from meshnews.ids import BundleRef, Day, TrafficClass
 from meshnews.limits import KEYS_TOLD_MAX
-from meshnews.store.port import State
+from meshnews.store.port import ACKED, State
 from meshnews.sync.budget import Share
 from meshnews.sync.compare import Findings, Sides
 from meshnews.sync.messages import SHORT_BYTES, Flag
 from meshnews.sync.question import Question, Reaction, Tell, Told
-from meshnews.sync.snapshot import ACKED, Snapshot
+from meshnews.sync.snapshot import Snapshot
 from meshnews.sync.verdict import tell
 
 HEAD_BYTES: Final = 32

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from meshnews.errors import Malformed, OutOfTurn
 from meshnews.ids import BundleId, BundleRef
 from meshnews.limits import LIST_IDS_MAX, QUESTIONS_OPEN_MAX, RANGE_BITS_MAX
-from meshnews.store.port import State
+from meshnews.store.port import ACKED, State
 from meshnews.sync.budget import LISTED_BYTES
 from meshnews.sync.compare import Findings
 from meshnews.sync.question import Answer, List, Reaction, Reply
-from meshnews.sync.snapshot import ACKED, Snapshot
+from meshnews.sync.snapshot import Snapshot
 from meshnews.sync.way import HEAD_BYTES, DaySides
 
 

@@ -15,12 +15,11 @@ from meshnews.node import shelf
 from meshnews.node.birth import create_home
 from meshnews.node.enrolment import Enrolled
 from meshnews.node.event import Effect, Event
-from meshnews.node.home import DAY_ZERO_S
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
 from meshnews.node.settings import Settings
 from meshnews.node.signing import sign_offline
-from meshnews.store.age import Clock
+from meshnews.store.age import DAY_ZERO_S, Clock
 from meshnews.store.memory import MemoryCarry, MemoryVault
 
 T = TypeVar("T")

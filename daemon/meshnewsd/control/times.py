@@ -3,9 +3,8 @@
 import datetime as dt
 from typing import Final
 
-from meshnews.ids import Day
+from meshnews.ids import DAY_ZERO, Day
 
-DAY_ZERO: Final = dt.date(2020, 1, 1)
 _ORDINAL_MAX: Final = dt.date.max.toordinal()
 
 

@@ -36,7 +36,7 @@ from meshnewsd.platform.l2cap import (
     is_address,
 )
 from meshnewsd.platform.logs import Log
-from meshnewsd.transports.interface import Take, Unreachable
+from meshnewsd.transports.interface import SCARCE, SCARCITY_S, Take, Unreachable
 
 ADAPTERS_POLL_S: Final = 2.0
 """How soon an adapter that was plugged in, powered or pulled out is noticed."""
@@ -54,9 +54,6 @@ CONNECT_S_MAX: Final = 45.0
 SETTLE_S: Final = 1.0
 """How long the kernel is left alone with a channel that was lost."""
 
-SCARCITY_S: Final = 0.2
-
-_SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _BAD_LISTENER: Final = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EBADFD})
 
 _log = Log("bluetooth")
@@ -190,7 +187,7 @@ class BluetoothDoorway:
             except OSError as exc:
                 if exc.errno in _BAD_LISTENER:
                     raise
-                if exc.errno in _SCARCE:
+                if exc.errno in SCARCE:
                     _log.warning("no room for another stream", cause=exc)
                     await trio.sleep(SCARCITY_S)
                 continue

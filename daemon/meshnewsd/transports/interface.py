@@ -5,8 +5,9 @@ what they mean; secrecy and identity are made above it.  Every transport passes
 tests/contract/test_transport_contract.py.
 """
 
+import errno
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
 
@@ -14,6 +15,10 @@ from meshnews.node.event import Address, Carrier, Trouble
 
 Take = Callable[[trio.abc.HalfCloseableStream, Address], None]
 """Called with each accepted stream and where it came from; must not block, owns the stream."""
+
+SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+SCARCITY_S: Final = 0.2
+"""With these errors the system has no room for another stream; so long accepting pauses then."""
 
 
 class Unreachable(Exception):

@@ -16,7 +16,7 @@ import trio
 
 from meshnews.node.event import Address, Carrier, Trouble
 from meshnewsd.platform.logs import Log
-from meshnewsd.transports.interface import Take, Unreachable
+from meshnewsd.transports.interface import SCARCE, SCARCITY_S, Take, Unreachable
 
 BACKLOG: Final = 64
 """Streams that the kernel holds for us while we look away."""
@@ -36,10 +36,6 @@ silence, or 20 s in which it took nothing, so that it can be met afresh."""
 BIND_ATTEMPTS: Final = 16
 """Free ports tried until one is free in both families."""
 
-SCARCITY_S: Final = 0.2
-"""How long accepting pauses when the system has no room for another stream."""
-
-_SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _NOT_HERE: Final = frozenset(
     {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.ENODEV}
 )
@@ -255,7 +251,7 @@ async def _accept(listener: trio.socket.SocketType, take: Take) -> None:
         try:
             sock, sockaddr = await listener.accept()
         except OSError as exc:
-            if exc.errno in _SCARCE:
+            if exc.errno in SCARCE:
                 _log.warning("no room for another stream", cause=exc)
                 await trio.sleep(SCARCITY_S)
             elif exc.errno in {errno.EBADF, errno.EINVAL, errno.ENOTSOCK}:
