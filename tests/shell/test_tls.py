@@ -1,6 +1,7 @@
 """The doorway inside TLS, and who stands before it without a word."""
 
 import contextlib
+import datetime as dt
 import functools
 import ssl
 from collections.abc import AsyncIterator
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import trio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from meshnews.node.event import Address
 from meshnewsd.platform import certificate
@@ -93,3 +96,15 @@ async def test_a_stream_inside_tls_knows_its_own_end(tmp_path: Path) -> None:
         assert own_host(ours) == own_host(guests[0]) == "127.0.0.1"
         await ours.aclose()
         await guests[0].aclose()
+
+
+def test_a_certificate_that_the_home_makes_lasts_ten_years_and_is_made_once(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "server.pem"
+    certificate.server_context(file, name="www.example.org")
+    made = x509.load_pem_x509_certificate(file.read_bytes())
+    assert made.not_valid_after_utc - made.not_valid_before_utc >= dt.timedelta(days=3650)
+    shown = certificate.fingerprint(file)
+    certificate.server_context(file, name="www.example.org")
+    assert certificate.fingerprint(file) == shown == made.fingerprint(hashes.SHA256()).hex()
