@@ -34,8 +34,6 @@ _STATES = {
     InvitationState.CLOSED: "closed {until}",
 }
 
-# Giving out -----------------------------------------------------------------
-
 
 def give_out(
     access: Access, connection: Connection, asked: DeskInvite, file: Path | None
@@ -93,9 +91,6 @@ def say_how_to_go_on(access: Access, invitation: InvitationStatus) -> None:
         f"It is open until {until}. `meshnews desk pending` shows who has come; "
         f"`meshnews desk pending --close {invitation.number}` ends it."
     )
-
-
-# Waiting --------------------------------------------------------------------
 
 
 def receive(
@@ -187,9 +182,6 @@ def _ended(invitation: InvitationStatus) -> Refusal:
     )
 
 
-# Confirming -----------------------------------------------------------------
-
-
 def confirm(access: Access, connection: Connection, number: int, *, words_compared: bool) -> None:
     """Show a joiner's words, ask whether they are the same, and say so to the daemon.
 
@@ -242,9 +234,6 @@ def _show(access: Access, joiner: JoinerStatus) -> None:
     note(f"Joiner {joiner.number} sees these words. Compare them over a call or in person:")
     words.show(joiner.words)
     note()
-
-
-# Listing --------------------------------------------------------------------
 
 
 def show_pending(access: Access, connection: Connection) -> None:

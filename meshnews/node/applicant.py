@@ -117,8 +117,6 @@ class Applicant(EnrolmentLink):
         self.hang_up()
         self._home.left(self)
 
-    # The link ---------------------------------------------------------------
-
     def _begin(self) -> None:
         first = self._home.opening(self.session)
         if isinstance(first, Stored):

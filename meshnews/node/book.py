@@ -103,8 +103,6 @@ class DeskBook:
             return
         self.bulletins[bulletin.signer] = bulletin
 
-    # What others ask ------------------------------------------------------
-
     def issuers(self, issuer: IssuerId) -> Sequence[tuple[Ed25519Public, Day]]:
         """Return the postage issuers that go by this name, with the last day of each."""
         return self._issuers.get(issuer, ())

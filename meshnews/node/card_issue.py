@@ -98,8 +98,6 @@ class CardIssue:
         if not is_relay:
             self._postage_ends()
 
-    # A reporter -----------------------------------------------------------
-
     def press_card(self, request: ReporterRequest, name: str, near: tuple[str, ...]) -> PressCard:
         """Return a reporter's card, and know the reporter from now on.
 
@@ -225,8 +223,6 @@ class CardIssue:
             if key != seat.signer.public and Role.OPEN in seat.manifest.roles_of(key)
         }
 
-    # A relay --------------------------------------------------------------
-
     def relay_card(self, request: RelayRequest, name: str, near: tuple[str, ...]) -> RelayCard:
         """Return a relay's card, and publish the relay.
 
@@ -275,8 +271,6 @@ class CardIssue:
         if len(relays) >= RELAYS_MAX - 1:
             raise _too_many(f"A desk has at most {RELAYS_MAX - 1} relays.")
         return None
-
-    # Names, and whom a card names -------------------------------------------
 
     def _require(self, role: Role) -> None:
         if role not in self._seat.roles:

@@ -82,8 +82,6 @@ class DeskKeys:
         self._vault.put(shelf.PERSON, b"issuer", made.raw)
         return made
 
-    # What recognises bundles ------------------------------------------------
-
     def scan(self, today: Day) -> X25519Secret:
         """Return the scan key to hand out now; makes one every 90 days, drops those too old."""
         newest: tuple[int, X25519Secret] | None = None
@@ -105,8 +103,6 @@ class DeskKeys:
     def _scans(self) -> Iterator[tuple[int, X25519Secret]]:
         for key, raw in self._vault.scan(shelf.SCAN):
             yield int.from_bytes(key, "big"), X25519Secret(raw)
-
-    # Epoch keys ---------------------------------------------------------------
 
     def epochs(self, today: Day) -> tuple[EpochKey, ...]:
         """Return the epoch keys to publish, made ahead as far as they should be; burn old ones."""
@@ -148,8 +144,6 @@ class DeskKeys:
             if epoch_ref(scan.public) == ref:
                 return PrekeySecret(ref, scan, b"")
         return None
-
-    # One-time prekeys -----------------------------------------------------------
 
     def make_pack(self, byline: bytes, count: int) -> tuple[Prekey, ...]:
         """Make one-time prekeys for a reporter's card; return the halves to give out."""

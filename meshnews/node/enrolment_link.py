@@ -26,8 +26,6 @@ class EnrolmentLink(abc.ABC):
         self._is_over = False
         self._since_s = self._heard_s = self._said_s = 0.0
 
-    # What it has to say -----------------------------------------------------
-
     def say(self, message: JoinMessage) -> None:
         """Queue a message."""
         self._waiting.append(encode_join_message(message))
@@ -64,8 +62,6 @@ class EnrolmentLink(abc.ABC):
         """Return the next message; None: nothing to say."""
         return self._waiting.popleft() if self._waiting else None
 
-    # What it hears ----------------------------------------------------------
-
     def start(self, moment: Moment) -> None:
         """Begin: the link stands."""
         self._since_s = self._heard_s = self._said_s = moment.lived_s
@@ -83,8 +79,6 @@ class EnrolmentLink(abc.ABC):
             if not isinstance(taken, Keep):
                 self._take(taken)
         return ()
-
-    # Time -------------------------------------------------------------------
 
     @property
     def deadline_s(self) -> float | None:
@@ -111,8 +105,6 @@ class EnrolmentLink(abc.ABC):
             self._said_s = moment.lived_s
             self.say(Keep())
         return ()
-
-    # Each end's own part ----------------------------------------------------
 
     @abc.abstractmethod
     def _begin(self) -> None:

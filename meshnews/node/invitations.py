@@ -59,8 +59,6 @@ class Invitations:
         self.version = int.from_bytes(home.entropy.draw(4), "big")
         """Another after every change that a person may be watching."""
 
-    # What there is ----------------------------------------------------------
-
     def all(self) -> list[InvitationRecord]:
         """Return the invitations, the oldest first; of those that ended, the last week's."""
         return [] if self._home.vault is None else list(self._shelf.all())
@@ -80,8 +78,6 @@ class Invitations:
     @property
     def _shelf(self) -> InvitationShelf:
         return InvitationShelf(self._home.open_vault)
-
-    # Giving out, and ending -------------------------------------------------
 
     def start(self) -> None:
         """Go on where the last start left off."""
@@ -159,8 +155,6 @@ class Invitations:
         assert desk is not None, "an invitation of no desk"
         return Rendezvous.by_invitation(record.secret, desk)
 
-    # Confirming -------------------------------------------------------------
-
     def confirm(self, number: int) -> None:
         """Take an editor's word that a joiner's words are the same.
 
@@ -200,8 +194,6 @@ class Invitations:
         if record is None or not record.is_open(self._home.moment.lived_s):
             raise refusal.no_such_invitation(number)
         return record
-
-    # Who calls --------------------------------------------------------------
 
     def answer(self, session: LinkSession) -> Reception | None:
         """Return who speaks with a caller; None: nobody, it is to be left in silence."""
@@ -317,8 +309,6 @@ class Invitations:
             self._links.remove(caller)
         if self._forget_visitor(caller):
             self._tell()
-
-    # Cards ------------------------------------------------------------------
 
     def _admit(self, visitor: Visitor) -> None:
         """Make the card of a joiner who is confirmed, and give it.

@@ -134,8 +134,6 @@ class Joining:
         self.version = int.from_bytes(home.entropy.draw(4), "big")
         """Another after every change that a person may be watching."""
 
-    # What a person asks for -------------------------------------------------
-
     def begin(self, code: str) -> None:
         """Join by the invitation in `code`, or go on with it.
 
@@ -214,8 +212,6 @@ class Joining:
         here = [link for link in self._links if not link.is_over]
         return next((link for link in here if link.stage in _SHOWN), here[-1] if here else None)
 
-    # What the node asks for -------------------------------------------------
-
     def start(self) -> None:
         """Go on where the last start left off."""
         self.sweep()
@@ -251,8 +247,6 @@ class Joining:
         link = Applicant(self, session.session_id)
         self._links.append(link)
         return link
-
-    # What a link brings -----------------------------------------------------
 
     @property
     def compares(self) -> bool:
@@ -326,8 +320,6 @@ class Joining:
         if applicant.stage is Stage.ASKING and self._record() is not None:
             self._silences += 1
         self.moved()
-
-    # What is kept -----------------------------------------------------------
 
     def _give_up(self, reason: Reason) -> None:
         self._let_go(reason)

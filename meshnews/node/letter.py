@@ -41,8 +41,6 @@ class Letters:
         self._home = home
         self._gathering = Gathering(home, confirmations)
 
-    # Reading ----------------------------------------------------------------
-
     def count(self) -> int:
         """Return how many items have ever come in: none is deleted singly."""
         vault = self._home.vault
@@ -134,8 +132,6 @@ class Letters:
             raise piece.let_go(index)
         tree, _ = item.trees[index]
         return self._gathering.piece(item.ref.id, index, tree, position)
-
-    # Keeping ----------------------------------------------------------------
 
     def add(self, item: Item) -> None:
         """Keep a new item, and gather what is here of its attachments."""

@@ -57,8 +57,6 @@ class Office:
         self._home = home
         self._rotation = rotation
 
-    # The desk ---------------------------------------------------------------
-
     def create_desk(
         self,
         name: str,
@@ -115,8 +113,6 @@ class Office:
             identity = with_beacon_key(identity, SymmetricKey(home.entropy.draw(32)))
         home.become(identity)
 
-    # Cards ------------------------------------------------------------------
-
     def read_request(self, file: bytes) -> EnrolmentRequest:
         """Return what a request file asks.
 
@@ -172,8 +168,6 @@ class Office:
         admission = Admission(self._home, self._rotation, take_seat(self._home))
         card, request = admission.admit(signed, file)
         return self._sealed(card.encode(), file, request)
-
-    # Recalls ----------------------------------------------------------------
 
     def recall(self, signed: bytes) -> tuple[Holder, int]:
         """Let a signed recall count: publish it, and replace what its holder knew.

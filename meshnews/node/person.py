@@ -26,8 +26,6 @@ class Person:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    # The byline, or an editor's sign key ----------------------------------
-
     def sign_key(self) -> Ed25519Secret | None:
         """Return the key that signs this person's statements."""
         raw = self._vault.get(shelf.PERSON, b"sign")
@@ -56,8 +54,6 @@ class Person:
     def set_certificate(self, certificate: bytes) -> None:
         """Set the signed certificate of the byline."""
         self._vault.put(shelf.PERSON, b"certificate", certificate)
-
-    # The desk --------------------------------------------------------------
 
     def desk_name(self) -> str | None:
         """Return what the desk calls itself."""
@@ -101,8 +97,6 @@ class Person:
         """Set the addresses of collectors that this editor publishes."""
         value = encode([one.fields for one in endpoints])
         self._vault.put(shelf.PERSON, b"endpoints", value)
-
-    # The chain of own statements -------------------------------------------
 
     def chain(self) -> tuple[int, bytes]:
         """Return place and `prev` of the next own statement."""

@@ -78,8 +78,6 @@ class Reception(EnrolmentLink):
         """It has said what it wants."""
         return self._state is not State.LISTENING
 
-    # What the desk lets it say ----------------------------------------------
-
     def compare(self) -> None:
         """Let people compare the words of this session."""
         self._state = State.COMPARING
@@ -105,8 +103,6 @@ class Reception(EnrolmentLink):
         """End the link once what is queued is out; of a card no more is said."""
         super().hang_up()
         self._card = memoryview(b"")
-
-    # The link ---------------------------------------------------------------
 
     @property
     def queued(self) -> bool:

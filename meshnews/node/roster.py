@@ -52,8 +52,6 @@ class Roster:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    # Reporters --------------------------------------------------------------
-
     def member(self, byline: bytes) -> Known | None:
         """Return what is known of the holder of a byline key."""
         value = self._vault.get(shelf.MEMBER, byline)
@@ -129,8 +127,6 @@ class Roster:
             return None
         drawn = ReplyKeys(self._vault, byline).draw()
         return drawn or Reader(known.reply_scan, epoch_prekey(known.reply_scan))
-
-    # Relays -----------------------------------------------------------------
 
     def relays(self) -> list[RelayRecord]:
         """Return the relays and collectors, the newest first."""

@@ -34,8 +34,6 @@ class Surroundings:
         self._here: dict[str, bytes] = {}
         self._look_until_s = 0.0
 
-    # Where we are ---------------------------------------------------------
-
     def moved(self, networks: Sequence[Network]) -> bool:
         """Take note of the networks that are here now; tell whether one of them is new."""
         here = {each.interface: each.mark for each in networks}
@@ -109,8 +107,6 @@ class Surroundings:
             vault = self._home.open_vault
             vault.delete(shelf.NETWORK, _kept(vault, self._here[name]))
         return trusted
-
-    # Who may notice us ----------------------------------------------------
 
     def look(self, for_s: float) -> None:
         """Be veiled everywhere for so many seconds; 0: no longer.

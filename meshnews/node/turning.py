@@ -80,8 +80,6 @@ class Turning:
         if not self._home.wall.trusted:
             raise _clock_unsure()
 
-    # What is replaced -----------------------------------------------------------
-
     def begin(self, holder: Holder) -> int:
         """Replace what a recalled holder knew, and owe it to everybody else.
 
@@ -172,8 +170,6 @@ class Turning:
             self._notices.follow_keys()
             home.tell(Topic.DESK)
 
-    # Who is owed what -------------------------------------------------------------
-
     def _owe(self, seat: Seat, names: set[bytes], *, told_since: Day) -> None:
         """Owe keys to the other editors, and to holders what they have of them.
 
@@ -196,8 +192,6 @@ class Turning:
                 debts.owe(holder, names & owed, today)
         for editor in colleagues(home, seat):
             debts.owe(editor, names, today)
-
-    # Paying it ----------------------------------------------------------------------
 
     def turn(self) -> None:
         """Write the letters that are due, and sign certificates whose editor has gone."""
@@ -293,8 +287,6 @@ class Turning:
         if record is None and own is not None and own.entry.static == static:
             record = own
         return None if record is None else replace(keys_of(record), beacon_key=one.key)
-
-    # Certificates ---------------------------------------------------------------------
 
     def _sign_anew(self, seat: Seat) -> None:
         """Sign the certificates that an editor had signed who is one no more."""

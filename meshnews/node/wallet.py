@@ -54,8 +54,6 @@ class Wallet:
             if key.seed not in held:
                 self.add_postage(key)
 
-    # Prekeys of the desk's editors ------------------------------------------
-
     def add_pack(self, pack: PrekeyPack) -> None:
         """Add one editor's one-time prekeys."""
         for prekey in pack.prekeys:
@@ -78,8 +76,6 @@ class Wallet:
     def prekeys_left(self, editor: Ed25519Public) -> int:
         """Return how many of an editor's one-time prekeys are left."""
         return sum(1 for _ in self._vault.scan(shelf.PACK, editor))
-
-    # Postage ------------------------------------------------------------------
 
     def add_postage(self, key: PostageKey) -> None:
         """Add one postage key; the same again is the same."""
@@ -131,8 +127,6 @@ class Wallet:
                     certificate=as_bytes(certificate, 64),
                 ),
             )
-
-    # Own keys for answers -----------------------------------------------------
 
     def make_reply_keys(self, count: int) -> tuple[Prekey, ...]:
         """Make one-time keys for answers to this person; return the halves to hand out."""

@@ -112,8 +112,6 @@ class WireLog:
         self._seen_s = float("-inf")
         self._last: WireEvent | None = None
 
-    # Writing ----------------------------------------------------------------
-
     def start(self) -> None:
         """Go on with the log; end the window that a power cut left open."""
         found = [value for _, value in self._home.carry.scan(shelf.WIRE, _ENTRY)]
@@ -167,8 +165,6 @@ class WireLog:
             raw = self._home.entropy.draw(32)
             self._home.carry.put(shelf.WIRE, _KEY, raw)
         return Ed25519Secret(raw)
-
-    # Reading ----------------------------------------------------------------
 
     @property
     def key(self) -> Ed25519Public:

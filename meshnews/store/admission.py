@@ -102,8 +102,6 @@ class Admission:
         entries = (self._carry.entry(ref) for ref in refs)
         return [entry for entry in entries if entry and self._is_lacking(entry, moment)]
 
-    # An offer ---------------------------------------------------------------
-
     def judge(self, offer: Offer, moment: Moment, age_s: int | None) -> Judgement:
         """Judge a bundle by what its identifier commits to, before its body moves.
 
@@ -127,8 +125,6 @@ class Admission:
             return Judgement.WANTED
         self._note_lacking(offer, franked, known, moment)
         return Judgement.NO_ROOM
-
-    # A body -----------------------------------------------------------------
 
     def accept(
         self,
@@ -220,8 +216,6 @@ class Admission:
         for ref in refs or ():
             self._receipts.forget(ref)
             self._carry.forget(ref)
-
-    # What both share --------------------------------------------------------
 
     def _is_past(self, bundle: Bundle | Offer, age_s: int | None, moment: Moment) -> bool:
         """Tell whether this copy has had its time."""

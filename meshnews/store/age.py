@@ -205,8 +205,6 @@ class Timekeeper:
         settled_s = self._settled_s(up_s)
         return None if settled_s is None else min(floor_day, day_at(settled_s))
 
-    # On the shelf -----------------------------------------------------------
-
     def _load_life(self) -> _Life | None:
         stored = self._carry.get(SHELF, _LIFE)
         if stored is None:

@@ -106,8 +106,6 @@ class Receipts:
         except PeerError as exc:
             raise LocalMisuse("a receipt was kept that is none") from exc
 
-    # A collector's batches --------------------------------------------------
-
     def body_came(self, ref: BundleRef, moment: Moment) -> None:
         """Plan the batch of a receipt that waited for this bundle, if one did."""
         if self.is_pending(ref):
@@ -165,8 +163,6 @@ class Receipts:
             entry = self._carry.entry(ref_of(key))
             if entry is not None and entry.state in WITH_BODY:
                 yield entry, receipt
-
-    # Letting go -------------------------------------------------------------
 
     def forget(self, ref: BundleRef) -> None:
         """Drop what is kept of a receipt beside the entry."""

@@ -60,8 +60,6 @@ class InvitationDesk:
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
 
-    # The desk ---------------------------------------------------------------
-
     async def invite(self, request: DeskInvite, _: Sequence[int], __: "Emit") -> Invited:
         """Invite somebody."""
         name = request.byline or request.relay
@@ -94,8 +92,6 @@ class InvitationDesk:
         """End an invitation."""
         await self._asker.ask(lambda node: node.work.invitations.close(request.invitation))
         return Done()
-
-    # The joiner -------------------------------------------------------------
 
     async def join(self, request: EnrolCode, _: Sequence[int], __: "Emit") -> JoinStatus:
         """Join by an invitation."""
