@@ -175,12 +175,15 @@ MUTATIONS = (
     Mutation(
         "carry is committed before the vault",
         "daemon/meshnewsd/storage/store.py",
-        "            if self._vault_db is not None:\n"
-        "                self._vault_db.commit()\n"
+        "        if vault is not None:\n"
+        "            vault.commit()\n"
+        "        try:\n"
         "            self._carry_db.commit()\n",
-        "            self._carry_db.commit()\n"
-        "            if self._vault_db is not None:\n"
-        "                self._vault_db.commit()\n",
+        "        self._carry_db.commit()\n"
+        "        if vault is not None:\n"
+        "            vault.commit()\n"
+        "        try:\n"
+        "            pass\n",
         ("tests/store/test_power_loss.py",),
     ),
     Mutation(
