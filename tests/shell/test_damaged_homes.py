@@ -16,6 +16,7 @@ from meshnews.control.request import Init
 from meshnews.errors import Refusal
 from meshnewsd.compose import open_home
 from meshnewsd.once import make_home
+from meshnewsd.storage.home import HOME_VERSION
 from meshnewsd.storage.keys import Cost
 
 CHEAP = Cost(passes=1, memory_bytes=8192)
@@ -63,7 +64,8 @@ def write(name: str, text: str) -> Damage:
 
 
 RELAYS: dict[str, tuple[Damage, str]] = {
-    "a newer version": (write("version", "2\n"), "newer-home"),
+    "a newer version": (write("version", f"{HOME_VERSION + 1}\n"), "newer-home"),
+    "an older version": (write("version", f"{HOME_VERSION - 1}\n"), "older-home"),
     "a version that is none": (write("version", "x\n"), "home-damaged"),
     "an empty version": (write("version", ""), "home-damaged"),
     "a folder as version": (put_folder("version"), "home-damaged"),

@@ -10,6 +10,7 @@ from meshnews.crypto.entropy import SeededEntropy
 from meshnews.errors import Refusal
 from meshnewsd.storage.fault import StoreDamaged
 from meshnewsd.storage.home import (
+    HOME_VERSION,
     SEED_FILE,
     SLOTS_FILE,
     STORAGE_FILES,
@@ -111,14 +112,23 @@ def test_a_folder_without_a_version_is_no_home(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "code"), [(b"2\n", "newer-home"), (b"999999999999\n", "newer-home")]
+    ("version", "code"),
+    [
+        (b"%d\n" % (HOME_VERSION + 1), "newer-home"),
+        (b"999999999999\n", "newer-home"),
+        (b"%d\n" % (HOME_VERSION - 1), "older-home"),
+    ],
 )
-def test_a_home_of_a_newer_program_is_refused(home: Path, version: bytes, code: str) -> None:
+def test_a_home_of_another_version_is_refused_and_left_alone(
+    home: Path, version: bytes, code: str
+) -> None:
     (home / VERSION_FILE).write_bytes(version)
+    before = {each.name: each.read_bytes() for each in home.iterdir()}
     for attempt in (check_home, open_keys, wants_passphrase):
         with pytest.raises(Refusal) as refused:
             attempt(home)
         assert code_of(refused) == code
+    assert {each.name: each.read_bytes() for each in home.iterdir()} == before
 
 
 @pytest.mark.parametrize("version", [b"", b"x", b"-1", b"1" * 4000])

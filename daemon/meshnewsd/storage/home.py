@@ -1,6 +1,6 @@
 """The folder that holds everything of one identity: its files, its version, its lock.
 
-    version    the number 1, as text; 0 until the home is made whole
+    version    the number 2, as text; 0 until the home is made whole
     lock       empty; locked while a daemon runs
     seed       the erase secret, see `keys`
     slots      passphrase slots, see `keys`; none at a relay
@@ -42,7 +42,9 @@ STORAGE_FILES: Final = (
 )
 """Every file that this room writes, what is worth most to a thief first."""
 
-HOME_VERSION: Final = 1
+HOME_VERSION: Final = 2
+"""Raised with every change after which what lies in a home would be read or named another way:
+the databases' own versions tell of tables, not of what the bundles in them are."""
 _UNFINISHED_NUMBER: Final = 0
 _UNFINISHED: Final = b"%d" % _UNFINISHED_NUMBER
 _VERSION_BYTES_MAX: Final = 16
@@ -170,7 +172,8 @@ def check_home(folder: Path) -> None:
     """Return if `folder` is a home that this program understands.
 
     Raises:
-        Refusal: it is no home, or a newer program made it.
+        Refusal: it is no home, or a newer or an older program made it.
+        StoreDamaged: its version cannot be read.
     """
     try:
         number = _version(folder)
@@ -184,6 +187,8 @@ def check_home(folder: Path) -> None:
         raise _no_home(folder)
     if int(number) > HOME_VERSION:
         raise newer(str(folder))
+    if int(number) < HOME_VERSION:
+        raise _older(folder)
 
 
 def _version(folder: Path) -> bytes:
@@ -200,6 +205,17 @@ def _no_home(folder: Path) -> Refusal:
     )
 
 
+def _older(folder: Path) -> Refusal:
+    return Refusal(
+        "older-home",
+        what=f"{folder} was made by an older version of this program, in another format.",
+        meaning="Nothing was changed. Only that version can read what lies in it, and machines of "
+        "this version would refuse it.",
+        remedy="Let the older version hand on what it holds, then make a new home with init and "
+        "enrol again.",
+    )
+
+
 @contextmanager
 def hold_home(folder: Path) -> Iterator[None]:
     """Hold the home while the block runs, so that no second daemon opens it.
@@ -207,7 +223,7 @@ def hold_home(folder: Path) -> Iterator[None]:
     The lock goes with the process, however that ends.
 
     Raises:
-        Refusal: it is no home, a newer program made it, or another process holds it.
+        Refusal: it is no home, a newer or an older program made it, or another process holds it.
         StoreDamaged: its version cannot be read, or the disk cannot be written.
     """
     check_home(folder)
