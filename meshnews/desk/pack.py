@@ -64,6 +64,12 @@ class RelayKeys:
     beacon_key: SymmetricKey
     flags: RelayFlags = NO_FLAGS
 
+    @property
+    def is_collector(self) -> bool:
+        """It stands on the internet and takes in for the desk."""
+        # An `in` of flags costs ten times as much, and a node asks at each event.
+        return bool(self.flags.value & RelayFlags.COLLECTOR.value)
+
 
 def encode_packs(packs: Iterable[PrekeyPack]) -> list[Value]:
     """Return the packs as a value, in order.

@@ -185,7 +185,8 @@ class Dialler:
             now_s: the moment, in seconds of life.
             callers: the neighbours in contact who called us, and from where.
         """
-        ready = [each for each in self._callable(callers) if now_s >= each.not_before_s]
+        waited = [each for each in self.targets.values() if now_s >= each.not_before_s]
+        ready = list(self._callable(waited, callers))
         ready.sort(key=lambda target: target.name)
         called = [self._call(target) for target in ready if not target.is_member]
         members = [target for target in ready if target.is_member]
@@ -195,21 +196,23 @@ class Dialler:
             members.remove(target)
         return called + self._extra(now_s, callers)
 
-    def _callable(self, callers: Callers) -> Iterator[Target]:
-        """Yield whom there is a use in calling, with these neighbours in contact."""
+    def _callable(self, targets: Iterable[Target], callers: Callers) -> Iterator[Target]:
+        """Yield those whom there is a use in calling, with these neighbours in contact."""
+        # Mostly everybody is linked, or waits: this runs at each event.
+        idle = [each for each in targets if each.may_be_called]
+        if not idle:
+            return
         has_relays = sum(target.is_relay for target in self._called()) >= RELAYS_WANTED
         company = self._company(callers)
         closed = {each for each in (LINKS_WANTED, self.links_max) if company.is_enough(each)}
-        for target in self.targets.values():
+        for target in idle:
             is_spare = target.is_member or (target.is_relay and has_relays)
             enough = LINKS_WANTED if is_spare else self.links_max
             if enough in closed and not target.is_collector:
                 continue
             if target.is_radio and self._is_better_left_alone(target):
                 continue
-            if target.may_be_called and (
-                target.is_collector or company.wants(target.places, enough)
-            ):
+            if target.is_collector or company.wants(target.places, enough):
                 yield target
 
     def _called(self) -> list[Target]:
@@ -217,7 +220,7 @@ class Dialler:
 
     def _company(self, callers: Callers) -> Company:
         # A stream that was kept in place of a call of ours leads to whom we chose.
-        chosen = {target.twin for target in self.targets.values()}
+        chosen = {target.twin for target in self.targets.values()} if callers else ()
         return Company(
             [target.going_to for target in self._called()]
             + [place_of(where) for link, where in callers.items() if link in chosen],
@@ -283,7 +286,9 @@ class Dialler:
 
     def next_s(self, *, callers: Callers = NOBODY) -> float | None:
         """Return when the next call may be due."""
-        times = [target.not_before_s for target in self._callable(callers)]
+        waiting = sorted(self.targets.values(), key=lambda target: target.not_before_s)
+        soonest = next(self._callable(waiting, callers), None)
+        times = [] if soonest is None else [soonest.not_before_s]
         if self._extra_at_s is not None:
             for each in self._strangers(self._extra_at_s):
                 times.append(max(each.not_before_s, self._extra_at_s))

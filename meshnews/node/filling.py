@@ -35,15 +35,16 @@ class Filling:
         Raises:
             Nothing.
         """
-        by_link = {talk.link: talk for talk in talks}
-        first = [link for link in self._waiting if link in by_link]
-        order = list(dict.fromkeys([*first, *by_link]))
+        order = list(talks)
+        if self._waiting:
+            places = {link: place for place, link in enumerate(self._waiting)}
+            order.sort(key=lambda talk: places.get(talk.link, len(places)))
         self._waiting, self._left_bytes = (), FILL_BYTES_MAX
-        for index, link in enumerate(order):
+        for index, talk in enumerate(order):
             if self._left_bytes <= 0:
-                self._waiting = tuple(order[index:])
+                self._waiting = tuple(each.link for each in order[index:])
                 return
-            yield by_link[link]
+            yield talk
 
     def gave(self, size: int) -> None:
         """Take note of what the one that was yielded last was given."""

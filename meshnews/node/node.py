@@ -64,6 +64,14 @@ from meshnews.sync.event import Arrived, Carried, Greeted, HandedOver, InSync, R
 TICK_S_MAX: Final = 60.0
 """A node is woken at least this often."""
 
+WAKE_S_MIN: Final = 0.05
+WAKE_LATE_S: Final = 0.001
+"""And not more often than the one; the other later than is needed.  Life is a sum of floats:
+a timer set to the very moment goes off a hair before it as often as not, for nothing."""
+
+
+_SHOWN_ALIKE: Final = (Received, Drained, Heard, DialFailed)
+
 
 class Node:
     """One node over its stores."""
@@ -184,8 +192,8 @@ class Node:
 
     def _handle(self, event: Event) -> None:
         # Nothing that streams and beacons carry changes what is shown, but for what the home
-        # is told.
-        self._is_shown_stale |= not isinstance(event, Received | Drained | Heard)
+        # is told; nor does it that somebody is not there.
+        self._is_shown_stale |= not isinstance(event, _SHOWN_ALIKE)
         match event:
             case Received():
                 self._happened(self.switchboard.received(event))
@@ -302,10 +310,12 @@ class Node:
             )
             if s is not None
         ]
-        return max(0.05, min(times) - now_s)
+        return max(WAKE_S_MIN, min(times) - now_s + WAKE_LATE_S)
 
     def _elsewhere(self) -> set[bytes]:
-        """Return the collectors in contact by other ways than an uplink."""
+        """Return the collectors in contact by other ways than an uplink, where there is one."""
+        if not self.uplinks.routes:
+            return set()
         return {
             talk.target.name
             for talk in self.switchboard.talking()

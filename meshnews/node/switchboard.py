@@ -75,12 +75,15 @@ class Switchboard:
         self._instance = home.entropy.draw(INSTANCE_BYTES)
         self._moved = 0
         self._talks: dict[LinkId, Conversation] = {}
+        self._in_order: tuple[Conversation, ...] | None = ()
         self._filling = Filling()
         self.effects: list[Effect] = []
 
     def __iter__(self) -> Iterator[Conversation]:
         """Yield the conversations in order of their streams."""
-        return iter([self._talks[link] for link in sorted(self._talks)])
+        if self._in_order is None:
+            self._in_order = tuple(self._talks[link] for link in sorted(self._talks))
+        return iter(self._in_order)
 
     @property
     def bytes_moved(self) -> int:
@@ -89,7 +92,7 @@ class Switchboard:
 
     def talking(self) -> list[Conversation]:
         """Return the conversations whose session stands."""
-        return [talk for talk in self if talk.is_talking] if self._talks else []
+        return [talk for talk in self if talk.is_talking]
 
     def callers(self) -> Callers:
         """Return from where each neighbour in contact called us."""
@@ -107,6 +110,13 @@ class Switchboard:
 
     # Streams come and go --------------------------------------------------
 
+    def _add(self, talk: Conversation) -> None:
+        self._talks[talk.link], self._in_order = talk, None
+
+    def _remove(self, link: LinkId) -> Conversation | None:
+        self._in_order = None
+        return self._talks.pop(link, None)
+
     def accepted(self, event: Accepted) -> None:
         """A neighbour, or a stranger, opened a stream."""
         pending = [t for t in self if t.target is None and not t.is_open]
@@ -118,8 +128,10 @@ class Switchboard:
             entropy=self._home.entropy,
             sizes=CARRIAGES[event.carrier].records,
         )
-        self._talks[event.link] = Conversation(
-            event.link, session, event.carrier, self._home.moment.lived_s, event.address
+        self._add(
+            Conversation(
+                event.link, session, event.carrier, self._home.moment.lived_s, event.address
+            )
         )
 
     def dialled(self, event: Dialled, target: Target) -> None:
@@ -130,12 +142,12 @@ class Switchboard:
         talk = Conversation(
             event.link, session, event.carrier, self._home.moment.lived_s, target=target
         )
-        self._talks[event.link] = talk
+        self._add(talk)
         talk.greeting = session.start()
 
     def lost(self, link: LinkId) -> None:
         """A stream has ended."""
-        talk = self._talks.pop(link, None)
+        talk = self._remove(link)
         if talk is not None and not talk.is_open:
             talk.trouble = Trouble.CUT
         self._dialler_ended(link, talk, cut=True)
@@ -332,7 +344,7 @@ class Switchboard:
         self.effects.append(Close(talk.link, 0.0))
 
     def _drop(self, talk: Conversation) -> None:
-        self._talks.pop(talk.link, None)
+        self._remove(talk.link)
         self._dialler_ended(talk.link, talk, cut=False)
         self._ended(talk)
 

@@ -9,7 +9,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from meshnews.desk.bulletin import RelayFlags
 from meshnews.desk.pack import RelayKeys
 from meshnews.ids import LinkId
 from meshnews.link import handshake
@@ -137,7 +136,7 @@ class Target:
     @property
     def is_collector(self) -> bool:
         """Its desk's card says that it stands on the internet for the desk."""
-        return self.relay is not None and RelayFlags.COLLECTOR in self.relay.flags
+        return self.relay is not None and self.relay.is_collector
 
     @property
     def is_idle(self) -> bool:

@@ -314,6 +314,9 @@ class SyncMachine:
             PeerError: what the peer asked for cannot be answered.
         """
         bodies: list[bytes] = []
+        if self.in_sync and not self.queued:
+            # Mostly so, and asked of every stream at every event.
+            return bodies
         while room_bytes > 0:
             body = self._next(moment)
             if body is None:
