@@ -62,8 +62,9 @@ QUOTAS = (*[None] * 3, 600_000, 300_000)
 GOOD = Way(2e6, 0.005)
 MEET_S = 60.0
 
-SWEPT_S = SAVE_S + 65.0
-"""So late a node may do what time demands: its life falls back by SAVE_S when it is cut off."""
+SWEPT_S = 65.0
+"""So late a node may do what time demands; and SAVE_S later, as far as its life falls back when
+it is cut off."""
 
 ROUTES = (
     *[("reporter", "relay")] * 3,
@@ -320,16 +321,23 @@ class Campaign:
             self.world.crash(machine)
             self.world.boot(machine)
         self._all_meet()
-        for machine in self.machines:
-            # The machine stays on, so the hours count; the daemon's idle ticks only cost.
-            self.world.crash(machine)
-        self.world.run(claims.ACKED_KEPT_S)
-        for machine in self.machines:
-            self.world.restart(machine)
+        self._live_on(claims.ACKED_KEPT_S)
         self._all_meet()
+        self._live_on(SAVE_S)
         self.world.run(SWEPT_S)
         # What was written because of the meeting before is known to all after this one.
         self._all_meet()
+
+    def _live_on(self, seconds: float) -> None:
+        """Let the machines be on for so long: the hours count, and the daemons come later.
+
+        Alone they would do nothing but call those who are not there, at a great cost.
+        """
+        for machine in self.machines:
+            self.world.crash(machine)
+        self.world.run(seconds)
+        for machine in self.machines:
+            self.world.restart(machine)
 
     def _all_meet(self) -> None:
         names = [machine.name for machine in self.machines]
@@ -361,6 +369,7 @@ def digest_of(seed: int, steps: int = STEPS) -> str:
 def run(seed: int, steps: int = STEPS, *, is_verbose: bool = False) -> bool:
     """Run a seed and tell what became of it; return whether all held."""
     campaign = Campaign(seed, steps)
+    campaign.world.is_traced = is_verbose
     try:
         campaign.run()
     except Exception:  # noqa: BLE001  whatever it is, it is told, and the next seed runs
