@@ -288,7 +288,7 @@ class Node:
         self.home.receipted += swept.acked
         self.work.sweep()
         self.time.save()
-        self._sweep_s = self.home.moment.lived_s + TICK_S_MAX
+        self._sweep_s = min(self.home.moment.lived_s + TICK_S_MAX, self.time.save_s)
 
     def _sweep_due_s(self) -> float:
         """Return when to sweep: what just happened may have set an earlier time."""

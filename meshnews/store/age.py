@@ -185,6 +185,11 @@ class Timekeeper:
             self._keep(latest)
 
     @property
+    def save_s(self) -> float:
+        """When `save` has something to write, in seconds of life."""
+        return 0.0 if self._kept is None else self._kept.lived_s + SAVE_S
+
+    @property
     def _up_s(self) -> float:
         return 0.0 if self._latest is None else self._latest.up_s
 
