@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,11 +28,21 @@ RELAY = Init(Role.RELAY, False, None, None)
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture
+def folder_in_memory(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder that waits for no disk, where there is such: a process dies, no machine."""
+    memory = Path("/dev/shm")  # noqa: S108  a folder of its own is made in it
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as one:
+        yield Path(one)
+
+
 @pytest.mark.parametrize("role", ["relay", "reporter"])
-def test_a_making_that_is_cut_off_at_any_step_can_be_begun_again(tmp_path: Path, role: str) -> None:
+def test_a_making_that_is_cut_off_at_any_step_can_be_begun_again(
+    folder_in_memory: Path, role: str
+) -> None:
     rooms = os.pathsep.join(str(ROOT / room) for room in (".", "daemon", "cli"))
     done = subprocess.run(
-        [sys.executable, "-m", "tests.store.cut_making", str(tmp_path / "home"), role],
+        [sys.executable, "-m", "tests.store.cut_making", str(folder_in_memory / "home"), role],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": rooms},
         capture_output=True,
