@@ -410,6 +410,20 @@ def test_holds_end_in_order(stores: Stores) -> None:
     assert stores.carry.next_release_s() == 10.0
     assert numbers(stores.carry.released(9.9), among) == []
     assert numbers(stores.carry.released(20.0), among) == [2, 4, 3]
+    write(stores, lambda: stores.carry.change(entry_of(2, State.HELD)))
+    assert stores.carry.next_release_s() == 10.0
+    write(stores, lambda: stores.carry.forget(entry_of(4).ref))
+    assert stores.carry.next_release_s() == 20.0
+
+
+def test_a_hold_that_was_undone_ends_never(stores: Stores) -> None:
+    def work(carry: Carry) -> None:
+        held = entry_of(1, State.WITHHELD, release_at_s=5.0)
+        carry.add(held, body_of(held))
+        assert carry.next_release_s() == 5.0
+
+    crash(stores, work)
+    assert stores.carry.next_release_s() is None
 
 
 def test_the_dying_are_held_and_lacking_earliest_first(stores: Stores) -> None:
