@@ -121,7 +121,7 @@ class Dialler:
         """Take note of a beacon that was recognised; return whom it leads to."""
         name = beacon.name
         target = self.targets.get(name)
-        if target is not None and _is_claimed_elsewhere(target, addresses):
+        if target is not None and target.is_claimed_elsewhere(addresses):
             name += place_of(addresses[0]).encode()
             target = self.targets.get(name)
         if target is None:
@@ -287,8 +287,8 @@ class Dialler:
     def next_s(self, *, callers: Callers = NOBODY) -> float | None:
         """Return when the next call may be due."""
         waiting = sorted(self.targets.values(), key=lambda target: target.not_before_s)
-        soonest = next(self._callable(waiting, callers), None)
-        times = [] if soonest is None else [soonest.not_before_s]
+        soonest = itertools.islice(self._callable(waiting, callers), 1)
+        times = [target.not_before_s for target in soonest]
         if self._extra_at_s is not None:
             for each in self._strangers(self._extra_at_s):
                 times.append(max(each.not_before_s, self._extra_at_s))
@@ -390,16 +390,3 @@ class Dialler:
         target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.backoff_s
         longest_s = BACKOFF_S_MAX_RADIO if target.is_radio else BACKOFF_S_MAX
         target.backoff_s = min(target.backoff_s * 2, longest_s)
-
-
-def _is_claimed_elsewhere(target: Target, addresses: Sequence[Address]) -> bool:
-    """Tell whether a member's beacon is heard where its link does not lead.
-
-    Any member can repeat another's beacon as its own and take the calls: whoever shows it
-    elsewhere, at an address of the same kind, may be the one who made it.
-    """
-    if not target.is_member or target.link is None or target.reached is None or not addresses:
-        return False
-    reached, heard = target.reached, addresses[0]
-    same_kind = reached.where.startswith("[") == heard.where.startswith("[")
-    return same_kind and place_of(reached) != place_of(heard)

@@ -6,6 +6,7 @@ See docs/protocol/discovery.md.
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -159,6 +160,18 @@ class Target:
         if not self.is_idle:
             return True
         return self.may_be_called and self.completed and not self.tries
+
+    def is_claimed_elsewhere(self, addresses: Sequence[Address]) -> bool:
+        """Tell whether a member's beacon is heard where its link does not lead.
+
+        Any member can repeat another's beacon as its own and take the calls: whoever shows it
+        elsewhere, at an address of the same kind, may be the one who made it.
+        """
+        if not self.is_member or self.link is None or self.reached is None or not addresses:
+            return False
+        reached, heard = self.reached, addresses[0]
+        same_kind = reached.where.startswith("[") == heard.where.startswith("[")
+        return same_kind and place_of(reached) != place_of(heard)
 
 
 def on_radio(name: bytes) -> bytes:

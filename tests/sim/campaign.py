@@ -59,12 +59,10 @@ FAULTS = (
 QUOTAS = (*[None] * 3, 600_000, 300_000)
 """Disks of relays: mostly large, and some that hold but a few pictures."""
 
-GOOD = Way(2e6, 0.005)
 MEET_S = 60.0
 
-SWEPT_S = 65.0
-"""So late a node may do what time demands; and SAVE_S later, as far as its life falls back when
-it is cut off."""
+SWEPT_S = SAVE_S + 65.0
+"""So late a node may do what time demands: its life falls back by SAVE_S when it is cut off."""
 
 ROUTES = (
     *[("reporter", "relay")] * 3,
@@ -323,16 +321,12 @@ class Campaign:
         self._all_meet()
         self._live_on(claims.ACKED_KEPT_S)
         self._all_meet()
-        self._live_on(SAVE_S)
-        self.world.run(SWEPT_S)
+        self._live_on(SWEPT_S)
         # What was written because of the meeting before is known to all after this one.
         self._all_meet()
 
     def _live_on(self, seconds: float) -> None:
-        """Let the machines be on for so long: the hours count, and the daemons come later.
-
-        Alone they would do nothing but call those who are not there, at a great cost.
-        """
+        # The hours count; daemons alone would only call in vain, again and again.
         for machine in self.machines:
             self.world.crash(machine)
         self.world.run(seconds)
@@ -341,7 +335,7 @@ class Campaign:
 
     def _all_meet(self) -> None:
         names = [machine.name for machine in self.machines]
-        self.world.meet(*names, way=GOOD)
+        self.world.meet(*names, way=Way(2e6, 0.005))
         self.world.run(MEET_S)
         self.world.part(*names)
 
