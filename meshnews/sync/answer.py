@@ -25,7 +25,7 @@ from meshnews.limits import (
 from meshnews.store.port import ACKED, PAGES, State
 from meshnews.sync.budget import LISTED_BYTES, Budget
 from meshnews.sync.cells import cells_of, pack_cells
-from meshnews.sync.choice import cut_of, differences
+from meshnews.sync.choice import Cut, cut_of, differences
 from meshnews.sync.compare import Findings, Sides
 from meshnews.sync.messages import SHORT_BYTES
 from meshnews.sync.question import (
@@ -223,24 +223,27 @@ class Answerer:
         differing = mask.to_bytes(max(1, (1 << asked.bits) // 8), "little")
         taken = self._take_up(bucket, pages_in(differing, asked.bits))
         snapshot = self._snapshots[bucket]
-        held = sum(page.count for page in pages.values())
-        share = mask.bit_count() / (1 << asked.bits)
-        cut = cut_of(
-            differences(
-                differing=mask.bit_count(),
-                ranges=1 << asked.bits,
-                least=abs(asked.count - held),
-            ),
-            listed=round(asked.count * share),
-            manner=self._sides.manner,
-        )
         counted = min(len(snapshot), BUCKET_ELEMENTS_MAX)
-        if not mask or cut is None or not self._sides.both_know(Method.CELLS):
+        cut = self._cut_of(asked, mask, held=sum(page.count for page in pages.values()))
+        if cut is None:
             return Findings(answer=Cells(*bucket, differing, counted, 0, 0, 0, b""))
         taken.bits = cut.bits
         parts = min(1 << cut.bits, CELLS_BYTES_MAX // (CELL_BYTES * cut.cells))
         sums = self._cells(taken, snapshot, range(parts), 0, cut.cells)
         return Findings(answer=Cells(*bucket, differing, counted, cut.bits, 0, cut.cells, sums))
+
+    def _cut_of(self, asked: Grid, mask: int, *, held: int) -> Cut | None:
+        """Return how to make cells for the ranges in `mask`; None: there shall be none."""
+        # What was missing may have come from elsewhere since the day was opened, or it lied.
+        if not mask or not self._sides.both_know(Method.CELLS):
+            return None
+        ranges, differing = 1 << asked.bits, mask.bit_count()
+        least = abs(asked.count - held)
+        return cut_of(
+            differences(differing=differing, ranges=ranges, least=least),
+            listed=round(asked.count * differing / ranges),
+            manner=self._sides.manner,
+        )
 
     def _on_more(self, asked: More) -> Findings:
         bucket = asked.traffic, asked.day

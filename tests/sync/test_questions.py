@@ -29,7 +29,7 @@ from meshnews.sync.question import (
     Tell,
     Told,
 )
-from tests.sync.meeting import EVERY, SALT, Buckets, Meeting, ident
+from tests.sync.meeting import EVERY, SALT, Buckets, Listing, Meeting, ident
 from tests.sync.sample import MESSAGES
 
 ROUTINE = TrafficClass.ROUTINE
@@ -78,6 +78,14 @@ def test_a_grid_of_a_day_that_was_not_opened_is_refused(day: Day) -> None:
         meeting = opened()
     with pytest.raises(OutOfTurn, match="not opened"):
         meeting.answerer.receive(Grid(ROUTINE, day, 0, 1, bytes(4)))
+
+
+def test_a_grid_of_a_day_that_is_the_same_by_now_is_answered_so() -> None:
+    # A day whose digest lies is opened, and all its ranges are equal.
+    meeting = opened()
+    ranges = SALT.ranges(Listing(RIGHT).pages(ROUTINE, DAY), 1)
+    answer = meeting.answerer.receive(Grid(ROUTINE, DAY, 1, 620, ranges)).answer
+    assert answer == Cells(ROUTINE, DAY, b"\0", 0, 0, 0, 0, b"")
 
 
 @pytest.mark.parametrize(
