@@ -95,9 +95,9 @@ class Answerer:
         return False
 
     @property
-    def is_opening(self) -> bool:
+    def opening(self) -> None:
         """The answerer opens nothing."""
-        return False
+        return
 
     def credit_bundle(self) -> None:
         """Count nothing: what we allow is in the budget."""

@@ -64,8 +64,8 @@ class Comparison(Protocol):
         ...
 
     @property
-    def is_opening(self) -> bool:
-        """The next proposal opens a class, so little may be waiting of those before."""
+    def opening(self) -> TrafficClass | None:
+        """The class that the next proposal opens, so little may be waiting of those before."""
         ...
 
     def credit_bundle(self) -> None:

@@ -84,11 +84,14 @@ class Dialler:
     @property
     def finished(self) -> bool:
         """Nothing is left to compare."""
-        return not self._classes and self.is_opening
+        return not self._classes and self._is_between()
 
     @property
-    def is_opening(self) -> bool:
-        """All of one class is compared and nothing of the next has begun."""
+    def opening(self) -> TrafficClass | None:
+        """The next class, when all of those before is compared and nothing of it has begun."""
+        return self._classes[0][0] if self._classes and self._is_between() else None
+
+    def _is_between(self) -> bool:
         self._let_go()
         return not (self._asked or self._more or self._days or self._open or self._ways)
 

@@ -91,6 +91,12 @@ class Giver:
             begun_bytes += self._current.size
         return self._orders.waiting_bytes + begun_bytes
 
+    def bytes_before(self, traffic: TrafficClass) -> int:
+        """Return about how much of more urgent classes is asked for and not yet sent."""
+        begun = [*self._halted, *([] if self._current is None else [self._current])]
+        begun_bytes = sum(order.size for order in begun if order.ref.traffic < traffic)
+        return self._orders.bytes_before(traffic) + begun_bytes
+
     @property
     def waiting(self) -> int:
         """How many requests take room, those included that were cancelled since."""

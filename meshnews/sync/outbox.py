@@ -97,15 +97,24 @@ class Outbox:
         self._count(1)
         self._jobs.append(body)
 
-    def names(self, refs: Sequence[BundleRef]) -> None:
-        """Queue names of bodies that the peer may want.
+    def names(self, refs: Sequence[BundleRef], moment: Moment) -> None:
+        """Queue names of bodies that the peer may want, of one day the youngest first.
+
+        Bundles of one class, day and size are asked for and given in the order of their
+        names: so pieces of one file come together, and those of yesterday's behind them.
 
         Raises:
             PeerError: the peer asks and does not read.
         """
         self._count(len(refs))
-        for at in range(0, len(refs), _NAMES_AT_ONCE):
-            self._jobs.append(_Names(refs[at : at + _NAMES_AT_ONCE]))
+        ordered = sorted(refs, key=lambda ref: (ref.traffic, -ref.day, self._age_s(ref, moment)))
+        for at in range(0, len(ordered), _NAMES_AT_ONCE):
+            self._jobs.append(_Names(ordered[at : at + _NAMES_AT_ONCE]))
+
+    def _age_s(self, ref: BundleRef, moment: Moment) -> int:
+        """Return the age that will be said beside the body: the order says no more."""
+        entry = self._custody.entry(ref)
+        return 0 if entry is None else self._custody.age_to_say(entry, moment)
 
     def receipts(self, refs: Sequence[BundleRef], *, full: bool) -> None:
         """Queue receipts that the peer lacks.

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
-from meshnews.ids import BundleId, BundleRef
+from meshnews.ids import BundleId, BundleRef, TrafficClass
 from meshnews.sync.messages import Name
 
 Item = TypeVar("Item")
@@ -49,6 +49,10 @@ class Schedule(Protocol[Item]):
         """Sum of the sizes."""
         ...
 
+    def bytes_before(self, traffic: TrafficClass) -> int:
+        """Return the sum of the sizes of what is of more urgent classes."""
+        ...
+
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[Item]: ...
@@ -60,26 +64,27 @@ class UrgentFirst(Generic[Item]):
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, int, int, Item]] = []
         self._arrivals = 0
-        self._bytes = 0
+        self._bytes = [0] * len(TrafficClass)
 
     def put(self, ref: BundleRef, size: int, item: Item) -> None:
         """Let `item` wait."""
         self._arrivals += 1
-        self._bytes += size
+        self._bytes[ref.traffic] += size
         heappush(self._heap, (ref.traffic, -ref.day, size, self._arrivals, item))
 
     def pop(self) -> Item | None:
         """Take out what goes next, or None."""
         if not self._heap:
             return None
-        _, _, size, _, item = heappop(self._heap)
-        self._bytes -= size
+        traffic, _, size, _, item = heappop(self._heap)
+        self._bytes[traffic] -= size
         return item
 
     def drop_last(self) -> None:
         """Take out something that would go among the last: the tail of the heap."""
         if self._heap:
-            self._bytes -= self._heap.pop()[2]
+            traffic, _, size, _, _ = self._heap.pop()
+            self._bytes[traffic] -= size
 
     def peek(self) -> Item | None:
         """Return what goes next and leave it, or None."""
@@ -92,7 +97,11 @@ class UrgentFirst(Generic[Item]):
     @property
     def waiting_bytes(self) -> int:
         """Sum of the sizes."""
-        return self._bytes
+        return sum(self._bytes)
+
+    def bytes_before(self, traffic: TrafficClass) -> int:
+        """Return the sum of the sizes of what is of more urgent classes."""
+        return sum(self._bytes[:traffic])
 
     def __len__(self) -> int:
         return len(self._heap)

@@ -8,7 +8,6 @@ A request ends by its last block, by NOTHELD, by CANCEL when the peer stalls, or
 with the link.  See docs/protocol/sync.md, "Transfer".
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -72,7 +71,7 @@ class Taker:
         self._window = window_bytes
         self._fetcher = fetcher
         self._wishes: Schedule[Wish] = UrgentFirst()
-        self._judged: deque[Request] = deque()
+        self._judged: Schedule[Request] = UrgentFirst()
         self._progress_s = 0.0
         self._looked_s = 0.0
         self._resting = False
@@ -87,12 +86,12 @@ class Taker:
         """Nothing is wished for or asked for."""
         return not (self._wishes or self._judged or self._underway)
 
-    @property
-    def is_ahead(self) -> bool:
-        """So little is left to fetch that more may be compared."""
+    def is_ready_for(self, traffic: TrafficClass) -> bool:
+        """Tell whether so little of more urgent classes is left to fetch that this is compared."""
         if self._resting:
             return True
-        return self._wishes.waiting_bytes + self._underway.due_bytes <= self._window
+        before = self._wishes.bytes_before(traffic) + self._underway.due_before(traffic)
+        return before <= self._window
 
     @property
     def wishes(self) -> int:
@@ -102,7 +101,7 @@ class Taker:
     @property
     def wanted_bytes(self) -> int:
         """How much of what the peer has is wished for and not here yet."""
-        under_way = [*self._underway.requests, *self._judged]
+        under_way: list[Request] = [*self._underway.requests, *self._judged]
         return self._wishes.waiting_bytes + sum(one.due for one in under_way)
 
     @property
@@ -173,7 +172,7 @@ class Taker:
         if self._underway.is_full:
             return None
         if self._judged and self._underway.has_room:
-            return self._judged.popleft()
+            return self._judged.pop()
         for _ in range(_LOOKED_AT_MAX):
             wish = self._wishes.peek()
             if wish is None or self._must_wait(wish) or not self._underway.has_room_for(wish):
@@ -218,7 +217,8 @@ class Taker:
         self._underway.end(short, request)
         self._progress(moment)
         if judgement is Judgement.WANTED:
-            self._judged.append(Request(request.wish, How.DATA, judged=offer))
+            judged = Request(request.wish, How.DATA, judged=offer)
+            self._judged.put(offer.ref, offer.size, judged)
             return None
         self._inflight.finish(offer.id)
         return Group(offer.traffic, offer.day, (short,))
@@ -319,7 +319,7 @@ class Taker:
         given_up = [request for _, request in late]
         if stalled:
             given_up += self._judged
-            self._judged.clear()
+            self._judged = UrgentFirst()
         for request in given_up:
             self._inflight.release(request.ref.id, self._fetcher)
         return [Group(*bucket, tuple(shorts)) for bucket, shorts in groups.items()]
@@ -341,8 +341,7 @@ class Taker:
         requests = [*self._underway.requests, *self._judged]
         wishes = list(self._wishes)
         self._underway.clear()
-        self._judged.clear()
-        self._wishes = UrgentFirst()
+        self._judged, self._wishes = UrgentFirst(), UrgentFirst()
         self._inflight.withdraw(self._fetcher)
         for request in requests:
             self._save(request)

@@ -159,7 +159,7 @@ class Talk:
             case Done() if not self._dialler:
                 self._on_done(moment)
             case Days() | Cells() | Parts() | Reply() | Told() if self._dialler:
-                self._queue(self._comparison.receive(message))
+                self._queue(self._comparison.receive(message), moment)
             case _:
                 raise OutOfTurn(f"{type(message).__name__} to the wrong side, or twice")
 
@@ -257,11 +257,11 @@ class Talk:
         Raises:
             PeerError: a question that had to wait contradicts itself.
         """
-        while self._questions and self._may_compare(opening=isinstance(self._questions[0], Spans)):
-            self._queue(self._comparison.receive(self._questions.popleft()))
+        while self._questions and self._may_compare(opening=_opened_by(self._questions[0])):
+            self._queue(self._comparison.receive(self._questions.popleft()), moment)
         if not self._dialler or self.in_sync:
             return
-        while self._may_compare(opening=self._comparison.is_opening):
+        while self._may_compare(opening=self._comparison.opening):
             step = self._comparison.propose()
             if step is None:
                 break
@@ -270,15 +270,17 @@ class Talk:
             self.outbox.message(encode_message(Done()))
             self._finish(moment)
 
-    def _may_compare(self, *, opening: bool) -> bool:
+    def _may_compare(self, *, opening: TrafficClass | None) -> bool:
         if self.taker.wishes > _WISHES_AHEAD_MAX or self.outbox.waiting > _WISHES_AHEAD_MAX:
             return False
-        if not opening:
+        if opening is None:
             return True
-        return self.taker.is_ahead and self.giver.waiting_bytes <= self._window
+        # News of large files may stream in all the while: what is more urgent is compared first.
+        is_given = self.giver.bytes_before(opening) <= self._window
+        return is_given and self.taker.is_ready_for(opening)
 
-    def _queue(self, findings: Findings) -> None:
-        self.outbox.names(findings.names)
+    def _queue(self, findings: Findings, moment: Moment) -> None:
+        self.outbox.names(findings.names, moment)
         self.outbox.receipts(findings.short_receipts, full=False)
         full = self._receipts.admit(findings.full_receipts)
         self.outbox.receipts(full, full=True)
@@ -342,3 +344,7 @@ class Talk:
             if want is not None:
                 return encode_message(want)
         return self.outbox.other(moment)
+
+
+def _opened_by(question: Question) -> TrafficClass | None:
+    return question.traffic if isinstance(question, Spans) else None

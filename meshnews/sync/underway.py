@@ -26,8 +26,7 @@ class Underway:
         self._window = window_bytes
         self._requests: dict[bytes, Request] = {}
         self._late: dict[bytes, None] = {}
-        self._due_bytes = 0
-        self._urgent_bytes = 0
+        self._due_bytes = [0] * len(TrafficClass)
         self._offers = 0
         self._offers_max = max(4, 2 * window_bytes // WIRE_BYTES[-1])
 
@@ -54,7 +53,11 @@ class Underway:
     @property
     def due_bytes(self) -> int:
         """How many bytes of blocks are owed."""
-        return self._due_bytes
+        return sum(self._due_bytes)
+
+    def due_before(self, traffic: TrafficClass) -> int:
+        """Return how many bytes of blocks of more urgent classes are owed."""
+        return sum(self._due_bytes[:traffic])
 
     @property
     def is_full(self) -> bool:
@@ -64,7 +67,7 @@ class Underway:
     @property
     def has_room(self) -> bool:
         """The blocks of one more bundle may be asked for."""
-        return self._due_bytes < self._window
+        return self.due_bytes < self._window
 
     def has_room_for(self, wish: Wish, *, is_first: bool = False) -> bool:
         """Tell whether a wish may be asked for: its offer when it is large, else its blocks.
@@ -74,7 +77,8 @@ class Underway:
         """
         if wish.name.size > SMALL_OFFER_BYTES_MAX:
             return self._offers < self._offers_max
-        before = self._urgent_bytes if _is_urgent(wish) else self._due_bytes
+        is_urgent = wish.name.ref.traffic <= TrafficClass.FLASH
+        before = self.due_before(TrafficClass.ROUTINE) if is_urgent else self.due_bytes
         return before <= self._window // 2 if is_first else before < self._window
 
     def get(self, short: bytes) -> Request | None:
@@ -117,10 +121,4 @@ class Underway:
         self._requests.clear()
 
     def _note_due(self, wish: Wish, more_bytes: int) -> None:
-        self._due_bytes += more_bytes
-        if _is_urgent(wish):
-            self._urgent_bytes += more_bytes
-
-
-def _is_urgent(wish: Wish) -> bool:
-    return wish.name.ref.traffic <= TrafficClass.FLASH
+        self._due_bytes[wish.name.ref.traffic] += more_bytes

@@ -312,7 +312,8 @@ def test_done_before_the_last_answer_is_refused() -> None:
         for n in range(1000)
     ]
     peer.say(Have(tuple(names)))
-    peer.say(_spans())
+    # Bulk waits until what is more urgent is nearly here.
+    peer.say(_spans(TrafficClass.BULK))
     peer.refused(Done(), OutOfTurn)
 
 
