@@ -2,16 +2,16 @@
 
     object   = nonce24 ‖ XChaCha20-Poly1305(K_carry, content)      a size of bundles + 40
     content  = the wire form of a bundle
-             | 0 ‖ length u32 ‖ pack[[receipt …]] ‖ zeros          a sheet of receipts
+             | 0 ‖ length u32 ‖ pack[name 16, [receipt …]] ‖ zeros    a sheet of receipts
     name     = b2('drop-name', id, key=K_carry, n=16) in hexadecimal; of a sheet, 16 random bytes
 
 Nobody without the desk's notice key can tell a name, or an object, from noise; two gateways
 that bring one bundle write one object.  A *visit* is: list all names, plan, carry out.
 
 Everybody puts what nobody has acked and the drop has not, and collects what they do not
-know.  The collector alone takes away: what the desk has acked, leaving the receipts on a
-sheet, and what has expired.  What does not open under the desk's key is somebody
-else's, and is left alone.  See docs/protocol/uplinks.md, "Dead drops".
+know.  The collector alone takes away: what the desk has acked, once a listing shows the
+sheet with its receipts, and what has expired.  What does not open under the desk's key
+is somebody else's, and is left alone.  See docs/protocol/uplinks.md, "Dead drops".
 """
 
 import re
@@ -26,7 +26,7 @@ from meshnews.crypto.digest import Label, b2
 from meshnews.errors import Malformed, PeerError
 from meshnews.ids import BundleRef, TrafficClass
 from meshnews.limits import WIRE_BYTES
-from meshnews.node import shelf
+from meshnews.node.drop_memory import NAMES_MAX, DropMemory
 from meshnews.node.home import Home
 from meshnews.store.age import DAY_S
 from meshnews.store.port import State
@@ -34,16 +34,12 @@ from meshnews.store.terms import Acknowledged, Judgement
 from meshnews.wire.codec import as_bytes, as_list, decode, encode
 
 NAME_BYTES: Final = 16
-NAMES_MAX: Final = 50_000
-"""Objects looked at in one visit; each name is 32 characters."""
 
 GETS_MAX: Final = 2_000
 PUTS_MAX: Final = 2_000
 """Objects moved in one visit: the next goes on."""
 
 RECEIPTS_PER_SHEET: Final = 100
-SHEET_DAYS: Final = 18
-"""A sheet is of no use once what it acks has expired everywhere."""
 
 CLASSES: Final = (
     TrafficClass.NOTICE,
@@ -54,9 +50,6 @@ CLASSES: Final = (
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _RECEIPT_BYTES_MAX: Final = 512
 _SHEET: Final = 0
-_SEEN, _PLACED = b"d", b"s"
-_OVER: Final = b"x"
-"""Kept with the name of what had expired when it was read: a collector takes it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +59,28 @@ class Visit:
     Attributes:
         gets: names to be read and handed to `Drop.take`.
         puts: bundles whose object is to be written under its name.
-        acked: objects to be taken away once the sheet with their receipts is there.
-        expired: objects to be taken away.
+        acked: objects whose receipts have yet to be laid there, on a sheet.
+        gone: objects to be taken away.
     """
 
     gets: tuple[str, ...]
     puts: tuple[tuple[str, BundleRef], ...]
     acked: tuple[tuple[str, BundleRef], ...] = ()
-    expired: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet to be written.
+
+    Attributes:
+        name: under which it is to lie.
+        names: of the objects whose receipts are on it.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ class Drop:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._memory = DropMemory(home)
         self._refused: set[str] = set()
         """Names of what was refused by what was known of the desk then."""
 
@@ -109,16 +117,21 @@ class Drop:
 
     # A visit ----------------------------------------------------------------
 
-    def plan(self, listed: Iterable[str]) -> Visit:
+    def plan(self, listed: Iterable[str], place: str) -> Visit:
         """Return what to do, given the names that lie there; nothing without a desk.
 
         Urgent and new things come first, both ways as far as that is known.
+
+        Args:
+            listed: the names, whatever they are.
+            place: which drop: its address.
         """
         if self.key is None:
             return Visit((), ())
         there = {name for name in listed if _NAME.fullmatch(name)}
+        self._memory.forget_gone(place, there)
         known = {self.name_of(ref): (ref, state) for ref, state in self._elements()}
-        gets = sorted(n for n in there - known.keys() if not self._has_seen(n))
+        gets = sorted(n for n in there - known.keys() if not self._is_done_with(place, n))
         gets += [
             name
             for name, (ref, state) in known.items()
@@ -129,8 +142,8 @@ class Drop:
             for name, (ref, state) in known.items()
             if state is State.HELD and name not in there and self._may_put(ref)
         ]
-        acked, expired = self._leavings(there, known)
-        return Visit(tuple(gets[:GETS_MAX]), tuple(puts[:PUTS_MAX]), acked, expired)
+        acked, gone = self._leavings(place, there, known)
+        return Visit(tuple(gets[:GETS_MAX]), tuple(puts[:PUTS_MAX]), acked, gone)
 
     def _elements(self) -> Iterator[tuple[BundleRef, State]]:
         custody = self._home.custody
@@ -150,20 +163,24 @@ class Drop:
         return self._may_cross(ref) and not (is_large and self._home.identity.is_collector)
 
     def _leavings(
-        self, there: set[str], known: dict[str, tuple[BundleRef, State]]
+        self, place: str, there: set[str], known: dict[str, tuple[BundleRef, State]]
     ) -> tuple[tuple[tuple[str, BundleRef], ...], tuple[str, ...]]:
         if not self._home.identity.is_collector:
             return (), ()
-        acked, expired = [], [name for name in sorted(there) if self._seen(name) == _OVER]
+        memory = self._memory
+        acked, gone = [], memory.expired(place, there)
         for name in sorted(there & known.keys()):
             ref, state = known[name]
             if state in {State.ACKED, State.ACKED_WITH_BODY}:
+                # Only now: whoever finds the bundle gone finds its receipt.
+                if memory.sheet_of(place, name) in there:
+                    gone.append(name)
                 # One without a receipt that can be passed on stays until it expires.
-                if isinstance(self._home.custody.receipt_for(ref), Receipt):
+                elif isinstance(self._home.custody.receipt_for(ref), Receipt):
                     acked.append((name, ref))
             elif self._is_over(ref):
-                expired.append(name)
-        return tuple(acked), (*expired, *self._old_sheets(there))
+                gone.append(name)
+        return tuple(acked), (*gone, *memory.old_sheets(place, there))
 
     def _is_over(self, ref: BundleRef) -> bool:
         entry = self._home.custody.entry(ref)
@@ -171,19 +188,10 @@ class Drop:
             return False
         return self._home.moment.sweep_day > entry.expiry_day
 
-    def _old_sheets(self, there: set[str]) -> Iterator[str]:
-        for key, value in self._home.carry.scan(shelf.DROP, _PLACED):
-            name, day = key[1:].hex(), int.from_bytes(value, "big")
-            if self._home.moment.today > day + SHEET_DAYS:
-                if name in there:
-                    yield name
-                else:
-                    self._home.carry.delete(shelf.DROP, key)
-
     # Reading ----------------------------------------------------------------
 
-    def take(self, name: str, data: bytes) -> Taken:
-        """Take in what lay under a name; what is none of ours is remembered and left alone.
+    def take(self, name: str, data: bytes, place: str) -> Taken:
+        """Take in what lay under a name; what is none of ours is left alone.
 
         Raises:
             StoreFull: nothing was done.
@@ -193,26 +201,34 @@ class Drop:
         try:
             content = unwrap_foreign(data, key)
             if content[0] == _SHEET:
-                self._see(name)
-                return Taken(acked=tuple(self._acknowledge(read_sheet(content))))
-            return self._accept(name, content)
+                receipts = read_sheet(content, bytes.fromhex(name))
+                self._memory.settle(place, name)
+                return Taken(acked=tuple(self._acknowledge(receipts)))
+            return self._accept(place, name, content)
         except PeerError:
-            self._see(name)
+            self._memory.wonder(place, name)
             return Taken()
 
-    def _accept(self, name: str, wire: bytes) -> Taken:
+    def _accept(self, place: str, name: str, wire: bytes) -> Taken:
+        """Judge a bundle.
+
+        Raises:
+            PeerError: it is none, or not the one that has this name.
+        """
         home = self._home
+        if self.name_of(parse(wire).ref) != name:
+            raise Malformed("a bundle under another's name")
         accepted = home.custody.accept(wire, age_s=self._age_s(wire), moment=home.moment)
         if accepted.outcome is Judgement.WANTED:
             return Taken(bundle=accepted.bundle)
         if accepted.outcome is Judgement.REFUSED:
             if home.moment.sweep_day > accepted.bundle.expiry_day:
-                self._see(name, _OVER)
+                self._memory.expire(place, name)
             elif len(self._refused) < NAMES_MAX:
                 # Its issuer may become known: what a desk's member filed is not given up.
                 self._refused.add(name)
             return Taken()
-        self._see(name)
+        self._memory.settle(place, name)
         return Taken()
 
     def _age_s(self, wire: bytes) -> int:
@@ -226,14 +242,8 @@ class Drop:
             if self._home.custody.acknowledge(receipt, self._home.moment) is Acknowledged.NEW:
                 yield receipt.ref
 
-    def _has_seen(self, name: str) -> bool:
-        return name in self._refused or self._seen(name) is not None
-
-    def _seen(self, name: str) -> bytes | None:
-        return self._home.carry.get(shelf.DROP, _SEEN + bytes.fromhex(name))
-
-    def _see(self, name: str, what: bytes = b"") -> None:
-        self._home.carry.put(shelf.DROP, _SEEN + bytes.fromhex(name), what)
+    def _is_done_with(self, place: str, name: str) -> bool:
+        return name in self._refused or self._memory.is_done_with(place, name)
 
     # Writing ----------------------------------------------------------------
 
@@ -247,46 +257,48 @@ class Drop:
         given = self._home.custody.give(ref, self._home.moment)
         return None if given is None else wrap_foreign(given.wire, self.key, self._home.entropy)
 
-    def sheets(self, refs: Sequence[BundleRef]) -> list[tuple[str, bytes]]:
-        """Return sheets with the receipts of these bundles, each under a name of its own."""
+    def sheets(self, acked: Sequence[tuple[str, BundleRef]]) -> list[Sheet]:
+        """Return sheets with the receipts of these objects, each under a name of its own."""
         assert self.key is not None, "a drop without a desk"
-        receipts = [self._home.custody.receipt_for(ref) for ref in refs]
-        full = [each.encode() for each in receipts if isinstance(each, Receipt)]
+        found = [(name, self._home.custody.receipt_for(ref)) for name, ref in acked]
+        full = [(name, each.encode()) for name, each in found if isinstance(each, Receipt)]
         made = []
         for start in range(0, len(full), RECEIPTS_PER_SHEET):
-            name = self._home.entropy.draw(NAME_BYTES)
-            content = write_sheet(full[start : start + RECEIPTS_PER_SHEET])
-            made.append((name.hex(), wrap_foreign(content, self.key, self._home.entropy)))
+            some = full[start : start + RECEIPTS_PER_SHEET]
+            drawn = self._home.entropy.draw(NAME_BYTES)
+            content = write_sheet(drawn, [receipt for _, receipt in some])
+            data = wrap_foreign(content, self.key, self._home.entropy)
+            made.append(Sheet(drawn.hex(), tuple(name for name, _ in some), data))
         return made
 
-    def placed(self, name: str) -> None:
-        """Take note that a sheet lies there now."""
-        day = int(self._home.moment.today).to_bytes(4, "big")
-        self._home.carry.put(shelf.DROP, _PLACED + bytes.fromhex(name), day)
-        self._see(name)
+    def placed(self, sheet: Sheet, place: str) -> None:
+        """Take note that a sheet was written; a listing that shows it is the proof."""
+        self._memory.place(place, sheet.name, sheet.names)
 
 
-def write_sheet(receipts: Sequence[bytes]) -> bytes:
+def write_sheet(name: bytes, receipts: Sequence[bytes]) -> bytes:
     """Return a sheet of encoded receipts, padded to a size of bundles.
 
     Raises:
         Nothing: `RECEIPTS_PER_SHEET` of the longest fit the largest.
     """
-    packed = encode([list(receipts)])
+    packed = encode([name, list(receipts)])
     head = bytes([_SHEET]) + len(packed).to_bytes(4, "big") + packed
     size = next(size for size in WIRE_BYTES if size >= len(head))
     return head + bytes(size - len(head))
 
 
-def read_sheet(content: bytes) -> list[Receipt]:
-    """Return the receipts of a sheet.
+def read_sheet(content: bytes, name: bytes) -> list[Receipt]:
+    """Return the receipts of a sheet that lay under a name.
 
     Raises:
-        Malformed, Exceeded: it is none.
+        Malformed, Exceeded: it is none, or another.
     """
     length = int.from_bytes(content[1:5], "big")
     if 5 + length > len(content) or any(content[5 + length :]):
         raise Malformed("a sheet of another length")
-    fields = as_list(decode(content[5 : 5 + length], bytes_max=WIRE_BYTES[-1]), size=1)
-    packed = as_list(fields[0], at_most=RECEIPTS_PER_SHEET)
+    own, listed = as_list(decode(content[5 : 5 + length], bytes_max=WIRE_BYTES[-1]), size=2)
+    if as_bytes(own, NAME_BYTES) != name:
+        raise Malformed("a sheet under another's name")
+    packed = as_list(listed, at_most=RECEIPTS_PER_SHEET)
     return [decode_receipt(as_bytes(one, at_most=_RECEIPT_BYTES_MAX)) for one in packed]

@@ -383,9 +383,9 @@ class Node:
             ]
             self.dialler.know(keys, fixed, earlier)
 
-    def take_from_drop(self, name: str, data: bytes) -> Taken:
+    def take_from_drop(self, name: str, data: bytes, place: str) -> Taken:
         """Take in what lay in a dead drop, as if a neighbour had brought it."""
-        taken = self.drop.take(name, data)
+        taken = self.drop.take(name, data, place)
         if taken.bundle is not None:
             self.home.announced.append(taken.bundle.ref)
             self.work.arrived(taken.bundle)

@@ -1,6 +1,6 @@
 """A dead drop in memory, that can be made to fail: passes the contract of the real ones."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 import trio
@@ -21,7 +21,7 @@ class MemoryDrop:
     breaks_after: int | None = None
     written: int = 0
 
-    async def names(self) -> AsyncIterator[str]:
+    async def names(self) -> AsyncGenerator[str]:
         await self._answer()
         for name in sorted(self.files):
             yield name

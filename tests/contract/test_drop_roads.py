@@ -1,11 +1,10 @@
 """How file services are reached: by a proxy, inside TLS, by a wrong clock; and what goes wrong."""
 
-import contextlib
 import datetime as dt
 import functools
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from meshnewsd.uplinks.http import HttpService
 from meshnewsd.uplinks.s3 import S3Service
 from meshnewsd.uplinks.webdav import WebDavService
 from tests.contract.drop_servers import PASSWORD, USER, has_webdav, nginx
+from tests.contract.file_service import answer, request, says, service
 from tests.contract.socks_proxy import Proxy
 from tests.contract.swift_server import ACCESS_KEY, REGION, SECRET, has_swift, swift
 
@@ -26,45 +26,6 @@ OTHER = "another"
 NOW = dt.datetime(2026, 11, 21, 8, 0, tzinfo=dt.UTC)
 START = dt.datetime(1970, 1, 1, 0, 10, tzinfo=dt.UTC)
 LISTING = b'<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated>'
-Serve = Callable[[trio.SocketStream], Awaitable[None]]
-
-
-@contextlib.asynccontextmanager
-async def service(serve: Serve) -> AsyncIterator[int]:
-    """Answer every call with `serve`; yields the port."""
-
-    async def contain(stream: trio.SocketStream) -> None:
-        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            async with stream:
-                await serve(stream)
-
-    async with trio.open_nursery() as nursery:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, contain, listeners)
-        yield listeners[0].socket.getsockname()[1]
-        nursery.cancel_scope.cancel()
-
-
-async def request(stream: trio.SocketStream) -> bytes:
-    """Return the head of a request."""
-    read = bytearray()
-    while b"\r\n\r\n" not in read:
-        some = await stream.receive_some(65536)
-        if not some:
-            raise trio.BrokenResourceError
-        read += some
-    return bytes(read)
-
-
-def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
-    head = [f"HTTP/1.1 {status} so", f"Content-Length: {len(body)}"]
-    head += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*head, "", ""]).encode() + body
-
-
-async def says(words: bytes, stream: trio.SocketStream) -> None:
-    await request(stream)
-    await stream.send_all(words)
 
 
 async def trouble(drop: DropService) -> Trouble:

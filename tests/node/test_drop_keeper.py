@@ -1,7 +1,7 @@
 """Who goes to a dead drop again and again, by which way, and what is said of it."""
 
 import functools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -62,7 +62,7 @@ class _ByWay:
         self._road = road
         self._way = way
 
-    async def names(self) -> AsyncIterator[str]:
+    async def names(self) -> AsyncGenerator[str]:
         self._road.tried.append(self._way)
         if self._way not in self._road.open_ways:
             await trio.lowlevel.checkpoint()

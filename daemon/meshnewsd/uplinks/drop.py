@@ -7,7 +7,7 @@ decided by `meshnews.node.drop`.
 
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
@@ -16,7 +16,8 @@ import trio
 from meshnews.bundle.seal import FOREIGN_BYTES
 from meshnews.errors import StoreFull
 from meshnews.ids import BundleRef
-from meshnews.node.drop import NAMES_MAX, Visit
+from meshnews.node.drop import Sheet, Visit
+from meshnews.node.drop_memory import NAMES_MAX
 from meshnews.node.event import Trouble
 from meshnews.node.node import Node
 
@@ -77,7 +78,7 @@ def turned_away(asked: str, status: int) -> DropLost:
 class DropService(Protocol):
     """A place for files.  Names are 32 hexadecimal digits."""
 
-    def names(self) -> AsyncIterator[str]:
+    def names(self) -> AsyncGenerator[str]:
         """Yield the names of all files, page by page where there are pages.
 
         Raises:
@@ -141,13 +142,19 @@ class Haul:
 class Visitor:
     """Goes to one drop once, on behalf of a node.
 
+    Args:
+        service: what keeps the files.
+        asker: the way to the node.
+        place: which drop: its address.
+
     Attributes:
         haul: what has come of it.
     """
 
-    def __init__(self, service: DropService, asker: Asking) -> None:
+    def __init__(self, service: DropService, asker: Asking, place: str) -> None:
         self._service = service
         self._asker = asker
+        self._place = place
         self.haul = Haul()
 
     async def visit(self) -> None:
@@ -160,18 +167,20 @@ class Visitor:
             plan = await self._plan()
             await _each(self._get, plan.gets)
             await _each(self._put, plan.puts)
-            await self._take_away(plan)
+            await self._put_sheets(plan)
+            await _each(self._service.remove, plan.gone)
             return
         raise DropLost("a visit that took too long", Trouble.SILENT)
 
     async def _plan(self) -> Visit:
         listed: list[str] = []
-        async for name in self._service.names():
-            listed.append(name)
-            if len(listed) >= NAMES_MAX:
-                break
+        async with contextlib.aclosing(self._service.names()) as names:
+            async for name in names:
+                listed.append(name)
+                if len(listed) >= NAMES_MAX:
+                    break
         self.haul.objects = len(listed)
-        return await self._asker.ask(lambda node: node.drop.plan(listed))
+        return await self._asker.ask(lambda node: node.drop.plan(listed, self._place))
 
     async def _get(self, name: str) -> None:
         data = await self._service.read(name)
@@ -180,7 +189,7 @@ class Visitor:
             # What finds no room here lies there still, and is read again.
             with contextlib.suppress(StoreFull):
                 self.haul.is_proof |= await self._asker.ask(
-                    functools.partial(_take, name=name, data=data)
+                    functools.partial(_take, name=name, data=data, place=self._place)
                 )
 
     async def _put(self, item: tuple[str, BundleRef]) -> None:
@@ -192,24 +201,20 @@ class Visitor:
             await self._asker.ask(lambda node: node.dispatches.on_wire(ref))
             self.haul.written += 1
 
-    async def _take_away(self, plan: Visit) -> None:
-        acked = [ref for _, ref in plan.acked]
-        for name, data in await self._asker.ask(lambda node: node.drop.sheets(acked)):
-            await self._service.write(name, data)
-            await self._asker.ask(functools.partial(_placed, name=name))
-        # Only now: whoever finds the bundle gone finds its receipt.
-        gone = [name for name, _ in plan.acked]
-        await _each(self._service.remove, [*gone, *plan.expired])
+    async def _put_sheets(self, plan: Visit) -> None:
+        for sheet in await self._asker.ask(lambda node: node.drop.sheets(plan.acked)):
+            await self._service.write(sheet.name, sheet.data)
+            await self._asker.ask(functools.partial(_placed, sheet=sheet, place=self._place))
 
 
-def _take(node: Node, *, name: str, data: bytes) -> bool:
+def _take(node: Node, *, name: str, data: bytes, place: str) -> bool:
     """Let the node take in an object; tell whether it proves that the drop is of use."""
-    taken = node.take_from_drop(name, data)
+    taken = node.take_from_drop(name, data, place)
     return bool(taken.acked) or (node.home.identity.is_collector and taken.bundle is not None)
 
 
-def _placed(node: Node, *, name: str) -> None:
-    node.drop.placed(name)
+def _placed(node: Node, *, sheet: Sheet, place: str) -> None:
+    node.drop.placed(sheet, place)
 
 
 async def _each(act: Callable[[Item], Awaitable[None]], items: Sequence[Item]) -> None:

@@ -153,7 +153,7 @@ class DropKeeper:
         return False
 
     async def _visit(self, service: DropService) -> bool:
-        visitor, haul = Visitor(service, self._asker), None
+        visitor, haul = Visitor(service, self._asker, self.standing.place.url), None
         try:
             await visitor.visit()
             haul = visitor.haul

@@ -7,8 +7,10 @@ believed, and no redirection followed.  This file and `http_stream` are the door
 import contextlib
 import datetime as dt
 import email.utils
+import functools
+import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +25,14 @@ STEP_S_MAX: Final = 20.0
 
 AGENT: Final = b"curl/8.5.0"
 """What programs without a name of their own are often seen as."""
+
+Sink = Callable[[bytes], bool]
+"""Is handed a body piece by piece; tells whether it wants more."""
+
+_FIXDATE: Final = re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT")
+"""The one form of a date that is sent today (RFC 9110, section 5.6.7)."""
+
+_LENGTH_DIGITS_MAX: Final = 15
 
 _STEPS: Final = {
     "timeout": dict.fromkeys(("connect", "read", "write", "pool"), STEP_S_MAX),
@@ -41,7 +51,7 @@ class Answer:
 
     Attributes:
         status: of RFC 9110, section 15.
-        body: None when it was larger than was asked for.
+        body: None when it was larger than was asked for; empty when a sink had it.
         date: when the service says it answered; None: it does not say.
     """
 
@@ -60,7 +70,7 @@ class HttpService:
 
     def __init__(self, *, proxy: str = NO_PROXY, context: ssl.SSLContext | None = None) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=context or ssl.create_default_context(), network_backend=Opener(proxy)
+            ssl_context=context or _authorities(), network_backend=Opener(proxy)
         )
 
     async def ask(
@@ -71,6 +81,7 @@ class HttpService:
         body: bytes = b"",
         headers: Mapping[str, str],
         bytes_max: int,
+        sink: Sink | None = None,
     ) -> Answer:
         """Return what the service answers, its body up to `bytes_max`.
 
@@ -80,14 +91,19 @@ class HttpService:
             body: of the request.
             headers: besides those that every request has; with ``host``.
             bytes_max: of the answer's body.
+            sink: what takes the body, for one that nobody wants to hold whole.
 
         Raises:
             DropLost: there is no answer, or none that can be read.
         """
         async with self._answer(method, url, body, headers) as response:
             given = {name.lower(): value for name, value in response.headers}
-            read = await _read(response, given.get(b"content-length", b"0"), bytes_max)
-            return Answer(response.status, read, _date(given.get(b"date", b"")))
+            body_read = bytearray()
+            is_whole = not _is_longer(given.get(b"content-length", b""), bytes_max)
+            if is_whole:
+                is_whole = await _pour(response, sink or _into(body_read), bytes_max)
+            date = _date(given.get(b"date", b""))
+            return Answer(response.status, bytes(body_read) if is_whole else None, date)
 
     @contextlib.asynccontextmanager
     async def _answer(
@@ -109,24 +125,46 @@ class HttpService:
         await self._pool.aclose()
 
 
-async def _read(response: httpcore2.Response, length: bytes, bytes_max: int) -> bytes | None:
-    if not length.isdigit() or int(length) > bytes_max:
-        return None
-    read = bytearray()
+def _is_longer(length: bytes, bytes_max: int) -> bool:
+    """Tell whether a body is said to be longer than it may be; what is no number says nothing."""
+    return length.isdigit() and (len(length) > _LENGTH_DIGITS_MAX or int(length) > bytes_max)
+
+
+def _into(whole: bytearray) -> Sink:
+    def add(piece: bytes) -> bool:
+        whole.extend(piece)
+        return True
+
+    return add
+
+
+@functools.cache
+def _authorities() -> ssl.SSLContext:
+    """Return a context that believes whom this machine believes; reading them all takes a while."""
+    return ssl.create_default_context()
+
+
+async def _pour(response: httpcore2.Response, sink: Sink, bytes_max: int) -> bool:
+    """Hand over a body until the sink has enough; tell whether it was no longer than it may be."""
+    size = 0
     async with contextlib.aclosing(response.aiter_stream()) as pieces:
         async for piece in pieces:
-            read += piece
-            if len(read) > bytes_max:
-                return None
-    return bytes(read)
+            size += len(piece)
+            if size > bytes_max:
+                return False
+            if not sink(piece):
+                return True
+    return True
 
 
 def _date(header: bytes) -> dt.datetime | None:
+    words = header.decode("ascii", "replace")
+    if _FIXDATE.fullmatch(words) is None:
+        return None
     try:
-        at = email.utils.parsedate_to_datetime(header.decode("ascii", "replace"))
+        return email.utils.parsedate_to_datetime(words)
     except ValueError:
         return None
-    return at if at.tzinfo is not None else None
 
 
 def _trouble(failure: BaseException) -> Trouble:

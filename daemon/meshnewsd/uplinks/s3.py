@@ -13,23 +13,27 @@ import datetime as dt
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from itertools import islice
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from meshnewsd.uplinks.drop import DENIED, OBJECT_BYTES_MAX, DropLost, turned_away
-from meshnewsd.uplinks.http import Answer, HttpService
+from meshnewsd.uplinks.drop import DENIED, DropLost, turned_away
+from meshnewsd.uplinks.http import Answer
+from meshnewsd.uplinks.http_files import ANSWER_BYTES_MAX, LISTING_BYTES_MAX, HttpFiles
 
 PAGE: Final = 1000
 PAGE_BYTES_MAX: Final = 2 * 1024 * 1024
 """A page of 1,000 files, some 400 bytes each, and room beside."""
+
+PAGES_MAX: Final = 500
+"""Pages of one listing: a service may make them shorter than it was asked to."""
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _KEY: Final = re.compile(rb"<Key>([^<]{1,1024})</Key>")
 _LISTING: Final = b"<ListBucketResult"
 _MORE: Final = re.compile(rb"<IsTruncated>true</IsTruncated>")
 _NEXT: Final = re.compile(rb"<NextContinuationToken>([^<]{1,2048})</NextContinuationToken>")
-_ANSWER_BYTES_MAX: Final = 64 * 1024
 _SERVICE: Final = "s3"
 _SKEW_MAX: Final = dt.timedelta(minutes=5)
 """Clocks that differ by less are not why a signature was refused."""
@@ -40,7 +44,7 @@ def _utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-class S3Service:
+class S3Service(HttpFiles):
     """Meets `meshnewsd.uplinks.drop.DropService`.
 
     Args:
@@ -61,6 +65,7 @@ class S3Service:
         proxy: str = "",
         now: Callable[[], dt.datetime] = _utc_now,
     ) -> None:
+        super().__init__(proxy=proxy)
         parts = urlsplit(url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._host = parts.netloc
@@ -70,7 +75,6 @@ class S3Service:
         self._region = region
         self._now = now
         self._ahead = dt.timedelta()
-        self._http = HttpService(proxy=proxy)
 
     async def make_bucket(self) -> None:
         """Make the bucket, if it is not there.
@@ -82,62 +86,41 @@ class S3Service:
         if answer.status not in {200, 201, 409}:
             raise turned_away("making the bucket", answer.status)
 
-    async def names(self) -> AsyncIterator[str]:
+    async def names(self) -> AsyncGenerator[str]:
         """Yield all names, page by page; see the protocol."""
-        token = ""
-        while True:
-            query = {"list-type": "2", "max-keys": str(PAGE)}
-            if token:
-                query["continuation-token"] = token
-            page = await self._ask("GET", "", query=query, bytes_max=PAGE_BYTES_MAX)
-            if page.status != 200 or page.body is None:
-                raise turned_away("a listing", page.status)
-            body = page.body
-            if _LISTING not in body:
-                # A sign-in page says 200 to everything, to what is written too.
-                raise DropLost("a listing that is none")
-            for match in _KEY.finditer(body):
+        query, size = {"list-type": "2", "max-keys": str(PAGE)}, 0
+        for _ in range(PAGES_MAX):
+            page = await self._page(query)
+            size += len(page)
+            if size > LISTING_BYTES_MAX:
+                break
+            for match in islice(_KEY.finditer(page), PAGE):
                 name = match[1].decode("utf-8", "replace")
                 if _NAME.fullmatch(name):
                     yield name
-            following = _NEXT.search(body)
-            if not _MORE.search(body) or following is None:
+            following = _NEXT.search(page)
+            if not _MORE.search(page) or following is None:
                 return
-            token = _unescaped(following[1].decode("utf-8", "replace"))
+            query["continuation-token"] = _unescaped(following[1].decode("utf-8", "replace"))
+        raise DropLost("a listing without an end")
 
-    async def read(self, name: str) -> bytes | None:
-        """Return a file; see the protocol."""
-        answer = await self._ask("GET", name, bytes_max=OBJECT_BYTES_MAX)
-        if answer.status == 404:
-            return None
-        if answer.status != 200:
-            raise turned_away("reading", answer.status)
+    async def _page(self, query: Mapping[str, str]) -> bytes:
+        answer = await self._ask("GET", "", query=query, bytes_max=PAGE_BYTES_MAX)
+        if answer.status != 200 or answer.body is None:
+            raise turned_away("a listing", answer.status)
+        if _LISTING not in answer.body:
+            # A sign-in page says 200 to everything, to what is written too.
+            raise DropLost("a listing that is none")
         return answer.body
-
-    async def write(self, name: str, data: bytes) -> None:
-        """Write a file; see the protocol."""
-        answer = await self._ask("PUT", name, body=data)
-        if answer.status not in {200, 201, 204}:
-            raise turned_away("writing", answer.status)
-
-    async def remove(self, name: str) -> None:
-        """Remove a file; see the protocol."""
-        answer = await self._ask("DELETE", name)
-        if answer.status not in {200, 202, 204, 404}:
-            raise turned_away("removing", answer.status)
-
-    async def aclose(self) -> None:
-        """Let go of connections."""
-        await self._http.aclose()
 
     async def _ask(
         self,
         method: str,
         name: str,
         *,
-        query: Mapping[str, str] | None = None,
         body: bytes = b"",
-        bytes_max: int = _ANSWER_BYTES_MAX,
+        bytes_max: int = ANSWER_BYTES_MAX,
+        query: Mapping[str, str] | None = None,
     ) -> Answer:
         asked = canonical_query(query or {})
         answer = await self._ask_signed(method, name, asked, body, bytes_max)
@@ -146,7 +129,8 @@ class S3Service:
         return answer
 
     def _has_learnt_time(self, date: dt.datetime | None) -> bool:
-        if date is None:
+        if date is None or date.year == dt.MAXYEAR:
+            # Nobody's clock has come to where days end, and ours would run over.
             return False
         ahead = date - self._now()
         if abs(ahead - self._ahead) < _SKEW_MAX:
