@@ -51,6 +51,10 @@ MEASURE_S: Final = 0.1
 some thousand bytes at once into a queue of its own: one send tells how long that queue is."""
 MEASURE_BYTES: Final = 128 * 1024
 """Or until it has taken this much: no such queue is as long."""
+UNHEARD_S: Final = 30.0
+UNHEARD_BYTES: Final = 128 * 1024
+"""A collector that owes an answer has so long for it, and as long as this much takes: what lies
+between may have it in a queue.  Something on the way may take all, and pass on nothing."""
 
 
 @dataclass
@@ -65,7 +69,9 @@ class Conversation:
         instance, own_instance: what the neighbour, and we, are called on this stream.
         sent, received: bytes so far, records and handshake included.
         trial_until_s: until when it is looked at, as one more than were wanted, who goes for it.
-        trouble: why the handshake was never completed.
+        unheard_since_s: since when nothing has come, after all that was said was taken; None:
+            something has, since anything was last said.
+        trouble: why the handshake was never completed, or the call given up.
         held: what the neighbour is to be told of, and when; a heap, the soonest first.
         rate: bytes a second that the stream took lately; 0: it has not been filled yet.
     """
@@ -85,6 +91,7 @@ class Conversation:
     greeting: bytes = b""
     sent: int = 0
     received: int = 0
+    unheard_since_s: float | None = None
     trouble: Trouble | None = None
     rate: int = 0
     held: list[tuple[float, BundleRef]] = field(default_factory=list)
@@ -110,6 +117,11 @@ class Conversation:
         if target is None or target.relay is None or not self.session.established:
             return False
         return self.session.peer.rendezvous != target.rendezvous
+
+    @property
+    def where(self) -> str:
+        """From where we were called; empty when we called."""
+        return "" if self.address is None else self.address.where
 
     @property
     def is_open(self) -> bool:
@@ -148,6 +160,21 @@ class Conversation:
     def is_at_collector(self) -> bool:
         """We called this machine, and the desk says that it is a collector."""
         return self.target is not None and self.target.is_collector
+
+    @property
+    def answer_by_s(self) -> float:
+        """By when a collector that we called has to say something; never, if it owes nothing."""
+        since_s = self.unheard_since_s
+        if since_s is None or not self.is_at_collector or self.machine is None:
+            return math.inf
+        if not self.machine.is_owed:
+            return math.inf
+        return since_s + UNHEARD_S + (UNHEARD_BYTES / self.rate if self.rate else 0.0)
+
+    def heard(self, size: int) -> None:
+        """Take note that bytes came in."""
+        self.received += size
+        self.unheard_since_s = None
 
     def begin(self, speaker: Speaker, moment: Moment) -> None:
         """Let `speaker` speak: the session stands."""
@@ -192,6 +219,8 @@ class Conversation:
             # A stream that is not kept full tells nothing of its rate.
             self._measured = 0
         self._waiting, self._drained_at_s = 0, now_s
+        if self.unheard_since_s is not None:
+            self.unheard_since_s = now_s
 
     def _measure(self, now_s: float) -> None:
         took_s = now_s - self._full_since_s
@@ -220,6 +249,7 @@ class Conversation:
         if not self._measured or moment.lived_s - self._drained_at_s > ROOM_S:
             self._measured, self._full_since_s = 0, moment.lived_s
         self._waiting = len(data)
+        self.unheard_since_s = moment.lived_s
         self.sent += len(data)
         return Send(self.link, data)
 

@@ -99,6 +99,11 @@ class Answerer:
         """The answerer opens nothing."""
         return
 
+    @property
+    def is_asking(self) -> bool:
+        """The answerer asks nothing."""
+        return False
+
     def credit_bundle(self) -> None:
         """Count nothing: what we allow is in the budget."""
 

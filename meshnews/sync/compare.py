@@ -68,6 +68,11 @@ class Comparison(Protocol):
         """The class that the next proposal opens, so little may be waiting of those before."""
         ...
 
+    @property
+    def is_asking(self) -> bool:
+        """A question has gone out and is not answered."""
+        ...
+
     def credit_bundle(self) -> None:
         """Count a bundle that the peer has stored: it allows us that much more comparison."""
         ...

@@ -95,6 +95,11 @@ class Dialler:
         self._let_go()
         return not (self._asked or self._more or self._days or self._open or self._ways)
 
+    @property
+    def is_asking(self) -> bool:
+        """A question has gone out and is not answered."""
+        return bool(self._asked or self._open)
+
     def credit_bundle(self) -> None:
         """Count a bundle that the peer has stored."""
         self._purse.credit_bundle()

@@ -74,6 +74,11 @@ class Giver:
         return not (self._queued or self._sent or self._missing)
 
     @property
+    def is_owed(self) -> bool:
+        """The fate of something sent is not told yet."""
+        return bool(self._sent)
+
+    @property
     def has_data(self) -> bool:
         """Something is asked for and not yet sent."""
         return bool(self._queued)

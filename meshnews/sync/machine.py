@@ -146,6 +146,11 @@ class SyncMachine:
         return talk.taker.is_idle and talk.giver.is_idle and not self.queued
 
     @property
+    def is_owed(self) -> bool:
+        """The other side has yet to answer to something."""
+        return self._talk is not None and self._talk.is_owed
+
+    @property
     def is_over(self) -> bool:
         """One side has said BYE; nothing is to be said after what is queued."""
         return self._state in {SyncState.LEAVING, SyncState.ENDED}

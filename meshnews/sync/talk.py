@@ -124,6 +124,12 @@ class Talk:
         self._handed: dict[bytes, BundleRef] = {}
         self._receipts = ReceiptQuota()
         self._refused: list[Name] = []
+        self._has_told = False
+
+    @property
+    def is_owed(self) -> bool:
+        """The other side has yet to answer: news, a question, or for what it was given."""
+        return self._has_told or self._comparison.is_asking or self.giver.is_owed
 
     # Taking in
 
@@ -135,6 +141,7 @@ class Talk:
         Raises:
             PeerError: it has no place now, is not what it claims, or is too much.
         """
+        self._has_told = False
         match message:
             case Data():
                 self._on_data(message, moment)
@@ -308,6 +315,7 @@ class Talk:
         wants = Flag.WANTS in self._sides.theirs.classes[ref.traffic].flags
         if wants and ref.id not in self._known_there:
             self.outbox.tell(ref)
+            self._has_told = True
 
     def announce_receipt(self, ref: BundleRef) -> None:
         """Pass a receipt on to the peer, unless it came from there."""
