@@ -40,6 +40,9 @@ TROUBLES: Final = {
     RouteTrouble.FAULTY: "The service answers that it has a fault of its own.",
 }
 
+CLOCKS_APART: Final = dt.timedelta(minutes=1)
+"""What happened later than this after now was dated by another clock than now is."""
+
 NEVER_UP: Final = "No wire has been seen from this machine."
 NO_ROUTES: Final = (
     "Your desk has published no address of a collector, so this machine does not look for a wire. "
@@ -68,14 +71,17 @@ def last_wire(
     """Say when there last was a wire and when the next is expected; nothing when none was."""
     if last_at is None:
         return ""
-    ago = f"Last wire {moment(last_at) if now is None else _ago(now - last_at)}"
+    said = f"Last wire {_when(last_at, now)}"
     if expected_at is None:
-        return f"{ago}."
-    return f"{ago}, expected again about {expected_at.astimezone():%H:%M}."
+        return f"{said}."
+    return f"{said}, expected again about {expected_at.astimezone():%H:%M}."
 
 
-def _ago(since: dt.timedelta) -> str:
-    minutes = max(0, int(since.total_seconds()) // 60)
+def _when(at: dt.datetime, now: dt.datetime | None) -> str:
+    """Say how long ago it was; by a clock that is behind, only when by another clock."""
+    if now is None or at - now > CLOCKS_APART:
+        return moment(at)
+    minutes = max(0, int((now - at).total_seconds()) // 60)
     if minutes < 1:
         return "just now"
     if minutes < 120:

@@ -208,7 +208,8 @@ class WireLog:
         now = self._home.wall.s
         days: list[set[int]] = [set() for _ in range(SLOTS)]
         for window in self.windows():
-            ended = now if window.ended is None else window.ended
+            # What a clock that was wrong dated after today has not been yet.
+            ended = now if window.ended is None else min(window.ended, now)
             slot = max(window.began, now - LEARNT_DAYS * DAY_S) // SLOT_S
             while slot * SLOT_S <= ended:
                 days[slot % SLOTS].add(slot // SLOTS)

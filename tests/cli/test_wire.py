@@ -90,6 +90,11 @@ def test_how_long_ago_is_said_in_fitting_words(ago: float, words: str) -> None:
     assert words in last_wire(NOW - minutes(ago), None, now=NOW)
 
 
+def test_by_a_clock_that_is_behind_the_last_wire_was_not_just_now() -> None:
+    assert last_wire(NOW, None, now=NOW - minutes(600)) == "Last wire 2026-11-21 08:00 +06:00."
+    assert last_wire(NOW, None, now=NOW - minutes(0.5)) == "Last wire just now."
+
+
 def test_a_wire_that_is_up_is_said_to_be() -> None:
     said = wire_sentence(WireStatus(up_since=NOW, last_at=NOW, told_at=NOW))
     assert said == "The wire is up, since 2026-11-21 08:00 +06:00."

@@ -11,6 +11,7 @@ from meshnews.limits import WIRE_LOG_MAX
 from meshnews.node.home import Wall
 from meshnews.node.identity import Role
 from meshnews.node.wire_log import GAP_S, SLOT_S, Window, WireLog, link_of, read_entry
+from tests.node.evidence import windows_of
 from tests.node.newsroom import DAY_S, Machine, make_home
 
 HOUR_S = 3600.0
@@ -99,6 +100,15 @@ def test_every_entry_is_signed_and_names_the_one_before(role: Role) -> None:
     for before, after in itertools.pairwise(entries):
         assert after.prev == link_of(before.signed)
         assert read_entry(after.signed, one.log.key) == after
+
+
+@pytest.mark.parametrize("role", Role)
+def test_whoever_has_the_page_and_the_key_can_check_a_log(role: Role) -> None:
+    one = Days(role)
+    one.days(range(3), 8, 9)
+    entries = one.log.entries()
+    said = windows_of(one.log.key, [entry.signed for entry in entries])
+    assert said == [(entry.is_up, entry.at) for entry in entries]
 
 
 def test_an_entry_that_was_changed_is_a_forgery() -> None:
@@ -199,6 +209,18 @@ def test_the_histogram_counts_days_and_not_windows() -> None:
     assert counted == {16: 3, 40: 3, 41: 3}
     one.pass_to(40 * DAY_S)
     assert set(one.log.histogram()) == {0}
+
+
+def test_a_window_that_a_wrong_clock_ended_in_another_century_costs_no_time_and_counts_once() -> (
+    None
+):
+    one = Days()
+    one.note(8 * HOUR_S, is_up=True)
+    one.note(36525 * DAY_S, is_up=False)
+    one.note(36525 * DAY_S + GAP_S, is_up=False)
+    one.pass_to(8.4 * HOUR_S)
+    counted = {slot: number for slot, number in enumerate(one.log.histogram()) if number}
+    assert counted == {16: 1}
 
 
 def test_what_is_long_ago_is_forgotten() -> None:
