@@ -1,7 +1,7 @@
 """All streams of a node: who may talk, what comes in, what goes out next.
 
 Accepted streams begin in a pool of unfinished handshakes that strangers
-cannot get out of; a new one takes the place of the oldest.  A peer that fails
+cannot get out of; a new one takes the place of the oldest of whoever has most.  A peer that fails
 is left in silence for a random time.  See docs/protocol/link.md.
 """
 
@@ -19,6 +19,7 @@ from meshnews.limits import (
     LINK_S_MAX,
     SILENCE_S,
 )
+from meshnews.link.crowding import makes_room
 from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
 from meshnews.node.carriage import CARRIAGES, pace_on
@@ -121,7 +122,8 @@ class Switchboard:
         """A neighbour, or a stranger, opened a stream."""
         pending = [t for t in self if t.target is None and not t.is_open]
         if len(pending) >= HANDSHAKES_PENDING_MAX:
-            self._hang_up(min(pending, key=lambda talk: talk.opened_s))
+            pending.sort(key=lambda talk: talk.opened_s)
+            self._hang_up(pending[makes_room([talk.where for talk in pending])])
         session = LinkSession.respond(
             self._presence.keys(),
             replay=self._replay,
@@ -169,7 +171,7 @@ class Switchboard:
         talk = self._talks.get(event.link)
         if talk is None:
             return
-        talk.received += len(event.data)
+        talk.heard(len(event.data))
         try:
             messages = talk.session.receive(event.data)
             if talk.session.established and talk.speaker is None:
@@ -371,6 +373,8 @@ class Switchboard:
         happenings: list[Happening] = []
         for talk in self:
             if self._deadline(talk) <= moment.lived_s:
+                if talk.answer_by_s <= moment.lived_s:
+                    talk.trouble = Trouble.SILENT
                 self._hang_up(talk) if talk.is_open else self._fail(talk, Trouble.SILENT)
                 continue
             if talk.trial_until_s <= moment.lived_s:
@@ -408,10 +412,10 @@ class Switchboard:
     def _deadline(talk: Conversation) -> float:
         if not talk.is_open:
             return talk.opened_s + HANDSHAKE_S_MAX
-        hour = talk.talking_since_s + LINK_S_MAX
+        until_s = min(talk.talking_since_s + LINK_S_MAX, talk.answer_by_s)
         if talk.frame_since_s is None:
-            return hour
-        return min(hour, talk.frame_since_s + FRAME_S_MAX)
+            return until_s
+        return min(until_s, talk.frame_since_s + FRAME_S_MAX)
 
     def announce(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
         """Tell the neighbours in contact of a bundle that entered the set."""

@@ -52,9 +52,9 @@ class Door:
         self.relay.clock = moved
         self.tell(Tick())
 
-    def knock(self, number: int) -> LinkId:
+    def knock(self, number: int, where: Address = SOMEWHERE) -> LinkId:
         link = LinkId(number)
-        self.tell(Accepted(link, Carrier.LAN, SOMEWHERE))
+        self.tell(Accepted(link, Carrier.LAN, where))
         return link
 
     def closed(self) -> dict[LinkId, float]:
@@ -114,6 +114,13 @@ def test_garbage_is_thrown_away_for_a_time_that_says_nothing(door: Door) -> None
 def test_strangers_hold_sixteen_streams_and_the_newest_pushes_out_the_oldest(door: Door) -> None:
     links = [door.knock(number) for number in range(HANDSHAKES_PENDING_MAX + 3)]
     assert list(door.closed()) == links[:3]
+
+
+def test_one_who_opens_many_streams_pushes_out_his_own(door: Door) -> None:
+    slow = door.knock(1, Address("tcp", "198.51.100.7:40000"))
+    links = [door.knock(number) for number in range(2, 2 + 3 * HANDSHAKES_PENDING_MAX)]
+    assert slow not in door.closed()
+    assert list(door.closed()) == links[: 2 * HANDSHAKES_PENDING_MAX + 1]
 
 
 def test_strangers_never_push_out_a_neighbour(door: Door) -> None:

@@ -73,24 +73,56 @@ async def test_what_is_no_tls_is_turned_out(
         assert guests == []
 
 
-async def test_a_crowd_of_the_silent_keeps_only_so_many_waiting(
+async def test_a_crowd_of_the_silent_keeps_only_so_many_waiting_and_shuts_nobody_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tls, "HANDSHAKES_MAX", 3)
-    async with doorway(tmp_path) as (port, _), contextlib.AsyncExitStack() as crowd:
-        for _ in range(3):
-            await crowd.enter_async_context(await trio.open_tcp_stream("127.0.0.1", port))
+    async with doorway(tmp_path) as (port, guests), contextlib.AsyncExitStack() as crowd:
+        silent = []
+        for _ in range(5):
+            one = await trio.open_tcp_stream("127.0.0.1", port)
+            silent.append(await crowd.enter_async_context(one))
+            await trio.testing.wait_all_tasks_blocked()
+        assert await is_ended(silent[0])
+        assert await is_ended(silent[1])
+        async with await tls_to(port) as late:
+            await late.begin()
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(guests) == 1
+        assert await is_ended(silent[2])
+        await guests[0].aclose()
+
+
+async def test_one_machine_that_crowds_the_door_pushes_out_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "HANDSHAKES_MAX", 3)
+    async with doorway(tmp_path) as (port, guests), contextlib.AsyncExitStack() as crowd:
+        # It came first, from another address, and its line is slow.
+        slow = await tls_to(port, own="127.0.0.2")
         await trio.testing.wait_all_tasks_blocked()
-        async with await trio.open_tcp_stream("127.0.0.1", port) as late:
-            assert await is_ended(late)
+        for _ in range(9):
+            one = await trio.open_tcp_stream("127.0.0.1", port)
+            await crowd.enter_async_context(one)
+            await trio.testing.wait_all_tasks_blocked()
+        await slow.begin()
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(guests) == 1
+        await slow.aclose()
+        await guests[0].aclose()
+
+
+async def tls_to(port: int, own: str | None = None) -> TlsStream:
+    """Return a stream on which TLS has not begun."""
+    raw = await trio.open_tcp_stream("127.0.0.1", port, local_address=own)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return TlsStream(trio.SSLStream(raw, context, https_compatible=True))
 
 
 async def test_a_stream_inside_tls_knows_its_own_end(tmp_path: Path) -> None:
     async with doorway(tmp_path) as (port, guests):
-        raw = await trio.open_tcp_stream("127.0.0.1", port)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        ours = TlsStream(trio.SSLStream(raw, context, https_compatible=True))
+        ours = await tls_to(port)
         await ours.begin()
         await trio.testing.wait_all_tasks_blocked()
         assert own_host(ours) == own_host(guests[0]) == "127.0.0.1"

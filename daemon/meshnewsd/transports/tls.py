@@ -12,6 +12,7 @@ from typing import Final
 
 import trio
 
+from meshnews.link.crowding import makes_room
 from meshnews.node.event import Address, Carrier
 from meshnewsd.transports.interface import Doorway, Host, Take
 
@@ -19,7 +20,7 @@ HANDSHAKE_S_MAX: Final = 10.0
 """How long a stranger may take to begin TLS; a slow line needs some seconds."""
 
 HANDSHAKES_MAX: Final = 64
-"""Streams that have not begun TLS yet; a further one is turned away."""
+"""Streams that have not begun TLS yet; a further one pushes out one of whoever has most."""
 
 _BROKEN: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 
@@ -104,7 +105,7 @@ class TlsDoorway:
     def __init__(self, under: Doorway, context: ssl.SSLContext) -> None:
         self._under = under
         self._context = context
-        self._waiting = 0
+        self._waiting: dict[trio.CancelScope, str] = {}
 
     @property
     def port(self) -> int:
@@ -125,19 +126,25 @@ class TlsDoorway:
     ) -> None:
         assert isinstance(stream, trio.SocketStream), "TLS runs over TCP"
         inside = answer(stream, self._context)
-        if self._waiting < HANDSHAKES_MAX:
-            self._waiting += 1
+        self._make_room()
+        with trio.move_on_after(HANDSHAKE_S_MAX) as scope:
+            self._waiting[scope] = address.where
             try:
-                with trio.fail_after(HANDSHAKE_S_MAX):
-                    await inside.begin()
-            except (*_BROKEN, trio.TooSlowError):
+                await inside.begin()
+            except _BROKEN:
                 pass
             else:
                 take(inside, Address(TlsHost.name, address.where))
                 return
             finally:
-                self._waiting -= 1
+                self._waiting.pop(scope, None)
         await trio.aclose_forcefully(inside)
+
+    def _make_room(self) -> None:
+        if len(self._waiting) >= HANDSHAKES_MAX:
+            crowding = list(self._waiting)[makes_room(list(self._waiting.values()))]
+            del self._waiting[crowding]
+            crowding.cancel()
 
     async def aclose(self) -> None:
         """Give the port back."""
