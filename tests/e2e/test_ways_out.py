@@ -9,6 +9,7 @@ import pytest
 from tests.contract.drop_servers import PASSWORD, USER, has_webdav, nginx
 from tests.e2e.internet import Internet, open_internet
 from tests.e2e.newsroom import Newsroom
+from tests.e2e.operating_page import promised
 from tests.e2e.test_markers import assert_clean
 from tests.e2e.test_there_and_back import complete, jpeg
 from tests.e2e.test_wire import states, wire
@@ -161,6 +162,8 @@ def test_a_collector_that_takes_and_returns_nothing_is_not_relied_on(tmp_path: P
         there = f"{internet.address(first)}:7117"
         wait_until(lambda: ways(reporter)[there] == "suspect", within_s=60, what="suspect")
         assert states(reporter) == ["on the wire"], "nobody has said received"
+        said = " ".join(reporter.cli("wire").stdout.split())
+        assert promised("a collector that takes everything and gives no receipts").search(said)
         internet.censor(lost)
         wait_until(lambda: states(reporter) == ["received"], within_s=WITHIN_S, what="received")
         assert ways(reporter)[there] == "suspect"
