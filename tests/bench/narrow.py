@@ -1,5 +1,6 @@
 """A line as narrow as that of a gateway: streams that carry so many bytes a second, each way."""
 
+import socket
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,8 +9,12 @@ import trio
 from meshnews.node.event import Carrier
 from meshnewsd.transports.interface import Caller
 
-PIECE_S: Final = 0.05
+PIECE_S: Final = 0.1
 """What crosses at once is what the line carries in this time."""
+
+QUEUE_S: Final = 0.5
+"""What waits before the line, towards us, is what it carries in this time; this machine's own
+buffers would hold minutes of it, behind which a question waits."""
 
 
 class NarrowStream(trio.abc.HalfCloseableStream):
@@ -70,4 +75,7 @@ class NarrowCaller:
         Raises:
             Unreachable: nobody answers.
         """
-        return NarrowStream(await self.inner.open(where), self.bytes_per_s)
+        stream = await self.inner.open(where)
+        assert isinstance(stream, trio.SocketStream), "a line to a collector over plain TCP"
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(self.bytes_per_s * QUEUE_S))
+        return NarrowStream(stream, self.bytes_per_s)

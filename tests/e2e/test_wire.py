@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.internet import Internet, open_internet
 from tests.e2e.newsroom import Newsroom
+from tests.e2e.test_there_and_back import settled
 from tests.e2e.world import Machine, World, open_world, wait_until
 from tests.node.evidence import windows_of
 
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.e2e
 KBIT = 64
 WITHIN_S = 60.0
 PORTS = ("7117", "53", "179", "3785")
+ANSWER = "Алдық. Сақ бол."
+NEW = "192.0.2.77:443"
 TEXT = "Алаңда атыс естілді. Видео кейін келеді. " * 20
 
 
@@ -67,6 +70,11 @@ def proven(machine: Machine) -> list[str]:
     return [route["kind"] for route in wire(machine)["routes"] if route["proven_at"]]
 
 
+def knows(machine: Machine, where: str) -> bool:
+    """Tell whether a machine knows of an address of the collector."""
+    return any(route["where"] == where for route in wire(machine)["routes"])
+
+
 def states(machine: Machine) -> list[str]:
     return [str(one["state"]) for one in machine.ask("status")["dispatches"]]
 
@@ -90,9 +98,17 @@ def test_a_flash_is_receipted_within_a_minute_of_a_window(tmp_path: Path, kind: 
         wait_until(lambda: proven(gateway), within_s=WITHIN_S, what=f"a receipt\n{gateway.tail()}")
         print(f"{kind}: the receipt is back after {time.monotonic() - began:.1f} s")
         assert wire(gateway)["up_since"] is not None
+        (item,) = editor.ask("inbox")["items"]
+        editor.cli("reply", item["id"], ANSWER)
+        editor.cli("desk", "endpoint", "add", "collector-1", "192.0.2.77", "--port", "443")
+        wait_until(lambda: knows(gateway, NEW), within_s=WITHIN_S, what="the new bulletin")
+        wait_until(lambda: settled(gateway), within_s=WITHIN_S, what="the answer is across")
         internet.leave(gateway)
         world.meet(reporter, gateway)
         wait_until(lambda: states(reporter) == ["received"], within_s=60, what="received")
+        (answer,) = wait_until(lambda: reporter.ask("inbox")["items"], within_s=60, what="answer")
+        assert reporter.ask("open", answer["id"])["text"] == ANSWER
+        wait_until(lambda: knows(reporter, NEW), within_s=60, what="the bulletin has come inwards")
         wait_until(lambda: wire(gateway)["up_since"] is None, within_s=120, what="the wire is down")
         log = gateway.ask("wire", "--log")
         signed = [bytes.fromhex(entry["signed"]) for entry in log["entries"]]

@@ -327,9 +327,7 @@ async def test_a_name_that_is_none_is_not_asked_for(story: Story) -> None:
 async def test_an_object_under_anothers_name_hides_nothing(story: Story) -> None:
     ref, other = story.file(), story.file()
     await story.visit(story.reporter)
-    names = [
-        story.reporter.ask(lambda node, ref=ref: node.drop.name_of(ref)) for ref in (ref, other)
-    ]
+    names = story.reporter.ask(lambda node: list(map(node.drop.name_of, (ref, other))))
     lying = dict(story.drop.files)
     # Somebody on the way answers every question with one object of ours.
     story.drop.files[names[1]] = lying[names[0]]
