@@ -23,6 +23,7 @@ from meshnews.bundle.format import Bundle, parse
 from meshnews.bundle.receipt import Receipt, decode_receipt
 from meshnews.bundle.seal import unwrap_foreign, wrap_foreign
 from meshnews.crypto.digest import Label, b2
+from meshnews.crypto.entropy import shuffled
 from meshnews.errors import Malformed, PeerError
 from meshnews.ids import BundleRef, TrafficClass
 from meshnews.limits import WIRE_BYTES
@@ -85,10 +86,11 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What came of an object: a new bundle, and bundles that became acked."""
+    """What came of an object: a new bundle, and bundles that became acked; or nothing of ours."""
 
     bundle: Bundle | None = None
     acked: tuple[BundleRef, ...] = ()
+    is_strange: bool = False
 
 
 class Drop:
@@ -131,7 +133,9 @@ class Drop:
         there = {name for name in listed if _NAME.fullmatch(name)}
         self._memory.forget_gone(place, there)
         known = {self.name_of(ref): (ref, state) for ref, state in self._elements()}
-        gets = sorted(n for n in there - known.keys() if not self._is_done_with(place, n))
+        unknown = sorted(n for n in there - known.keys() if not self._is_done_with(place, n))
+        # Drawn: nobody can lay before ours what is to be read first.
+        gets = shuffled(self._home.entropy, unknown)
         gets += [
             name
             for name, (ref, state) in known.items()
@@ -207,7 +211,7 @@ class Drop:
             return self._accept(place, name, content)
         except PeerError:
             self._memory.wonder(place, name)
-            return Taken()
+            return Taken(is_strange=True)
 
     def _accept(self, place: str, name: str, wire: bytes) -> Taken:
         """Judge a bundle.

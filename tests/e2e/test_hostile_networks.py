@@ -4,6 +4,7 @@ The table is that of docs/operating.md.  Each case has a machine of its own, tha
 never seen a way out, behind a router that does to its packets what the case says.
 """
 
+import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.e2e.world import Machine, open_world, wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 WITHIN_S = 60.0
+LARGE_BYTES = 100_000
 SWALLOW, INTERCEPT, PORTAL = 9001, 9002, 9003
 NAME = "collector.example.org"
 TO = "iifname {near} ip daddr {collector} tcp dport"
@@ -65,7 +67,7 @@ CASES = {
         ("direct 7117", "direct 53", "direct 179", "direct 3785"),
     ),
     "16 kbit/s": Case(
-        "a rate limit of 16 kbit/s",
+        "a rate limit of 16 kbit/s, once something large crosses",
         (),
         {},
         ("tls 443", "direct 7117", "direct 53", "direct 179"),
@@ -151,6 +153,12 @@ def _gets_out(machine: Machine, case: Case, name: str) -> str:
         what=f"{name}: {wire(machine)}",
     )
     assert set(ways(machine, "up")) <= set(case.left), wire(machine)
+    if case.kbit is not None:
+        large = machine.home.parent / f"{machine.name}.bin"
+        large.write_bytes(random.Random(1).randbytes(LARGE_BYTES))
+        machine.cli(
+            "file", "-", "--slug", "market", "--now", "--attach", str(large), stdin="Базар."
+        )
     wait_until(lambda: says(machine, case.row), within_s=30, what=f"{name}: the page's sentence")
     return f"{took_s:.1f} s by {', '.join(ways(machine, 'up'))}"
 

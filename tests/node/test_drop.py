@@ -21,7 +21,7 @@ from meshnews.node.drop_memory import LOOKS_SOON, SHEET_DAYS
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
 from meshnews.store.port import State
-from meshnewsd.uplinks.drop import DropLost, Visitor
+from meshnewsd.uplinks.drop import AT_ONCE, DropLost, Visitor
 from tests.contract.memory_drop import MemoryDrop
 from tests.node.newsroom import Machine, add_editor, enrolled, make_desk, make_home
 
@@ -353,6 +353,24 @@ async def test_a_sheet_under_anothers_name_hides_nothing(story: Story) -> None:
     await story.visit(story.collector)
     assert story.holds(story.collector, other) is State.HELD
     assert story.holds(story.collector, ref) is State.ACKED_WITH_BODY
+
+
+async def test_of_what_is_none_of_ours_a_visit_reads_so_much_and_no_more(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshnewsd.uplinks.drop.STRANGERS_MAX", 5)
+    ref = story.file()
+    await story.visit(story.reporter)
+    # Somebody with the account has laid much, under names that come first.
+    story.drop.files |= {f"{number:032x}": bytes(2088) for number in range(40)}
+    fresh = enrolled(story.editor, "far-off", Role.RELAY, endpoint=True)
+    visits = 0
+    while story.holds(fresh, ref) is None:
+        visitor = Visitor(story.drop, Asked(fresh), PLACE)
+        await visitor.visit()
+        assert visitor.haul.strangers <= 5 + AT_ONCE
+        visits += 1
+    assert visits <= 3 * 40 / 5
 
 
 async def test_what_is_remembered_of_a_drop_has_an_end(

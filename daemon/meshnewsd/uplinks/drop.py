@@ -30,6 +30,9 @@ VISIT_S_MAX: Final = 600.0
 AT_ONCE: Final = 4
 """Objects moved side by side."""
 
+STRANGERS_MAX: Final = 200
+"""Of what is none of ours so much is read in one visit, 13 MB: a line may be paid for."""
+
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
@@ -130,12 +133,14 @@ class Haul:
     Attributes:
         objects: how many files lay there.
         read, written: how many were moved.
+        strangers: how many of those read were none of ours.
         is_proof: a receipt was there that was news; at a collector, a bundle.
     """
 
     objects: int = 0
     read: int = 0
     written: int = 0
+    strangers: int = 0
     is_proof: bool = False
 
 
@@ -183,14 +188,18 @@ class Visitor:
         return await self._asker.ask(lambda node: node.drop.plan(listed, self._place))
 
     async def _get(self, name: str) -> None:
+        if self.haul.strangers >= STRANGERS_MAX:
+            return
         data = await self._service.read(name)
-        if data is not None:
-            self.haul.read += 1
-            # What finds no room here lies there still, and is read again.
-            with contextlib.suppress(StoreFull):
-                self.haul.is_proof |= await self._asker.ask(
-                    functools.partial(_take, name=name, data=data, place=self._place)
-                )
+        if data is None:
+            return
+        self.haul.read += 1
+        take = functools.partial(_take, name=name, data=data, place=self._place)
+        # What finds no room here lies there still, and is read again.
+        with contextlib.suppress(StoreFull):
+            taken = await self._asker.ask(take)
+            self.haul.strangers += taken.is_strange
+            self.haul.is_proof |= taken.is_proof
 
     async def _put(self, item: tuple[str, BundleRef]) -> None:
         name, ref = item
@@ -207,10 +216,18 @@ class Visitor:
             await self._asker.ask(functools.partial(_placed, sheet=sheet, place=self._place))
 
 
-def _take(node: Node, *, name: str, data: bytes, place: str) -> bool:
-    """Let the node take in an object; tell whether it proves that the drop is of use."""
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What became of an object that was read; see `Haul`."""
+
+    is_strange: bool
+    is_proof: bool
+
+
+def _take(node: Node, *, name: str, data: bytes, place: str) -> _Fate:
     taken = node.take_from_drop(name, data, place)
-    return bool(taken.acked) or (node.home.identity.is_collector and taken.bundle is not None)
+    is_news = node.home.identity.is_collector and taken.bundle is not None
+    return _Fate(taken.is_strange, bool(taken.acked) or is_news)
 
 
 def _placed(node: Node, *, sheet: Sheet, place: str) -> None:
