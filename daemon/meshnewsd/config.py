@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -285,6 +286,11 @@ def _impossible(config: Config) -> Sequence[tuple[str, str]]:
         for index, limit in enumerate(config.limit)
         if not (limit.mb_per_day or limit.minutes_per_hour)
     ]
+    problems += [
+        ("names no host", f"drop[{index}].url")
+        for index, place in enumerate(config.drop)
+        if not _has_host(place.url)
+    ]
     for index, neighbour in enumerate(config.neighbour):
         if not _is_where(neighbour.at):
             problems.append(
@@ -293,6 +299,14 @@ def _impossible(config: Config) -> Sequence[tuple[str, str]]:
         if not re.fullmatch(r"[0-9a-f]+", neighbour.relay):
             problems.append(("must be lower case hexadecimal", f"neighbour[{index}].relay"))
     return problems
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_number(where: str) -> bool:

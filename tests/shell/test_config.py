@@ -161,6 +161,13 @@ def test_a_drop_is_on_http_and_its_address_holds_no_secret(url: str) -> None:
         parse_config(f'[[drop]]\nkind = "webdav"\nurl = "{url}"')
 
 
+@pytest.mark.parametrize("url", ["https://[", "http:///folder", "https://a:b/", "https://a:0/"])
+def test_a_drop_has_a_host(url: str) -> None:
+    with pytest.raises(Refusal, match="names no host") as caught:
+        parse_config(f'[[drop]]\nkind = "webdav"\nurl = "{url}"')
+    assert "line 3" in caught.value.what
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_understood_or_refused(text: str) -> None:
     try:
