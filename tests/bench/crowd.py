@@ -1,12 +1,13 @@
 """A crowd comes back after a blackout: many gateways, one collector, one minute, on loopback.
 
-    python -m tests.bench.crowd [--gateways 200] [--within 60] [--kbit 256]
+    python -m tests.bench.crowd [--gateways 200] [--within 60] [--kbit 256] [--stay]
 
 The collector is a real daemon.  The gateways are whole nodes over real TCP, all in this
 process; each has a backlog of its own, its own moment of coming back, and a line of its
-own of so many kbit/s (0: as fast as this machine).  They stay, and are given what the others
-brought.  Prints the collector's memory and CPU, how long each gateway took from its first
-stream to the last bundle taken, and whether classes arrived in their order.
+own of so many kbit/s (0: as fast as this machine).  While it is there it is given what the
+others brought; it leaves when all of its own was taken, or with `--stay` when all of
+everybody's was.  Prints the collector's memory and CPU, how long each gateway took from its
+first stream to the last bundle taken, and whether classes arrived in their order.
 """
 
 import argparse
@@ -108,7 +109,7 @@ class Gateway:
     async def run(
         self, *, after_s: float, callers: Mapping[str, Caller], until: trio.Event
     ) -> None:
-        """Come back after a while, and stay until all have given what they had."""
+        """Come back after a while, and stay until this one has given what it had, and `until`."""
         await trio.sleep(after_s)
         clock = MachineClock(ClockTrust("trusted"))
         host = Host(worker=Inline(), stores=self.stores, build=self.build, read_clock=clock)
@@ -144,6 +145,7 @@ class Gateway:
                 standing=lambda: (Networks((Network("lo", b""),)),),
             )
             nursery.start_soon(host.run)
+            await self.done.wait()
             await until.wait()
             nursery.cancel_scope.cancel()
 
@@ -185,7 +187,7 @@ def callers(kbit: float) -> Mapping[str, Caller]:
     return {name: NarrowCaller(each, kbit * 125) for name, each in make_uplinks().items()}
 
 
-async def come_back(gateways: list[Gateway], pid: int, *, within_s: float, kbit: float) -> float:
+async def come_back(gateways: list[Gateway], pid: int, asked: argparse.Namespace) -> float:
     """Let all come back; return the most memory that the collector had."""
     most_mb = 0.0
 
@@ -195,17 +197,18 @@ async def come_back(gateways: list[Gateway], pid: int, *, within_s: float, kbit:
             most_mb = max(most_mb, rss_mb(pid))
             await trio.sleep(0.5)
 
-    all_done = trio.Event()
+    may_leave = trio.Event()
+    if not asked.stay:
+        may_leave.set()
     with trio.move_on_after(GIVE_UP_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch)
             for each in gateways:
-                run = functools.partial(each.run, callers=callers(kbit), until=all_done)
-                after_s = random.uniform(0, within_s)
+                run = functools.partial(each.run, callers=callers(asked.kbit), until=may_leave)
+                after_s = random.uniform(0, asked.within)
                 nursery.start_soon(functools.partial(run, after_s=after_s))
             for each in gateways:
                 await each.done.wait()
-            all_done.set()
             nursery.cancel_scope.cancel()
     return most_mb
 
@@ -232,6 +235,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gateways", type=int, default=GATEWAYS)
     parser.add_argument("--within", type=float, default=WITHIN_S)
     parser.add_argument("--kbit", type=float, default=KBIT)
+    parser.add_argument("--stay", action="store_true")
     return parser.parse_args()
 
 
@@ -254,8 +258,7 @@ def measure(collector: LoopbackMachine, gateways: list[Gateway], asked: argparse
     pid = collector.process.pid
     idle_mb, idle_s, began_s = rss_mb(pid), cpu_s(pid), time.monotonic()
     own_s = time.process_time()
-    come = functools.partial(come_back, within_s=asked.within, kbit=asked.kbit)
-    most_mb = trio.run(come, gateways, pid)
+    most_mb = trio.run(come_back, gateways, pid, asked)
     took = sorted(one.took_s for one in gateways if one.done.is_set())
     print(f"{len(gateways)} gateways, {each} bundles each, {asked.kbit:.0f} kbit/s each")
     print(f"all taken of {len(took)} after {time.monotonic() - began_s:.1f} s")
