@@ -4,8 +4,10 @@ python -m tests.e2e.odd_servers dns ADDRESS            answers every name with o
 python -m tests.e2e.odd_servers portal PORT            a sign-in page, whatever is asked
 python -m tests.e2e.odd_servers swallow PORT           takes everything and says nothing
 python -m tests.e2e.odd_servers intercept PORT PEM     speaks TLS with a certificate of its own
+python -m tests.e2e.odd_servers tire PORT HOST TO      passes on to a host's port, and soon swallows
 """
 
+import contextlib
 import socket
 import ssl
 import sys
@@ -13,6 +15,8 @@ import threading
 from collections.abc import Callable
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  inside a namespace of its own
+TIRED_BYTES = 6_000
+"""Enough for all that comes before a bundle, and not for one."""
 PAGE = b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -54,6 +58,32 @@ def interceptor(pem: str) -> Callable[[socket.socket], None]:
     return handle
 
 
+class Tired:
+    """Passes bytes on, both ways, until it has passed so many of the caller's."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._where = host, port
+
+    def handle(self, guest: socket.socket) -> None:
+        passed, is_tired = 0, threading.Event()
+        with socket.create_connection(self._where) as onward:
+            words = (onward, guest, is_tired)
+            threading.Thread(target=self._back, args=words, daemon=True).start()
+            while some := guest.recv(4096):
+                passed += len(some)
+                if passed > TIRED_BYTES:
+                    is_tired.set()
+                else:
+                    onward.sendall(some)
+
+    @staticmethod
+    def _back(onward: socket.socket, guest: socket.socket, is_tired: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while some := onward.recv(4096):
+                if not is_tired.is_set():
+                    guest.sendall(some)
+
+
 def lie(address: str) -> None:
     """Answer every question for an A record with `address`, others with nothing (RFC 1035)."""
     asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -78,6 +108,8 @@ def main(kind: str, *words: str) -> None:
             serve(int(words[0]), swallow)
         case "intercept":
             serve(int(words[0]), interceptor(words[1]))
+        case "tire":
+            serve(int(words[0]), Tired(words[1], int(words[2])).handle)
 
 
 if __name__ == "__main__":
