@@ -55,6 +55,8 @@ UNHEARD_S: Final = 30.0
 UNHEARD_BYTES: Final = 128 * 1024
 """A collector that owes an answer has so long for it, and as long as this much takes: what lies
 between may have it in a queue.  Something on the way may take all, and pass on nothing."""
+LAST_LOOK_S: Final = 5.0
+"""Then it is looked at once more: on a machine that is busy what came may not be read yet."""
 
 
 @dataclass
@@ -71,6 +73,7 @@ class Conversation:
         trial_until_s: until when it is looked at, as one more than were wanted, who goes for it.
         unheard_since_s: since when nothing has come, after all that was said was taken; None:
             something has, since anything was last said.
+        is_doubted: nothing came in time, and the last look is still to come.
         trouble: why the handshake was never completed, or the call given up.
         held: what the neighbour is to be told of, and when; a heap, the soonest first.
         rate: bytes a second that the stream took lately; 0: it has not been filled yet.
@@ -92,6 +95,7 @@ class Conversation:
     sent: int = 0
     received: int = 0
     unheard_since_s: float | None = None
+    is_doubted: bool = False
     trouble: Trouble | None = None
     rate: int = 0
     held: list[tuple[float, BundleRef]] = field(default_factory=list)
@@ -169,12 +173,13 @@ class Conversation:
             return math.inf
         if not self.machine.is_owed:
             return math.inf
-        return since_s + UNHEARD_S + (UNHEARD_BYTES / self.rate if self.rate else 0.0)
+        patience_s = UNHEARD_S + (UNHEARD_BYTES / self.rate if self.rate else 0.0)
+        return since_s + patience_s + (LAST_LOOK_S if self.is_doubted else 0.0)
 
     def heard(self, size: int) -> None:
         """Take note that bytes came in."""
         self.received += size
-        self.unheard_since_s = None
+        self.unheard_since_s, self.is_doubted = None, False
 
     def begin(self, speaker: Speaker, moment: Moment) -> None:
         """Let `speaker` speak: the session stands."""

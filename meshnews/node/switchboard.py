@@ -372,9 +372,11 @@ class Switchboard:
         moment = self._home.moment
         happenings: list[Happening] = []
         for talk in self:
-            if self._deadline(talk) <= moment.lived_s:
-                if talk.answer_by_s <= moment.lived_s:
+            if talk.answer_by_s <= moment.lived_s:
+                if talk.is_doubted:
                     talk.trouble = Trouble.SILENT
+                talk.is_doubted = True
+            if self._deadline(talk) <= moment.lived_s:
                 self._hang_up(talk) if talk.is_open else self._fail(talk, Trouble.SILENT)
                 continue
             if talk.trial_until_s <= moment.lived_s:

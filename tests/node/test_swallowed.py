@@ -6,7 +6,7 @@ import pytest
 
 from meshnews.bundle.statement import Priority
 from meshnews.ids import BundleRef, TrafficClass
-from meshnews.node.conversation import UNHEARD_BYTES, UNHEARD_S
+from meshnews.node.conversation import LAST_LOOK_S, UNHEARD_BYTES, UNHEARD_S
 from meshnews.node.event import (
     Carrier,
     DialFailed,
@@ -25,7 +25,7 @@ from tests.node.newsroom import Machine, enrolled, make_desk
 from tests.node.pair import Pair
 
 FIRST, SECOND = "192.0.2.1:443", "192.0.2.1:53"
-SOON_S = UNHEARD_S + 15.0
+SOON_S = UNHEARD_S + LAST_LOOK_S + 15.0
 """With what a flash is held back, and what is told over an uplink."""
 
 
@@ -131,6 +131,22 @@ def test_what_came_and_was_taken_needs_no_answer(between: Between, other: Machin
     assert flashes(between.caller.node) == flashes(between.called.node) != []
     between.swallows = True
     between.wait(10 * UNHEARD_S)
+    assert between.linked == [FIRST]
+
+
+def test_what_came_and_was_not_read_yet_saves_the_call(between: Between) -> None:
+    between.caller.ask(file_flash)
+    between.tell(between.caller, Tick())
+    (talk,) = between.caller.node.switchboard.talking()
+    between.swallows = True
+    for _ in range(100):
+        between.wait(2)
+        if talk.is_doubted:
+            break
+    assert between.linked == [FIRST]
+    # A machine that is busy is told of the time before it is told of what came.
+    talk.heard(1)
+    between.wait(10)
     assert between.linked == [FIRST]
 
 
