@@ -1,21 +1,27 @@
 """Streams over Bluetooth: what the suite of all transports does not ask."""
 
+import contextlib
 import math
+import struct
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import trio
 import trio.testing
 
 from meshnews.node.event import Address
-from meshnewsd.platform.l2cap import Adapter, Kind, LinuxKernel, Place, choose
+from meshnewsd.platform.l2cap import Adapter, Kind, LinuxKernel, Place, choose, read_facts
 from meshnewsd.transports.bluetooth import (
+    ACCEPTED_MAX,
+    ACCEPTED_MAX_EACH,
     ADAPTERS_POLL_S,
     STREAMS_MAX,
     BluetoothTransport,
     join_where,
     split_where,
 )
-from meshnewsd.transports.interface import Unreachable
+from meshnewsd.transports.interface import Doorway, Unreachable
+from meshnewsd.transports.packet_stream import PacketStream
 from tests.shell.fake_kernel import HERE, THERE, FakeAir, FakeKernel
 
 OFF = Adapter(0, "hci0", HERE.address, is_up=False)
@@ -25,8 +31,8 @@ class TwoMachines:
     """Two machines, one adapter each."""
 
     def __init__(self) -> None:
-        air = FakeAir()
-        self.kernels = FakeKernel(air, (HERE,)), FakeKernel(air, (THERE,))
+        self.shared = FakeAir()
+        self.kernels = FakeKernel(self.shared, (HERE,)), FakeKernel(self.shared, (THERE,))
         self.here, self.there = (BluetoothTransport(kernel=each) for each in self.kernels)
         self.guests: list[trio.abc.HalfCloseableStream] = []
 
@@ -37,10 +43,35 @@ class TwoMachines:
     def where(port: int) -> str:
         return f"public.{HERE.address}:{port}"
 
+    def machine(self, number: int) -> BluetoothTransport:
+        """One machine more in reach."""
+        adapter = Adapter(0, "hci0", f"00.1b.dc.00.01.{number:02x}", is_up=True)
+        return BluetoothTransport(kernel=FakeKernel(self.shared, (adapter,)))
+
 
 @pytest.fixture
 def air() -> TwoMachines:
     return TwoMachines()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    air: TwoMachines, machine: BluetoothTransport | None = None
+) -> AsyncIterator[Doorway]:
+    """Accept on a machine, or the first; close at the end what was accepted."""
+    doorway = await (machine or air.here).bind(0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(doorway.serve, air.take)
+        await trio.testing.wait_all_tasks_blocked()
+        yield doorway
+        await close_all(air.guests)
+        nursery.cancel_scope.cancel()
+    await doorway.aclose()
+
+
+async def close_all(streams: Sequence[trio.abc.AsyncResource]) -> None:
+    for stream in streams:
+        await trio.aclose_forcefully(stream)
 
 
 def test_an_address_survives_the_way_there_and_back() -> None:
@@ -70,6 +101,18 @@ def test_the_first_adapter_that_is_powered_is_used_or_the_one_asked_for() -> Non
     assert choose((HERE, THERE), "hci1") == THERE
     assert choose((OFF, THERE), "hci0") is None
     assert choose((), "") is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "feature", "is_up"), [(1, 0x40, True), (0, 0x40, False), (1, 0, False)]
+)
+def test_an_adapter_that_is_off_or_without_low_energy_is_not_up(
+    flags: int, feature: int, *, is_up: bool
+) -> None:
+    """Those of before 2010 have none, and BlueZ shows no adverts on them."""
+    address = bytes.fromhex(HERE.address.replace(".", ""))[::-1]
+    facts = struct.pack("<H8s6sIB4xB3x", 0, b"hci0", address, flags, 0, feature) + bytes(63)
+    assert read_facts(facts) == Adapter(0, "hci0", HERE.address, is_up=is_up)
 
 
 def test_a_kernel_without_bluetooth_has_no_adapters() -> None:
@@ -118,21 +161,81 @@ async def test_a_doorway_follows_the_adapter(
 
 
 async def test_the_radio_carries_so_many_streams_and_no_more(air: TwoMachines) -> None:
-    doorway = await air.here.bind(0)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(doorway.serve, air.take)
-        await trio.testing.wait_all_tasks_blocked()
+    async with serving(air) as doorway:
         streams = [await air.there.open(air.where(doorway.port)) for _ in range(STREAMS_MAX)]
         with pytest.raises(Unreachable):
             await air.there.open(air.where(doorway.port))
         await trio.aclose_forcefully(streams.pop())
         streams.append(await air.there.open(air.where(doorway.port)))
+        await close_all(streams)
+
+
+async def test_whoever_opens_channels_and_says_nothing_takes_no_more_than_two(
+    air: TwoMachines,
+) -> None:
+    async with serving(air) as doorway:
+        streams = [await air.there.open(air.where(doorway.port)) for _ in range(STREAMS_MAX)]
         await trio.testing.wait_all_tasks_blocked()
-        assert len(air.guests) == STREAMS_MAX
-        for stream in (*streams, *air.guests):
-            await trio.aclose_forcefully(stream)
-        nursery.cancel_scope.cancel()
-    await doorway.aclose()
+        assert len(air.guests) == ACCEPTED_MAX_EACH
+        with trio.fail_after(1):
+            for late in streams[ACCEPTED_MAX_EACH:]:
+                assert await late.receive_some() == b""
+        await close_all(streams)
+
+
+async def test_strangers_of_many_addresses_leave_room_for_our_own_calls(air: TwoMachines) -> None:
+    async with serving(air) as doorway:
+        callers = [air.machine(number) for number in range(STREAMS_MAX)]
+        streams = [await each.open(air.where(doorway.port)) for each in callers]
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(air.guests) == ACCEPTED_MAX
+        async with serving(air, air.there) as other:
+            where = f"public.{THERE.address}:{other.port}"
+            ours = [await air.here.open(where) for _ in range(STREAMS_MAX - ACCEPTED_MAX)]
+            with pytest.raises(Unreachable):
+                await air.here.open(where)
+            await close_all([*ours, *streams])
+
+
+async def test_a_stream_that_nobody_waits_for_makes_room_for_a_newcomer(air: TwoMachines) -> None:
+    async with serving(air) as doorway:
+        callers = [air.machine(number) for number in range(ACCEPTED_MAX + 1)]
+        *streams, late = callers
+        held = [await each.open(air.where(doorway.port)) for each in streams]
+        await trio.testing.wait_all_tasks_blocked()
+        spared = air.guests[1]
+        assert isinstance(spared, PacketStream)
+        spared.spare()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(expect_closed, spared)
+            held.append(await late.open(air.where(doorway.port)))
+        assert await held[1].receive_some() == b""
+        assert len(air.guests) == ACCEPTED_MAX + 1
+        await close_all(held)
+
+
+async def expect_closed(stream: trio.abc.ReceiveStream) -> None:
+    with trio.fail_after(1), pytest.raises(trio.ClosedResourceError):
+        await stream.receive_some()
+
+
+async def test_a_channel_that_has_gone_before_it_is_looked_at_harms_nobody(
+    air: TwoMachines, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with serving(air) as doorway:
+        air.kernels[0].gone = True
+        ours = await air.there.open(air.where(doorway.port))
+        await trio.testing.wait_all_tasks_blocked()
+        assert not air.guests
+        air.kernels[0].gone = False
+        air.kernels[1].gone = True
+        with pytest.raises(Unreachable):
+            await air.there.open(air.where(doorway.port))
+        air.kernels[1].gone = False
+        again = await air.there.open(air.where(doorway.port))
+        await trio.testing.wait_all_tasks_blocked()
+        assert air.guests
+        await close_all([ours, again])
 
 
 async def test_a_reader_who_asks_for_little_loses_nothing_of_a_packet(air: TwoMachines) -> None:

@@ -37,6 +37,8 @@ class FakeKernel:
 
     air: FakeAir
     found: tuple[Adapter, ...] = (HERE,)
+    gone: bool = False
+    """Every channel has ended before anything is asked of it."""
 
     def adapters(self) -> tuple[Adapter, ...]:
         return self.found
@@ -68,4 +70,6 @@ class FakeKernel:
         sock.connect(self.air.socket_name(to, psm))
 
     def packet_bytes(self, sock: socket.socket) -> int:
+        if self.gone:
+            raise OSError(errno.ENOTCONN, "the channel has ended")
         return PACKET_BYTES

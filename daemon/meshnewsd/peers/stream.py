@@ -18,6 +18,7 @@ import trio
 from meshnews.ids import LinkId
 from meshnews.node.event import Drained, Event, Lost, Received
 from meshnewsd.platform.logs import Log
+from meshnewsd.transports.packet_stream import PacketStream
 from meshnewsd.transports.tcp import keep_little_unsent, own_host
 
 RECEIVE_BYTES: Final = 64 * 1024
@@ -93,6 +94,9 @@ class PeerStream:
         """End the stream after a silence.  Nothing of it but `Lost` reaches the node any more."""
         if not self.is_closing:
             self._close_after_s = min(max(after_s, 0.0), SILENCE_S_MAX)
+            if isinstance(self._stream, PacketStream):
+                # A radio carries few: this one may go when another wants its place.
+                self._stream.spare()
             self._write_wanted.set()
             self._read_wanted.set()
 

@@ -5,7 +5,8 @@ it have no Bluetooth at all; the kernel has both, so its structures are written 
 
     sockaddr_l2     family u16 ‖ psm u16 ‖ address 6 (backwards) ‖ cid u16 ‖ type u8 ‖ pad
     hci_dev_list    count u16 ‖ pad 2 ‖ count times (number u16 ‖ pad 2 ‖ flags u32)
-    hci_dev_info    number u16 ‖ name 8 ‖ address 6 (backwards) ‖ flags u32 ‖ … (92 bytes)
+    hci_dev_info    number u16 ‖ name 8 ‖ address 6 (backwards) ‖ flags u32 ‖
+                    type u8 ‖ features 8 ‖ … (92 bytes)
 
 A channel is credit-based flow control over one connection of the radio: reliable,
 in order, and in packets (SOCK_SEQPACKET).  Nothing here needs any right.
@@ -48,7 +49,8 @@ _IS_UP: Final = 0x1
 _SOCKADDR: Final = struct.Struct("<HH6sHBx")
 _LIST_HEAD: Final = struct.Struct("<Hxx")
 _LIST_ENTRY: Final = struct.Struct("<HxxI")
-_FACTS: Final = struct.Struct("<H8s6sI")
+_HAS_LE: Final = 0x40
+_FACTS: Final = struct.Struct("<H8s6sIx8s")
 _FACTS_BYTES: Final = 92
 _ADDRESS: Final = re.compile(r"[0-9a-f]{2}(?:\.[0-9a-f]{2}){5}", re.ASCII)
 
@@ -83,7 +85,7 @@ class Adapter:
         number: 0 of ``hci0``.
         name: what it is called; ``hci0``.
         address: its maker's address, as in `Place`.
-        is_up: it is powered.
+        is_up: it is powered, and has Low Energy.
     """
 
     number: int
@@ -169,9 +171,13 @@ class LinuxKernel:
         if number < 0:
             raise _last_error()
         sock = socket.socket(fileno=number)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         _, _, packed, _, kind = _SOCKADDR.unpack(raw.raw)
-        return sock, Place(packed[::-1].hex("."), Kind(kind))
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            return sock, Place(packed[::-1].hex("."), Kind(kind))
+        except (OSError, ValueError) as exc:
+            sock.close()
+            raise OSError(errno.ECONNABORTED, "not a channel of Low Energy, or gone") from exc
 
     def connect(self, sock: socket.socket, to: Place, psm: int) -> None:
         """Begin to open a channel; see the protocol."""
@@ -226,9 +232,16 @@ def _facts(sock: socket.socket, number: int) -> Adapter | None:
         if exc.errno == errno.ENODEV:
             return None
         raise
-    number, name, packed, flags = _FACTS.unpack_from(facts)
+    return read_facts(facts)
+
+
+def read_facts(facts: bytes | bytearray) -> Adapter:
+    """Return the adapter that the kernel described; one without Low Energy never counts as up."""
+    number, name, packed, flags, features = _FACTS.unpack_from(facts)
     word = name.rstrip(b"\0").decode("ascii", "replace")
-    return Adapter(number, word, packed[::-1].hex("."), bool(flags & _IS_UP))
+    # Bluetooth Core 5.3, vol 2, part C, 3.3: bit 38 is "LE Supported (Controller)".
+    is_up = bool(flags & _IS_UP and features[4] & _HAS_LE)
+    return Adapter(number, word, packed[::-1].hex("."), is_up)
 
 
 def _pack(place: Place, psm: int) -> bytes:

@@ -4,17 +4,15 @@ An address is ``kind.address:psm``, such as ``random.c4.1f.00.11.22.33:144``; th
 machine behind a random one changes it every quarter of an hour.  Bulk never
 crosses D-Bus.
 
-A channel has no half that can be closed by itself: who ends its direction ends
-the stream, once what it sent has left.  What the other side had under way is lost,
-which a link, where both sides say BYE, does not mind.  See docs/bluetooth.md.
+A radio carries few streams, so whoever has other machines call has a part of them
+only, each address a part of that, and a stream that nobody waits for any more makes
+room for the next.  See docs/bluetooth.md.
 """
 
 import contextlib
 import errno
-import fcntl
 import socket
-import struct
-import termios
+from collections.abc import Iterable
 from typing import Final
 
 import trio
@@ -24,7 +22,6 @@ from meshnews.node.event import Address, Carrier
 from meshnewsd.platform.entropy import OsEntropy
 from meshnewsd.platform.l2cap import (
     BACKLOG,
-    PACKET_BYTES_MAX,
     PSM_FIRST,
     PSM_LAST,
     Adapter,
@@ -37,6 +34,7 @@ from meshnewsd.platform.l2cap import (
 )
 from meshnewsd.platform.logs import Log
 from meshnewsd.transports.interface import SCARCE, SCARCITY_S, Take, Unreachable
+from meshnewsd.transports.packet_stream import PacketStream, let_go_later
 
 ADAPTERS_POLL_S: Final = 2.0
 """How soon an adapter that was plugged in, powered or pulled out is noticed."""
@@ -44,15 +42,12 @@ ADAPTERS_POLL_S: Final = 2.0
 STREAMS_MAX: Final = 6
 """Streams at once; few controllers carry more, and all share one radio."""
 
-FLUSH_S_MAX: Final = 3.0
-FLUSH_POLL_S: Final = 0.02
-"""How long, and how often, the end of a stream looks whether all has left."""
+ACCEPTED_MAX: Final = 4
+"""Of these, as many may be others' calls: whoever opens channels and says nothing takes none of
+the rest from our own calls."""
 
-CONNECT_S_MAX: Final = 45.0
-"""The kernel gives up a connection that it cannot make after 40 s at the latest."""
-
-SETTLE_S: Final = 1.0
-"""How long the kernel is left alone with a channel that was lost."""
+ACCEPTED_MAX_EACH: Final = 2
+"""Streams accepted from one address: a pair has two for a moment when it meets anew."""
 
 _BAD_LISTENER: Final = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EBADFD})
 
@@ -90,7 +85,7 @@ class BluetoothTransport:
                     raise
         raise OSError(errno.EADDRINUSE, "every port of the adapter is taken")
 
-    async def open(self, where: str) -> "PacketStream":
+    async def open(self, where: str) -> PacketStream:
         """Connect; see the protocol."""
         place, psm = split_where(where)
         adapter = self._air.adapter()
@@ -102,7 +97,10 @@ class BluetoothTransport:
             sock = await self._connect(adapter, place, psm)
         except OSError as exc:
             raise Unreachable("nobody answers") from exc
-        return PacketStream(self._air, sock)
+        stream = self._air.stream(sock)
+        if stream is None:
+            raise Unreachable("gone again at once")
+        return stream
 
     async def _connect(self, adapter: Adapter, place: Place, psm: int) -> socket.socket:
         sock = self._air.kernel.bind(adapter, 0)
@@ -111,7 +109,7 @@ class BluetoothTransport:
             await trio.lowlevel.wait_writable(sock)
             _check_connected(sock)
         except BaseException:
-            trio.lowlevel.spawn_system_task(_let_go_later, sock)
+            let_go_later(sock)
             raise
         return sock
 
@@ -122,12 +120,39 @@ class _Air:
     def __init__(self, wanted: str, kernel: Kernel) -> None:
         self.kernel = kernel
         self._wanted = wanted
-        self.streams: set[PacketStream] = set()
+        self._streams: dict[PacketStream, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def _forget(self, stream: PacketStream) -> None:
+        self._streams.pop(stream, None)
 
     @property
     def has_room(self) -> bool:
         """Whether the radio can carry one stream more."""
-        return len(self.streams) < STREAMS_MAX
+        return len(self._streams) < STREAMS_MAX
+
+    def stream(self, sock: socket.socket, caller: Place | None = None) -> PacketStream | None:
+        """Return the stream over a channel; None: whoever is at the other end has ended it."""
+        try:
+            packet_bytes = self.kernel.packet_bytes(sock)
+        except OSError:
+            let_go_later(sock)
+            return None
+        stream = PacketStream(sock, packet_bytes=packet_bytes, caller=caller, closed=self._forget)
+        self._streams[stream] = None
+        return stream
+
+    def make_room_for(self, caller: Place) -> bool:
+        """Tell whether a stream may be accepted from a place, once others have made room."""
+        accepted = [each for each in self._streams if each.caller is not None]
+        of_caller = [each for each in accepted if each.caller == caller]
+        if len(of_caller) >= ACCEPTED_MAX_EACH:
+            return _end_spared(of_caller)
+        if len(accepted) >= ACCEPTED_MAX or not self.has_room:
+            return _end_spared(accepted)
+        return True
 
     def adapter(self) -> Adapter | None:
         """Return the adapter to use now."""
@@ -191,11 +216,11 @@ class BluetoothDoorway:
                     _log.warning("no room for another stream", cause=exc)
                     await trio.sleep(SCARCITY_S)
                 continue
-            if not self._air.has_room:
-                _log.info("neighbour turned away", streams=STREAMS_MAX)
+            if not self._air.make_room_for(place):
+                _log.debug("neighbour turned away", streams=len(self._air))
                 sock.close()
-                continue
-            take(PacketStream(self._air, sock), Address("bluetooth", join_where(place, self.port)))
+            elif (stream := self._air.stream(sock, place)) is not None:
+                take(stream, Address("bluetooth", join_where(place, self.port)))
 
     def _hold(self) -> None:
         """Keep the port ours while nobody is accepted, only not listened at."""
@@ -209,126 +234,13 @@ class BluetoothDoorway:
             self._held = None
 
 
-class PacketStream(trio.abc.HalfCloseableStream):
-    """A stream of bytes over a socket of packets; owns the socket."""
-
-    def __init__(self, air: _Air, sock: socket.socket) -> None:
-        self._air = air
-        self._packet_bytes = air.kernel.packet_bytes(sock)
-        self._idle_queue = _queue(sock)
-        self._socket = trio.socket.from_stdlib_socket(sock)
-        self._rest = b""
-        self._lost: OSError | None = None
-        self._is_lost = False
-        self._is_ending = False
-        air.streams.add(self)
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether this end was closed."""
-        return self._socket.fileno() == -1
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send everything, in packets as long as the other side takes; see trio."""
-        await trio.lowlevel.checkpoint()
-        with memoryview(data) as view:
-            for start in range(0, len(view), self._packet_bytes):
-                self._check_open(is_enough=not self._is_ending)
-                try:
-                    await self._socket.send(view[start : start + self._packet_bytes])
-                except OSError as exc:
-                    self._check_open()
-                    self._is_lost = True
-                    raise trio.BrokenResourceError("the channel is gone") from exc
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait until the kernel takes more; see trio."""
-        self._check_open()
-        await trio.lowlevel.wait_writable(self._socket)
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Return what has arrived; nothing at the end.  See trio."""
-        await trio.lowlevel.checkpoint()
-        self._check_open()
-        packet = self._rest or await self._receive_packet()
-        cut = len(packet) if max_bytes is None else max_bytes
-        self._rest = packet[cut:]
-        return packet[:cut]
-
-    async def _receive_packet(self) -> bytes:
-        """Return the next packet, whole: the kernel throws away what does not fit."""
-        try:
-            packet = await self._socket.recv(PACKET_BYTES_MAX)
-        except OSError as exc:
-            self._check_open()
-            if self._lost is not None:
-                raise trio.BrokenResourceError("the channel is gone") from exc
-            # The kernel says this before it gives what came in earlier.
-            self._lost, self._is_lost = exc, True
-            return await self._receive_packet()
-        if not packet and self._lost is not None and self._lost.errno != errno.ECONNRESET:
-            raise trio.BrokenResourceError("the connection was lost") from self._lost
-        return packet
-
-    async def send_eof(self) -> None:
-        """End the stream once all that was sent has left: there are no halves."""
-        self._check_open()
-        self._is_ending = True
-        await self._flush()
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_WR)
-
-    async def aclose(self) -> None:
-        """Close once all that was sent has left, or at once when cancelled."""
-        if self.is_closed:
-            await trio.lowlevel.checkpoint()
-            return
-        try:
-            await self._flush()
-        finally:
-            self._air.streams.discard(self)
-            if self._is_lost:
-                trio.lowlevel.spawn_system_task(_let_go_later, self._socket.dup())
-            self._socket.close()
-
-    async def _flush(self) -> None:
-        """Wait until all has left, no longer than `FLUSH_S_MAX`."""
-        await trio.lowlevel.checkpoint()
-        with trio.move_on_after(FLUSH_S_MAX):
-            while not self._is_flushed:  # noqa: ASYNC110  the kernel calls nobody
-                await trio.sleep(FLUSH_POLL_S)
-
-    @property
-    def _is_flushed(self) -> bool:
-        return self.is_closed or _queue(self._socket) == self._idle_queue
-
-    def _check_open(self, *, is_enough: bool = True) -> None:
-        if self.is_closed or not is_enough:
-            raise trio.ClosedResourceError("closed by this end")
-
-
-def _queue(sock: "socket.socket | trio.socket.SocketType") -> int:
-    """Return what the kernel says of the queue to be sent: by family the bytes in it, or the room.
-
-    Either way it is, for an empty queue, what it was at the start.
-    """
-    try:
-        (said,) = struct.unpack("=i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
-    except OSError:
-        return -1
-    return int(said)
-
-
-async def _let_go_later(sock: "socket.socket | trio.socket.SocketType") -> None:
-    """Close a socket once the kernel is done with what went wrong.
-
-    Linux 6.1 takes a channel apart twice when its socket is closed while it is itself
-    giving up the connection below, and then ends whoever closed it.
-    """
-    with sock:
-        with trio.move_on_after(CONNECT_S_MAX):
-            await trio.lowlevel.wait_writable(sock)
-        await trio.sleep(SETTLE_S)
+def _end_spared(streams: Iterable[PacketStream]) -> bool:
+    """End one of these that nobody waits for; tell whether there was one."""
+    for stream in streams:
+        if stream.is_spared:
+            stream.close()
+            return True
+    return False
 
 
 def _check_connected(sock: socket.socket) -> None:
