@@ -315,6 +315,10 @@ _OF_THE_DESK: Final[dict[tuple[Check, Level | None], Words]] = {
     (Check.BLUETOOTH, None): Words(
         "How Bluetooth fares is not known.", "Update this program to that of the daemon."
     ),
+    (Check.BLUETOOTH_ADAPTER, None): Words(
+        "Of {number} Bluetooth adapters {name} is in use.",
+        "Name the one to use as `bluetooth_adapter` in config.toml.",
+    ),
     (Check.BLUETOOTH_ADDRESS, Level.GOOD): Words(
         "The Bluetooth adapter's address changes every quarter of an hour."
     ),

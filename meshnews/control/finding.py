@@ -109,6 +109,8 @@ class Check(enum.StrEnum):
     """WARNING: the service `name` runs only while its keeper is logged in."""
     BLUETOOTH = "bluetooth"
     """How Bluetooth fares; `name` is a `RadioState`."""
+    BLUETOOTH_ADAPTER = "bluetooth-adapter"
+    """GOOD: `name` is the one in use of `number` adapters."""
     BLUETOOTH_ADDRESS = "bluetooth-address"
     """WARNING: the adapter's address is always the same, for all to see."""
     RECALLED = "recalled"

@@ -6,16 +6,11 @@ be looked at; what it hears is put in by the test.
 
 import asyncio
 import contextlib
-import os
-import shutil
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
-import pytest
 import trio
-from dbus_fast import BusType, Message, PropertyAccess, Variant
+from dbus_fast import BusType, Message, MessageType, PropertyAccess, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.annotations import (
     DBusBool,
@@ -30,48 +25,9 @@ from dbus_fast.service import ServiceInterface, dbus_method, dbus_property
 
 from meshnewsd.platform.asyncio_thread import AsyncioThread
 
-CONFIGURATION = """\
-<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>custom</type>
-  <listen>unix:path={socket}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-"""
-
 Strings = Annotated[list[str], DBusSignature("as")]
 Contents = Annotated[dict[int, Variant], DBusSignature("a{qv}")]
 ReadOnly = PropertyAccess.READ
-
-
-@contextlib.contextmanager
-def private_bus(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run a bus of our own, which everything in this process takes for the system's."""
-    if shutil.which("dbus-daemon") is None:
-        pytest.skip("the Debian package dbus-daemon is missing")
-    socket, configuration = folder / "bus", folder / "bus.conf"
-    configuration.write_text(CONFIGURATION.format(socket=socket), encoding="utf-8")
-    running = subprocess.Popen(
-        ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--print-address"],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "LC_ALL": "C"},
-    )
-    try:
-        assert running.stdout is not None
-        running.stdout.readline()
-        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={socket}")
-        yield
-    finally:
-        running.terminate()
-        running.wait(10)
-        if running.stdout is not None:
-            running.stdout.close()
 
 
 class FakeAdapter:
@@ -131,14 +87,19 @@ class FakeAdapter:
     def hear(self, address: str, company: int, content: bytes, *, kind: str = "random") -> None:
         """Let an advert be heard by who scans."""
         assert self.bus is not None, "it is plugged in"
+        device = _Device(self.path, address, kind, {company: Variant("ay", content)})
+        self.hear_device(address, device)
+        device.emit_properties_changed({"RSSI": -40})
+
+    def hear_device(self, address: str, device: ServiceInterface) -> None:
+        """Let something be heard that looks like this to BlueZ."""
+        assert self.bus is not None, "it is plugged in"
         path = f"{self.path}/dev_{address.replace(':', '_')}"
         if path in self._heard:
             self.bus.unexport(path)
             self._heard.remove(path)
-        device = _Device(self.path, address, kind, {company: Variant("ay", content)})
         self.bus.export(path, device)
         self._heard.append(path)
-        device.emit_properties_changed({"RSSI": -40})
 
 
 class _Adapter1(ServiceInterface):
@@ -347,9 +308,51 @@ class FakeBluez:
         """Switch an adapter on or off."""
         await self._do(lambda: self.adapters[name].adapter.power(on=on))
 
-    async def hear(self, name: str, address: str, company: int, content: bytes) -> None:
+    async def hear(
+        self, name: str, address: str, company: int, content: bytes, *, kind: str = "random"
+    ) -> None:
         """Let an adapter hear an advert."""
-        await self._do(lambda: self.adapters[name].hear(address, company, content))
+        await self._do(lambda: self.adapters[name].hear(address, company, content, kind=kind))
+
+    async def hear_device(self, name: str, address: str, device: ServiceInterface) -> None:
+        """Let an adapter hear something that looks like this."""
+        await self._do(lambda: self.adapters[name].hear_device(address, device))
+
+    async def forge(self, interface: str, member: str, signature: str, *body: Any) -> None:
+        """Send a signal to whoever shows adverts here, as another program of the machine may."""
+
+        async def work() -> None:
+            assert self._bus is not None, "bluetoothd is there"
+            other = await MessageBus(bus_type=BusType.SYSTEM).connect()
+            signal_there = Message(
+                message_type=MessageType.SIGNAL,
+                destination=_caller(self._bus),
+                path="/org/freedesktop/DBus",
+                interface=interface,
+                member=member,
+                signature=signature,
+                body=list(body),
+            )
+            await other.send(signal_there)
+            other.disconnect()
+            await other.wait_for_disconnect()  # type: ignore[no-untyped-call]  # theirs
+
+        await self._thread.run(work)
+
+    async def reload_bus(self) -> None:
+        """Have the bus read its rules anew."""
+
+        async def work() -> None:
+            assert self._bus is not None, "bluetoothd is there"
+            bus = "org.freedesktop.DBus"
+            asked = Message(
+                destination=bus, path="/org/freedesktop/DBus", interface=bus, member="ReloadConfig"
+            )
+            reply = await self._bus.call(asked)
+            assert reply is not None
+            assert reply.message_type is MessageType.METHOD_RETURN, reply.body
+
+        await self._thread.run(work)
 
     async def _do(self, say: Callable[[], Any]) -> None:
         async def work() -> None:

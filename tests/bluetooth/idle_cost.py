@@ -22,7 +22,8 @@ from meshnewsd.discovery.advert import TESTS
 from meshnewsd.discovery.airtime import EAGER_S, Habits
 from meshnewsd.discovery.bluetooth import BluetoothFinder
 from meshnewsd.discovery.interface import Shown
-from tests.bluetooth.fake_bluez import FakeAdapter, fake_bluez, private_bus
+from tests.bluetooth.fake_bluez import FakeAdapter, fake_bluez
+from tests.bluetooth.private_bus import private_bus
 
 ADVERT_S = 1.0
 """How often BlueZ tells of one device while somebody scans."""

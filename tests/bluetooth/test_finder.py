@@ -1,68 +1,36 @@
 """The finder, with the real bleak, on a bus of its own with a BlueZ that is not one."""
 
-import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trio
 
-from meshnews.node.event import Address, Heard
+from meshnews.node.event import Heard
 from meshnewsd.discovery.advert import APPLE, TESTS, Shape, dress
 from meshnewsd.discovery.airtime import Habits
-from meshnewsd.discovery.bluetooth import BluetoothFinder
 from meshnewsd.discovery.interface import Radio, Shown
-from tests.bluetooth.fake_bluez import FakeAdapter, FakeBluez, fake_bluez, private_bus
-
-OURS, OURS_TOO, THEIRS = b"o" * 20, b"2" * 20, b"t" * 20
-ADDRESS = "C4:1F:00:11:22:33"
-WHERE = Address("bluetooth", "random.c4.1f.00.11.22.33:0")
-HABITS = Habits(scan_s=0.05, pause_s=0.05)
-LOUD = Shown(short=(OURS,))
+from tests.bluetooth.ear import (
+    ADDRESS,
+    LOUD,
+    OURS,
+    OURS_TOO,
+    THEIRS,
+    WHERE,
+    Ear,
+    hear_until,
+    running,
+    until,
+)
+from tests.bluetooth.fake_bluez import FakeAdapter, fake_bluez
+from tests.bluetooth.private_bus import private_bus
 
 
 @pytest.fixture(autouse=True)
 def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with private_bus(tmp_path, monkeypatch):
         yield
-
-
-@dataclass
-class Ear:
-    """A finder, and what it heard."""
-
-    habits: Habits = HABITS
-    battery: list[int] = field(default_factory=lambda: [100])
-    heard: list[Heard] = field(default_factory=list)
-    finder: BluetoothFinder = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.finder = BluetoothFinder(
-            habits=self.habits,
-            hear=self.heard.append,
-            battery_min=20,
-            read_battery=lambda: self.battery[-1],
-        )
-
-    @property
-    def radio(self) -> Radio | None:
-        return self.finder.health.radio
-
-
-@contextlib.asynccontextmanager
-async def running(ear: Ear) -> AsyncIterator[None]:
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(ear.finder.run)
-        yield
-        nursery.cancel_scope.cancel()
-
-
-async def until(claim: Callable[[], object]) -> None:
-    with trio.fail_after(8):
-        while not claim():  # noqa: ASYNC110  what is waited for is in another thread
-            await trio.sleep(0.02)
 
 
 async def test_what_is_shown_is_on_the_air_as_those_in_shops_are_or_plain() -> None:
@@ -114,14 +82,6 @@ async def test_what_others_show_is_heard_with_where_they_are() -> None:
             await hear_until(ear, bluez, *dress(THEIRS, shape))
             assert ear.heard[0] == Heard(THEIRS, (WHERE,))
             ear.finder.show(Shown(short=(OURS,), seeks=(bytes(48),)))
-
-
-async def hear_until(ear: Ear, bluez: FakeBluez, company: int, content: bytes) -> None:
-    """Let an advert be heard again and again, as adverts are, until it is news."""
-    with trio.fail_after(8):
-        while not ear.heard:
-            await bluez.hear("hci0", ADDRESS, company, content)
-            await trio.sleep(0.05)
 
 
 async def test_what_is_heard_again_soon_is_no_news() -> None:

@@ -51,6 +51,8 @@ class Habits:
         address_s: how long a controller keeps an address.
         scan_s, pause_s: for how long to listen, and not to listen, in turns.
         is_silent: nothing is ever sent, not even to ask who is there.
+        survey_s: how soon a BlueZ that had nothing for us is asked again, though it told of no
+            change: that it may talk to us now, or is not stuck any more, is told by nobody.
     """
 
     adapter: str = ""
@@ -60,6 +62,20 @@ class Habits:
     scan_s: float = 5.0
     pause_s: float = 10.0
     is_silent: bool = False
+    survey_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fares:
+    """How the air fares.
+
+    Attributes:
+        radio: the state of it.
+        adapters: what may be used, by name; with `Radio.ON` the first is.
+    """
+
+    radio: Radio
+    adapters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +103,12 @@ class Airtime:
     """
 
     def __init__(
-        self, habits: Habits, *, advertised: Advertised, tell: Callable[[Radio], object]
+        self, habits: Habits, *, advertised: Advertised, tell: Callable[[Fares], object]
     ) -> None:
         self._habits = habits
         self._advertised = advertised
-        self._tell = tell
+        self._told = tell
+        self._adapters: tuple[str, ...] = ()
         self._wish = Wish()
         self._wished = asyncio.Event()
         self._timetable = Timetable(habits.address_s)
@@ -128,23 +145,31 @@ class Airtime:
             adapter, fares = await self._survey(bluez)
             self._tell(fares)
             if adapter is None:
-                await bluez.adapters_changed.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._habits.survey_s):
+                        await bluez.adapters_changed.wait()
             else:
                 await _race(bluez.adapters_changed.wait(), self._serve(bluez, adapter))
 
     async def _survey(self, bluez: Bluez) -> tuple[BluezAdapter | None, Radio]:
         """Return the adapter to use, and how we fare."""
-        if not await bluez.is_running():
+        self._adapters = ()
+        if not bluez.is_running:
             return None, Radio.NO_SERVICE
         try:
             found = await bluez.adapters()
         except FAULTS as exc:
             return None, _fares(exc)
         usable = [each for each in found if self._habits.adapter in {"", each.name}]
-        powered = next((each for each in usable if each.is_powered), None)
-        if powered is not None:
-            return powered, Radio.ON
-        return None, Radio.OFF if usable else Radio.ABSENT
+        # The kernel's order, which the streams follow too: hci10 comes after hci2.
+        usable.sort(key=lambda each: (not each.is_powered, len(each.name), each.name))
+        self._adapters = tuple(each.name for each in usable)
+        if not usable:
+            return None, Radio.ABSENT
+        return (usable[0], Radio.ON) if usable[0].is_powered else (None, Radio.OFF)
+
+    def _tell(self, radio: Radio) -> None:
+        self._told(Fares(radio, self._adapters))
 
     async def _serve(self, bluez: Bluez, adapter: BluezAdapter) -> None:
         self._eager_until_s = _now() + EAGER_S

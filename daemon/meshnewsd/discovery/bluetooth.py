@@ -8,6 +8,7 @@ See docs/bluetooth.md.
 
 import functools
 import math
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -16,11 +17,12 @@ import trio
 
 from meshnews.node.event import Address, Heard
 from meshnewsd.discovery.advert import undress
-from meshnewsd.discovery.airtime import Airtime, Habits, Wish
+from meshnewsd.discovery.airtime import Airtime, Fares, Habits, Wish
 from meshnewsd.discovery.bluez import FAULTS
 from meshnewsd.discovery.interface import Health, Hear, Radio, Shown
 from meshnewsd.platform.asyncio_thread import AsyncioThread
 from meshnewsd.platform.battery import percent_left
+from meshnewsd.platform.l2cap import is_address
 from meshnewsd.platform.logs import Log
 
 HEARD_AGAIN_S: Final = 60.0
@@ -63,16 +65,13 @@ class BluetoothFinder:
         self._read_battery = read_battery
         self._shown = Shown()
         self._is_spared = False
-        self._radio: Radio | None = None
+        self._fares: Fares | None = None
         self._wish_changed: Callable[[Wish], object] = lambda _: None
-        self._filter = _Filter()
 
     def show(self, shown: Shown) -> None:
         """Show these from now on; see the protocol."""
         before, self._shown = self._shown, shown
         if shown != before:
-            # What meant nothing under the keys of before may mean something now.
-            self._filter.clear()
             self._wish_changed(self._wish)
 
     def beckon(self, beacons: tuple[bytes, ...], after_s: float) -> None:
@@ -81,7 +80,9 @@ class BluetoothFinder:
     @property
     def health(self) -> Health:
         """How Bluetooth fares; see the protocol."""
-        return Health(radio=Radio.SPARED if self._is_spared else self._radio or Radio.NO_SERVICE)
+        fares = self._fares or Fares(Radio.NO_SERVICE)
+        radio = Radio.SPARED if self._is_spared else fares.radio
+        return Health(radio=radio, adapters=fares.adapters)
 
     @property
     def _wish(self) -> Wish:
@@ -105,12 +106,19 @@ class BluetoothFinder:
     async def _live(self) -> None:
         """Go through one life of bluetoothd; return when it has gone, or is not there."""
         async with AsyncioThread() as thread:
+            news = _Filter()
             airtime = Airtime(
                 self._habits,
-                advertised=functools.partial(self._advertised, thread),
-                tell=lambda fares: thread.tell_trio(functools.partial(self._fares, fares)),
+                advertised=functools.partial(self._advertised, thread, news),
+                tell=lambda fares: thread.tell_trio(functools.partial(self._note, fares)),
             )
-            self._wish_changed = lambda wish: thread.tell(functools.partial(airtime.wish, wish))
+
+            def change(wish: Wish) -> None:
+                # What meant nothing under the keys of before may mean something now.
+                thread.tell(news.clear)
+                thread.tell(functools.partial(airtime.wish, wish))
+
+            self._wish_changed = change
             self._wish_changed(self._wish)
             try:
                 await thread.run(airtime.run)
@@ -119,22 +127,33 @@ class BluetoothFinder:
             finally:
                 self._wish_changed = lambda _: None
 
-    def _fares(self, radio: Radio) -> None:
-        if radio is not self._radio:
-            _log.info("bluetooth", state=radio)
-        self._radio = radio
+    def _note(self, fares: Fares) -> None:
+        if self._fares is None or fares.radio is not self._fares.radio:
+            _log.info("bluetooth", state=fares.radio)
+        self._fares = fares
 
     def _advertised(
-        self, thread: AsyncioThread, address: str, kind: str, content: Mapping[int, bytes]
+        self,
+        thread: AsyncioThread,
+        news: "_Filter",
+        address: str,
+        kind: str,
+        content: Mapping[int, bytes],
     ) -> None:
-        """Pass on what may be a beacon.  Called in the thread of asyncio."""
+        """Pass on what may be a beacon, and is news.  Called in the thread of asyncio.
+
+        It is sifted there: in a crowd, or a flood, nearly all of it goes no further.
+        """
+        place = address.lower().replace(":", ".")
+        if kind not in {"public", "random"} or not is_address(place):
+            return
         for beacon in undress(content):
-            where = f"{kind}.{address.lower().replace(':', '.')}:0"
-            heard = Heard(beacon, (Address("bluetooth", where),))
-            thread.tell_trio(functools.partial(self._heard, heard))
+            heard = Heard(beacon, (Address("bluetooth", f"{kind}.{place}:0"),))
+            if news.lets_pass(heard, time.monotonic()):
+                thread.tell_trio(functools.partial(self._heard, heard))
 
     def _heard(self, heard: Heard) -> None:
-        if heard.beacon not in self._shown.short and self._filter.lets_pass(heard):
+        if heard.beacon not in self._shown.short:
             _log.debug("heard", address=heard.addresses[0])
             self._hear(heard)
 
@@ -160,9 +179,8 @@ class _Filter:
         """Forget what was heard."""
         self._seen_s.clear()
 
-    def lets_pass(self, heard: Heard) -> bool:
+    def lets_pass(self, heard: Heard, now_s: float) -> bool:
         """Tell whether this is news."""
-        now_s = trio.current_time()
         if now_s < self._seen_s.get(heard, -math.inf) + HEARD_AGAIN_S:
             return False
         if math.floor(now_s) != self._second:

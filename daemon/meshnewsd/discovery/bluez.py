@@ -8,7 +8,7 @@ org.bluez.LEAdvertisingManager(5), org.bluez.LEAdvertisement(5), D-Bus specifica
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, NamedTuple, Self
+from typing import Annotated, Any, Final, NamedTuple, Self, TypeVar
 
 from bleak import BleakScanner
 from bleak.args.bluez import BlueZScannerArgs
@@ -23,6 +23,8 @@ from dbus_fast.errors import AuthError, DBusError
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property
 
 from meshnewsd.discovery.advert import PATTERNS
+
+T = TypeVar("T")
 
 SERVICE: Final = "org.bluez"
 ADAPTER: Final = "org.bluez.Adapter1"
@@ -44,6 +46,9 @@ _DENIED: Final = frozenset(
         "org.bluez.Error.NotPermitted",
     }
 )
+
+_NOBODY: Final = "org.freedesktop.DBus.Error.NameHasNoOwner"
+_BAD_ANSWER: Final = "org.freedesktop.DBus.Error.InvalidSignature"
 
 Advertised = Callable[[str, str, Mapping[int, bytes]], object]
 """Called with address, kind of address, and manufacturer data of each advert that is heard."""
@@ -121,6 +126,7 @@ class Bluez:
 
     def __init__(self, bus: MessageBus) -> None:
         self._bus = bus
+        self._owner = ""
         self.adapters_changed = asyncio.Event()
         self.ended = asyncio.Event()
         self._watching = asyncio.ensure_future(self._watch_bus())
@@ -152,6 +158,7 @@ class Bluez:
             f"type='signal',sender='{SERVICE}',interface='{PROPERTIES}',arg0='{ADAPTER}'",
         ):
             await bluez._call(_THE_BUS, "AddMatch", "s", rule)
+        await bluez._find_owner()
         return bluez
 
     def close(self) -> None:
@@ -159,14 +166,10 @@ class Bluez:
         self._watching.cancel()
         self._bus.disconnect()
 
-    async def is_running(self) -> bool:
-        """Tell whether bluetoothd is there; asking it would start it.
-
-        Raises:
-            Refused: the bus does not say.
-        """
-        (owned,) = await self._call(_THE_BUS, "NameHasOwner", "s", SERVICE)
-        return bool(owned)
+    @property
+    def is_running(self) -> bool:
+        """Whether bluetoothd is there."""
+        return bool(self._owner)
 
     async def adapters(self) -> list[BluezAdapter]:
         """Return the adapters that can show adverts.
@@ -175,7 +178,9 @@ class Bluez:
             Refused: BlueZ does not let us ask.
         """
         self.adapters_changed.clear()
-        (objects,) = await self._call(_Part(SERVICE, "/", OBJECTS), "GetManagedObjects")
+        (objects,) = await self._call(
+            _Part(SERVICE, "/", OBJECTS), "GetManagedObjects", answer="a{oa{sa{sv}}}"
+        )
         return sorted(
             BluezAdapter(
                 path=path,
@@ -231,16 +236,42 @@ class Bluez:
         finally:
             self.ended.set()
 
+    async def _find_owner(self) -> None:
+        """Learn who bluetoothd is on the bus; to ask itself for something would start it."""
+        try:
+            (self._owner,) = await self._call(_THE_BUS, "GetNameOwner", "s", SERVICE, answer="s")
+        except Refused as exc:
+            if exc.type != _NOBODY:
+                raise
+
     def _on_message(self, message: Message) -> None:
+        # Any program of this machine may send a signal straight to us: its sender, which the
+        # bus writes in, says whether it is one.
+        if message.message_type is not MessageType.SIGNAL:
+            return
+        if message.sender == BUS:
+            self._on_owner(message)
+        elif message.sender == self._owner:
+            self._on_change(message)
+
+    def _on_owner(self, message: Message) -> None:
         match message.member, message.body:
-            case "NameOwnerChanged", [name, before, _] if name == SERVICE:
+            case "NameOwnerChanged", [name, "", owner] if name == SERVICE:
+                self._owner = owner
+                self.adapters_changed.set()
+            case "NameOwnerChanged", [name, *_] if name == SERVICE:
                 # Who comes after it is met by another connection: bleak remembers too much.
-                (self.ended if before else self.adapters_changed).set()
-            case "InterfacesAdded" | "InterfacesRemoved", [_, interfaces]:
+                self.ended.set()
+            case _:
+                pass
+
+    def _on_change(self, message: Message) -> None:
+        match message.member, message.body:
+            case "InterfacesAdded" | "InterfacesRemoved", [_, dict() | list() as interfaces]:
                 # A bluetoothd that starts adds to an adapter one thing after the other.
                 if not _OF_ADAPTERS.isdisjoint(interfaces):
                     self.adapters_changed.set()
-            case "PropertiesChanged", [interface, properties, *_]:
+            case "PropertiesChanged", [interface, dict() as properties, *_]:
                 if interface == ADAPTER and "Powered" in properties:
                     self.adapters_changed.set()
             case _:
@@ -252,11 +283,12 @@ class Bluez:
         member: str,
         signature: str = "",
         *body: Any,  # noqa: ANN401  D-Bus
+        answer: str = "",
     ) -> list[Any]:
-        """Return what a call is answered.
+        """Return what a call is answered, which has the signature `answer`.
 
         Raises:
-            Refused: with an error.
+            Refused: with an error, or with something else.
             OSError, EOFError, TimeoutError: not at all.
         """
         message = Message(
@@ -273,6 +305,8 @@ class Bluez:
             raise EOFError("the bus went away")
         if reply.message_type is MessageType.ERROR:
             raise Refused(reply.error_name or "", str(reply.body[0]) if reply.body else "")
+        if reply.signature != answer:
+            raise Refused(_BAD_ANSWER, f"{member} is answered with {reply.signature!r}")
         return list(reply.body)
 
 
@@ -299,9 +333,10 @@ def _look_away(task: "asyncio.Task[None]") -> None:
         task.exception()
 
 
-def _value(facts: Mapping[str, Variant], name: str, default: Any) -> Any:  # noqa: ANN401  D-Bus
+def _value(facts: Mapping[str, Variant], name: str, default: T) -> T:
+    """Return what is said of something; `default` where it is nothing, or of another kind."""
     said = facts.get(name)
-    return default if said is None else said.value
+    return said.value if said is not None and isinstance(said.value, type(default)) else default
 
 
 def _path(name: str) -> str:

@@ -69,6 +69,7 @@ class Health:
             does by another.
         rivals: names of ours under which another machine answers.
         radio: how Bluetooth fares; None: this finder does not use it.
+        adapters: those of Bluetooth that may be used; when it is on the first is.
     """
 
     troubles: Mapping[str, str] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class Health:
     missing: frozenset[tuple[str, Way]] = frozenset()
     rivals: frozenset[str] = frozenset()
     radio: Radio | None = None
+    adapters: tuple[str, ...] = ()
 
 
 class Finder(Protocol):
@@ -145,6 +147,7 @@ class Outlook:
             missing=frozenset(place for each in found for place in each.missing),
             rivals=frozenset(name for each in found for name in each.rivals),
             radio=next((each.radio for each in found if each.radio is not None), None),
+            adapters=next((each.adapters for each in found if each.adapters), ()),
         )
 
 
