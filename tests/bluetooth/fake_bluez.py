@@ -49,7 +49,7 @@ class FakeAdapter:
         self.advertising = _Advertising(self)
         self.monitoring = _Monitoring(self)
         self.bus: MessageBus | None = None
-        self._heard: list[str] = []
+        self._heard: dict[str, ServiceInterface] = {}
 
     @property
     def alias(self) -> str:
@@ -91,15 +91,21 @@ class FakeAdapter:
         self.hear_device(address, device)
         device.emit_properties_changed({"RSSI": -40})
 
+    def forget(self, address: str) -> None:
+        """Take back how strongly a device was heard."""
+        self._heard[self._path(address)].emit_properties_changed({}, ["RSSI"])
+
+    def _path(self, address: str) -> str:
+        return f"{self.path}/dev_{address.replace(':', '_')}"
+
     def hear_device(self, address: str, device: ServiceInterface) -> None:
         """Let something be heard that looks like this to BlueZ."""
         assert self.bus is not None, "it is plugged in"
-        path = f"{self.path}/dev_{address.replace(':', '_')}"
+        path = self._path(address)
         if path in self._heard:
             self.bus.unexport(path)
-            self._heard.remove(path)
         self.bus.export(path, device)
-        self._heard.append(path)
+        self._heard[path] = device
 
 
 class _Adapter1(ServiceInterface):
@@ -317,6 +323,10 @@ class FakeBluez:
     async def hear_device(self, name: str, address: str, device: ServiceInterface) -> None:
         """Let an adapter hear something that looks like this."""
         await self._do(lambda: self.adapters[name].hear_device(address, device))
+
+    async def forget(self, name: str, address: str) -> None:
+        """Let an adapter take back how strongly it heard a device, as when a scan ends."""
+        await self._do(lambda: self.adapters[name].forget(address))
 
     async def forge(self, interface: str, member: str, signature: str, *body: Any) -> None:
         """Send a signal to whoever shows adverts here, as another program of the machine may."""

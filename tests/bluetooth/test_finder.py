@@ -95,6 +95,22 @@ async def test_what_is_heard_again_soon_is_no_news() -> None:
         assert len(ear.heard) == 1
 
 
+async def test_whoever_went_long_ago_is_not_heard_again_when_a_scan_ends() -> None:
+    adapter, ear = FakeAdapter("hci0"), Ear()
+    async with fake_bluez(adapter) as bluez, running(ear):
+        ear.finder.show(LOUD)
+        await hear_until(ear, bluez, *dress(THEIRS, Shape.PLAIN))
+        await trio.sleep(0.3)
+        # From now on it would be news again.
+        ear.finder.show(Shown(short=(OURS,), seeks=(bytes(48),)))
+        ear.heard.clear()
+        for _ in range(5):
+            await bluez.forget("hci0", ADDRESS)
+            await trio.sleep(0.05)
+        assert ear.heard == []
+        await hear_until(ear, bluez, *dress(THEIRS, Shape.PLAIN))
+
+
 async def test_adverts_of_another_shape_and_our_own_are_not_heard() -> None:
     adapter, ear = FakeAdapter("hci0"), Ear()
     async with fake_bluez(adapter) as bluez, running(ear):

@@ -314,8 +314,11 @@ def make_scanner(adapter: BluezAdapter, advertised: Advertised, *, sends: bool) 
     """Return what listens on an adapter; `sends`: it asks each machine that it hears for more."""
 
     def heard(device: BLEDevice, advert: AdvertisementData) -> None:
-        if advert.manufacturer_data:
-            kind = device.details["props"].get("AddressType", "public")
+        properties = device.details["props"]
+        # BlueZ takes the strength back when a scan ends, and bleak tells of that like of an
+        # advert: whoever went long ago is not heard again by it.
+        if advert.manufacturer_data and "RSSI" in properties:
+            kind = properties.get("AddressType", "public")
             advertised(device.address, kind, advert.manufacturer_data)
 
     args = BlueZScannerArgs(adapter=adapter.name)
