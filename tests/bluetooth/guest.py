@@ -4,38 +4,37 @@ Each claim that held, or did not, is a line of /out/results.jsonl; `test_machine
 reads them.  A claim that fails does not keep the next from being looked at.
 """
 
-import contextlib
+import functools
 import hashlib
-import io
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import trio
 
-from meshnews.control.place import SOCKET_NAME
-from meshnews_cli.main import run as run_cli
 from tests.bluetooth.homes import DESK, EPOCH_S, REPORTER
-from tests.bluetooth.radios import compare_with_bare_loop, held_connection, shown
+from tests.bluetooth.radios import compare_with_bare_loop, held_connection, shown, silent_channels
+from tests.bluetooth.stage import (
+    HOMES,
+    OUT,
+    Bluetoothd,
+    Machine,
+    Results,
+    has_adapter,
+    power,
+    wait_until,
+)
 from tests.shell.fake_kernel import RADIO_VARIABLE
-from tests.vm.machine import BLUETOOTHD, TREE
+from tests.vm.machine import TREE
 
-OUT: Final = Path("/out")
-HOMES: Final = Path("/run/homes")
-"""In memory: what the host shares cannot hold databases."""
-
-
+FLOOD_PER_S: Final = 10
+FLOOD_S: Final = 8
 EPOCHS_S: Final = 85
 PICTURE_BYTES: Final = 300_000
 
@@ -45,137 +44,6 @@ CONTRACT_WORDS: Final = (
     # A channel has no halves that can be closed one by one.
     *("-k", "real and not leaves_the_other_open"),
 )
-
-
-def say(*words: object) -> None:
-    print(f"[{time.monotonic():7.1f}]", *words, flush=True)
-
-
-def wait_until(claim: Callable[[], Any], *, within_s: float, what: str) -> Any:
-    end = time.monotonic() + within_s
-    while True:
-        answer = claim()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {within_s} s: {what}")
-        time.sleep(0.2)
-
-
-class Results:
-    """The claims so far."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8")
-        self.facts: dict[str, object] = {}
-
-    @contextlib.contextmanager
-    def claim(self, name: str) -> Iterator[dict[str, object]]:
-        facts: dict[str, object] = {}
-        began = time.monotonic()
-        say("--", name)
-        try:
-            yield facts
-        except Exception:  # noqa: BLE001  the story goes on, whatever went wrong
-            facts["fault"] = traceback.format_exc(limit=4)
-        facts["took_s"] = round(time.monotonic() - began, 1)
-        say("  ", "FAILED" if "fault" in facts else "held", facts)
-        self._file.write(json.dumps({"name": name, **facts}) + "\n")
-        self._file.flush()
-
-
-class Bluetoothd:
-    """The real one."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, *words: str) -> None:
-        with (OUT / "bluetoothd.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(BLUETOOTHD), "-n", "-f", "/etc/bluetooth/main.conf", *words],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-
-    def kill(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-
-
-def bluez(*words: str) -> str:
-    """Ask BlueZ over the bus, as `busctl` does."""
-    done = subprocess.run(
-        ["busctl", "--system", *words], text=True, capture_output=True, check=False
-    )
-    return done.stdout + done.stderr
-
-
-def power(adapter: str, on: bool) -> None:
-    state = "true" if on else "false"
-    bluez("set-property", "org.bluez", f"/org/bluez/{adapter}", "org.bluez.Adapter1",
-          "Powered", "b", state)  # fmt: skip
-
-
-@dataclass
-class Machine:
-    """One home and its daemon."""
-
-    name: str
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def home(self) -> Path:
-        return HOMES / self.name
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "meshnewsd", "--passphrase-file", str(HOMES / "passphrase")],
-            env={**os.environ, "MESHNEWS_HOME": str(self.home)},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        threading.Thread(target=self._stamp, args=[self.process], daemon=True).start()
-
-    def _stamp(self, process: "subprocess.Popen[bytes]") -> None:
-        """Keep what the daemon says, with the time, which it leaves to others."""
-        assert process.stdout is not None
-        with (OUT / f"{self.name}.log").open("a", encoding="utf-8") as log:
-            for line in process.stdout:
-                log.write(f"[{time.monotonic():7.1f}] {line.decode(errors='replace')}")
-                log.flush()
-
-    def await_running(self) -> None:
-        socket = self.home / SOCKET_NAME
-        wait_until(socket.exists, within_s=180, what=f"{self.name} has a control socket")
-        wait_until(lambda: self.cli("neighbours")[0] == 0, within_s=60, what=f"{self.name} answers")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        (self.home / SOCKET_NAME).unlink(missing_ok=True)
-
-    def cli(self, *words: str) -> tuple[int, str]:
-        """Run the command line, in this process: Python takes long to start in here."""
-        os.environ["MESHNEWS_HOME"] = str(self.home)
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-            status = run_cli([*words, "--passphrase-file", str(HOMES / "passphrase")])
-        return status, printed.getvalue()
-
-    def ask(self, *words: str) -> Any:
-        status, printed = self.cli(*words, "--json")
-        assert status == 0, (words, printed)
-        return json.loads(printed)
-
-    @property
-    def links(self) -> list[dict[str, Any]]:
-        return list(self.ask("neighbours")["neighbours"])
-
-    def cpu_s(self) -> float:
-        assert self.process is not None
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def linked(*machines: Machine) -> bool:
@@ -196,6 +64,7 @@ class Story:
         self.begin()
         self.dispatches_cross()
         self.epochs_pass()
+        self.strangers_attack()
         self.things_break()
         self.radios_alone()
         self.power_goes()
@@ -204,7 +73,7 @@ class Story:
         for adapter in Path("/sys/kernel/debug/bluetooth").glob("hci*"):
             (adapter / "rpa_timeout").write_text(f"{EPOCH_S}\n", encoding="ascii")
         self.bluetoothd.start()
-        wait_until(lambda: "hci2" in bluez("tree", "org.bluez"), within_s=30, what="BlueZ is up")
+        wait_until(lambda: has_adapter("hci3"), within_s=30, what="BlueZ is up")
         for machine in self.machines:
             machine.start()
         for machine in self.machines:
@@ -260,10 +129,33 @@ class Story:
             facts["captured"] = len((OUT / "capture.jsonl").read_bytes().splitlines())
             self.await_links(within_s=20)
 
+    def strangers_attack(self) -> None:
+        with self.claim("silent-channels") as facts:
+            facts["open"] = trio.run(silent_channels, "hci2", self.place_of_desk())
+            self.file("quiet", "In spite of a caller who says nothing.")
+            self.arrives("In spite of a caller who says nothing.")
+        with self.claim("flood") as facts:
+            # `tests.vm.controllers` reads it.
+            (OUT / "flood").write_text(str(FLOOD_PER_S), encoding="ascii")
+            before, began = self.desk.cpu_s(), time.monotonic()
+            time.sleep(FLOOD_S)
+            self.file("crowd", "In spite of a crowd.")
+            self.arrives("In spite of a crowd.")
+            share = (self.desk.cpu_s() - before) / (time.monotonic() - began)
+            facts["emulated_cpu_percent"] = round(100 * share, 1)
+            (OUT / "flood").unlink()
+
+    def place_of_desk(self) -> str:
+        """Return where the desk can be called, as who listens and tries ports finds out."""
+        lines = (OUT / "capture.jsonl").read_text("ascii").splitlines()
+        adverts = [json.loads(line) for line in lines if '"advert", "sender": "hci0"' in line]
+        address = str(adverts[-1]["address"]).partition("/")[0].lower().replace(":", ".")
+        said = (OUT / f"{DESK}.log").read_text("utf-8").splitlines()
+        taken = [line for line in said if "port taken transport=bluetooth" in line]
+        return f"random.{address}:{taken[-1].rpartition('port=')[2]}"
+
     def radios_alone(self) -> None:
-        """Without daemons: the transport itself."""
-        for machine in self.machines:
-            machine.kill()
+        """On two other adapters: the transport itself."""
         with held_connection() as held:
             with self.claim("throughput") as facts:
                 facts.update(trio.run(compare_with_bare_loop, held))
@@ -271,16 +163,13 @@ class Story:
                 os.environ[RADIO_VARIABLE] = held.where
                 facts["status"] = int(pytest.main(list(CONTRACT_WORDS)))
                 assert facts["status"] == 0
-        with self.claim("filesystems"):
+        with self.claim("filesystems") as facts:
             known = Path("/proc/filesystems").read_text("ascii").split()
             assert {"vfat", "exfat"} <= set(known)
+            facts["kept"] = keep_on_vfat(Path("/run/stick"))
 
     def power_goes(self) -> None:
         """Last of all: on some kernels nothing works after this."""
-        for machine in self.machines:
-            machine.start()
-        for machine in self.machines:
-            machine.await_running()
         self.await_links(within_s=60)
         with self.claim("power") as facts:
             power("hci1", on=False)
@@ -366,6 +255,25 @@ class Story:
     def all_received(self) -> bool:
         states = [each["state"] for each in self.reporter.ask("status")["dispatches"]]
         return all(state in {"received", "read"} for state in states)
+
+
+def keep_on_vfat(folder: Path) -> str:
+    """Make a stick as people buy them, put a file on it, take it out and in; return the file."""
+    image = folder.with_suffix(".img")
+    with image.open("wb") as file:
+        file.truncate(4 << 20)
+    do = functools.partial(subprocess.run, check=True, capture_output=True)
+    do(["busybox", "mkfs.vfat", str(image)])
+    folder.mkdir()
+    said = ""
+    for _ in range(2):
+        do(["busybox", "mount", "-t", "vfat", "-o", "loop", str(image), str(folder)])
+        kept = folder / "A Name Longer Than Eight.txt"
+        if not kept.exists():
+            kept.write_text("kept", encoding="ascii")
+        said = kept.read_text("ascii")
+        do(["busybox", "umount", str(folder)])
+    return said
 
 
 def main() -> int:

@@ -3,9 +3,12 @@
 One boot tells the whole story (`guest.py`); each test looks at one claim of it.
 """
 
+import contextlib
 import json
+import subprocess
+import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,17 @@ from typing import Any
 import pytest
 
 from tests.bluetooth.homes import DESK, REPORTER, make_homes
-from tests.vm.machine import Boot, Unavailable, boot, prepare
+from tests.vm.machine import TREE, Boot, Unavailable, boot, prepare
 
 pytestmark = pytest.mark.e2e
+
+FIRST_CHANNEL = 0x40
+"""Those below carry signals and what BlueZ asks of BlueZ (Core 5.3, vol 3, part A, 2.1)."""
+
+PICTURE_PIECES = 1000
+
+DAEMONS = {"hci0", "hci1"}
+"""Their adapters; the others are strangers'."""
 
 PUBLIC = "00:1B:DC"
 """How the maker's addresses of the emulated controllers begin."""
@@ -33,12 +44,17 @@ class Told:
     claims: dict[str, dict[str, Any]]
     capture: list[dict[str, Any]]
     console: str
+    idle_percent: float
 
     def held(self, name: str) -> dict[str, Any]:
         assert name in self.claims, f"the story did not come so far:\n{self.console[-3000:]}"
         facts = self.claims[name]
         assert "fault" not in facts, facts["fault"]
         return facts
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        return [each for each in self.capture if each["kind"] == "connect"]
 
     def adverts(self, *, of: Iterable[str] = ("hci0", "hci1")) -> list[dict[str, Any]]:
         senders = set(of)
@@ -56,13 +72,33 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("bluetooth")
     make_homes(folder / "homes", SETTINGS)
     script = Path(__file__).with_name("guest.py")
-    outcome = boot(Boot(script, controllers=3, seconds=540), folder)
+    with _listening() as idle:
+        outcome = boot(Boot(script, controllers=4, seconds=540), folder)
+        percent = idle()
     results = folder / "results.jsonl"
     lines = results.read_text("utf-8").splitlines() if results.exists() else []
     claims = {claim.pop("name"): claim for claim in map(json.loads, lines)}
     capture = [json.loads(line) for line in outcome.capture.read_text("ascii").splitlines()]
     print(outcome.console)
-    return Told(claims, capture, outcome.console)
+    return Told(claims, capture, outcome.console, percent)
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[Callable[[], float]]:
+    """Measure, while the machine runs, what it costs here to listen only; yield what tells."""
+    words = [sys.executable, "-m", "tests.bluetooth.idle_cost", "--seconds", "75"]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=TREE)
+
+    def percent() -> float:
+        said, _ = running.communicate(timeout=300)
+        print(said)
+        return float(said.partition(" ")[0])
+
+    try:
+        yield percent
+    finally:
+        running.kill()
+        running.wait()
 
 
 def test_they_are_linked_within_twenty_seconds_of_being_up(told: Told) -> None:
@@ -95,8 +131,9 @@ def test_a_far_side_that_vanishes_in_mid_bundle_loses_nothing(told: Told) -> Non
 
 
 def test_an_adapter_that_is_powered_off_and_on_is_used_again(told: Told) -> None:
-    if "kernel BUG" in told.console:
-        pytest.skip("this kernel takes a channel apart twice (docs/bluetooth.md)")
+    if "[bluetooth]" in told.console:
+        # An address in its code: the kernel's own report of what it broke on.
+        pytest.skip("this kernel breaks on a connection that failed (docs/bluetooth.md)")
     facts = told.held("power")
     assert facts["doctor"] == "off"
     assert facts["doctor_again"] == "on"
@@ -110,13 +147,24 @@ def test_a_strangers_advert_of_the_same_shape_is_called_by_nobody(told: Told) ->
     told.held("idle")
     strangers = {each["address"] for each in told.adverts(of=["hci2"])}
     assert strangers
-    assert not [
-        each for each in told.capture if each["kind"] == "connect" and each["to"] in strangers
-    ]
+    assert not [each for each in told.calls if each["to"] in strangers]
+
+
+def test_a_caller_who_opens_channels_and_says_nothing_keeps_two_and_stops_nobody(
+    told: Told,
+) -> None:
+    assert 1 <= told.held("silent-channels")["open"] <= 2
+
+
+def test_a_flood_of_adverts_stops_nothing_and_nobody_in_it_is_called(told: Told) -> None:
+    told.held("flood")
+    strangers = {each["address"] for each in told.adverts(of=["nobody"])}
+    assert len(strangers) >= 20
+    assert not [each for each in told.calls if each["to"] in strangers]
 
 
 def test_no_address_of_a_maker_and_no_name_is_ever_on_the_air(told: Told) -> None:
-    sent = [each for each in told.capture if each["kind"] in {"advert", "connect"}]
+    sent = [*told.adverts(), *told.calls]
     assert sent
     assert not [each for each in sent if each["address"].startswith(PUBLIC)]
     for each in told.adverts():
@@ -135,11 +183,28 @@ def test_nothing_that_is_shown_outlives_the_address_it_was_shown_under(told: Tol
     assert {len(each) for each in payloads.values()} == {1}
 
 
-def test_no_key_crosses_in_clear(told: Told) -> None:
+def test_no_name_no_address_of_a_maker_and_no_text_crosses_a_connection(told: Told) -> None:
+    """But for the adapter's alias, which says nothing."""
+    makers = [bytes.fromhex(f"{PUBLIC.replace(':', '')}0000{number:02x}") for number in range(1, 5)]
     words = [b"Desk of tests", b"a reporter", b"Shots at the square", b"All quiet since noon"]
-    for each in told.capture:
-        raw = bytes.fromhex(each.get("data", ""))
-        assert not [word for word in words if word in raw]
+    secret = [*words, b"somebodys-laptop", *makers, *(m[::-1] for m in makers)]
+    for each in _of_daemons(told):
+        raw = bytes.fromhex(each["data"])
+        assert not [word for word in secret if word in raw]
+
+
+def test_nothing_that_crosses_a_channel_is_ever_seen_twice(told: Told) -> None:
+    seen: set[bytes] = set()
+    for each in _of_daemons(told):
+        raw = bytes.fromhex(each["data"])
+        channel, body = int.from_bytes(raw[2:4], "little"), raw[6:]
+        if channel < FIRST_CHANNEL:
+            continue
+        for start in range(0, len(body) - 15, 16):
+            piece = body[start : start + 16]
+            assert piece not in seen, "16 bytes that were there before"
+            seen.add(piece)
+    assert len(seen) > 10 * PICTURE_PIECES
 
 
 def test_a_stream_carries_most_of_what_a_bare_loop_does(told: Told) -> None:
@@ -151,13 +216,13 @@ def test_the_suite_of_every_transport_passes_on_a_real_kernel(told: Told) -> Non
     told.held("contract")
 
 
-def test_the_cost_of_waiting_is_known(told: Told) -> None:
-    """Emulated: what it costs on real hardware is a fraction of this."""
-    assert told.held("idle")["emulated_cpu_percent"]
+def test_a_node_that_only_listens_costs_less_than_a_hundredth_of_a_core(told: Told) -> None:
+    """On the host, with the real bleak, in a street of thirty devices (`idle_cost.py`)."""
+    assert told.idle_percent < 1.0
 
 
 def test_other_file_systems_can_be_mounted_there(told: Told) -> None:
-    told.held("filesystems")
+    assert told.held("filesystems")["kept"] == "kept"
 
 
 def _structures(advert: bytes) -> Iterable[tuple[int, bytes]]:
@@ -171,4 +236,9 @@ def _quiet_part(told: Told) -> list[dict[str, Any]]:
     """Return the adverts until the first thing broke: what breaks begins afresh."""
     captured = int(told.held("idle")["captured"])
     quiet = told.capture[:captured]
-    return [each for each in quiet if each["kind"] == "advert" and each["sender"] != "hci2"]
+    return [each for each in quiet if each["kind"] == "advert" and each["sender"] in DAEMONS]
+
+
+def _of_daemons(told: Told) -> list[dict[str, Any]]:
+    """Return what the two daemons' adapters sent over connections."""
+    return [each for each in told.capture if each["kind"] == "data" and each["sender"] in DAEMONS]

@@ -4,11 +4,13 @@
 
 Each controller waits behind a UNIX socket; one `Air` joins them.  Everything that
 crosses it goes to the file CAPTURE, one JSON object a line: who sent, from which
-address, to which, and the bytes.
+address, to which, and the bytes.  While there is a file "flood" beside it, so many
+adverts a second as that says come from nobody, each from an address of its own.
 """
 
 import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -19,6 +21,15 @@ from bumble.controller import Controller  # type: ignore[import-not-found]  # th
 from bumble.core import PhysicalTransport  # type: ignore[import-not-found]  # the same
 from bumble.link import LocalLink  # type: ignore[import-not-found]  # the same
 from bumble.transport import open_transport  # type: ignore[import-not-found]  # the same
+
+
+class Nobody:
+    """What sends without being a controller."""
+
+    name = "nobody"
+
+    def __init__(self, address: Any) -> None:
+        self.random_address = self.public_address = address
 
 
 class Air(LocalLink):  # type: ignore[misc]  # bumble has no types here
@@ -65,6 +76,31 @@ class Air(LocalLink):  # type: ignore[misc]  # bumble has no types here
         if receiver is not None:
             asyncio.get_running_loop().call_soon(receiver.on_link_acl_data, source, transport, data)
 
+    def send_ll_control_pdu(
+        self, sender_address: Any, receiver_address: Any, packet: ll.ControlPdu
+    ) -> None:
+        """Carry what keeps a connection up and ends it; lost where the other end has let go.
+
+        bumble fails there, in the midst of ending its own side: that kernel would wait for the
+        end for ever, and bluetoothd with it.
+        """
+        if self.find_le_controller(receiver_address) is not None:
+            super().send_ll_control_pdu(sender_address, receiver_address, packet)
+
+
+async def flood(air: Air, wanted: Path) -> None:
+    """Send adverts as those of shops, under ever other addresses, while that is wanted."""
+    while True:
+        try:
+            per_s = float(wanted.read_text("ascii"))  # noqa: ASYNC240  of a few bytes, in memory
+        except (OSError, ValueError):
+            await asyncio.sleep(0.5)
+            continue
+        await asyncio.sleep(1 / per_s)
+        address = hci.Address(os.urandom(5) + b"\xc0", hci.Address.RANDOM_DEVICE_ADDRESS)
+        content = b"\x1a\xff\x4c\x00\x02\x15" + os.urandom(20) + b"\xc5"
+        air.send_advertising_pdu(Nobody(address), ll.AdvInd(address, content))
+
 
 async def main(capture: Path, sockets: list[str]) -> None:
     """Serve until killed."""
@@ -88,7 +124,7 @@ async def main(capture: Path, sockets: list[str]) -> None:
             controller.le_acl_data_packet_length = 251
             kept.append((transport, controller))
         print("ready", flush=True)
-        await asyncio.Event().wait()
+        await flood(air, capture.with_name("flood"))
 
 
 if __name__ == "__main__":
