@@ -1,5 +1,7 @@
 """What an editor publishes reaches machines that have not heard of that editor yet."""
 
+import pytest
+
 from meshnews.crypto.keys import Ed25519Secret
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import recall_oneself, revocation_id
@@ -21,13 +23,17 @@ def publish(node: Node) -> None:
     node.work.notices.publish(notice, seat.issuer, issuer_ends=seat.issuer_ends)
 
 
-def test_a_notice_that_comes_before_the_manifest_naming_its_editor_is_taken_all_the_same() -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_a_notice_that_comes_before_the_manifest_naming_its_editor_is_taken_all_the_same(
+    seed: int,
+) -> None:
     """Newest days come first, so the recall comes before the list of editors, and was refused.
 
     Found by the blackout plan: a stick that had not heard of the deputy editor left the
-    newsroom without the recall, which reached the desk two days late.
+    newsroom without the recall, which reached the desk two days late.  Of a few days one is
+    drawn to go before all others: with one seed alone that may be the list's.
     """
-    world = World(4)
+    world = World(seed)
     newsroom, machines = small_desk(world)
     second = newsroom.machine("editor-2", Role.EDITOR)
     newsroom.add_editor(machines["editor-1"], second)
