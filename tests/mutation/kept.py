@@ -158,6 +158,6 @@ KEPT = (
         "daemon/meshnewsd/storage/store.py",
         "            if vault is not None and vault.has_written:\n",
         "            if vault is None:\n",
-        ("tests/store/test_disk_full.py", "tests/sim/test_disk_full.py"),
+        ("tests/store/test_disk.py",),
     ),
 )
