@@ -112,15 +112,15 @@ def fill(store: Store, batch: int) -> None:
 
 
 def test_a_disk_that_is_full_at_any_write_loses_nothing_and_goes_on_when_there_is_room(
-    tmp_path: Path, vfs: RecordingVfs
+    folder_in_memory: Path, vfs: RecordingVfs
 ) -> None:
     whole = vfs.record()
-    Life(tmp_path / "whole", whole).run()
+    Life(folder_in_memory / "whole", whole).run()
     refused = 0
     for at in range(len(whole.operations)):
         recording = vfs.record()
         recording.full_from = at
-        life = Life(tmp_path / f"full-{at}", recording)
+        life = Life(folder_in_memory / f"full-{at}", recording)
         life.run()
         refused += life.refused
     # All but the folding of the logs into their files at the end: they stay, which is no loss.

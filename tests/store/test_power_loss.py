@@ -84,10 +84,10 @@ def restored(folder: Path, files: dict[str, bytearray]) -> Path:
 
 
 def test_what_was_promised_is_there_after_a_power_cut_at_any_sync(
-    tmp_path: Path, recording: Recording
+    folder_in_memory: Path, recording: Recording
 ) -> None:
-    (tmp_path / "home").mkdir()
-    promised = fill(tmp_path / "home", recording)
+    (folder_in_memory / "home").mkdir()
+    promised = fill(folder_in_memory / "home", recording)
     luck, disk, tried = random.Random(1), Disk(), 0
     operations = list(recording.operations)
     made_at = next(at for at, one in enumerate(operations) if at >= promised[0])
@@ -99,7 +99,7 @@ def test_what_was_promised_is_there_after_a_power_cut_at_any_sync(
         kept = sum(one <= at + 1 for one in promised)
         for files in disk.after_cut(luck):
             tried += 1
-            check(restored(tmp_path / f"cut-{tried}", files), kept)
+            check(restored(folder_in_memory / f"cut-{tried}", files), kept)
     assert tried > 200
 
 

@@ -3,8 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,14 +24,6 @@ from meshnewsd.storage.home import (
 
 RELAY = Init(Role.RELAY, False, None, None)
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def folder_in_memory(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder that waits for no disk, where there is such: a process dies, no machine."""
-    memory = Path("/dev/shm")  # noqa: S108  a folder of its own is made in it
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as one:
-        yield Path(one)
 
 
 @pytest.mark.parametrize("role", ["relay", "reporter"])
