@@ -319,7 +319,9 @@ class MemoryCarry(MemoryShelves):
     def _file(self, ref: BundleRef, before: Entry | None, after: Entry | None) -> None:
         """Bring bucket and postage in line with an entry that came, changed or went."""
         if (before and before.state) != (after and after.state):
-            bucket = self._buckets.setdefault(ref[:2], Bucket())
+            bucket = self._buckets.get(ref[:2])
+            if bucket is None:
+                bucket = self._buckets[ref[:2]] = Bucket()
             bucket.set(ref.id, after.state if after else None)
             if not bucket.ids:
                 del self._buckets[ref[:2]]
