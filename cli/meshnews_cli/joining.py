@@ -7,7 +7,7 @@ from meshnews.control.enrol_request import EnrolAgree, EnrolCode, EnrolStop, Enr
 from meshnews.control.fact import JoinProgress, JoinReason
 from meshnews.desk.invitation import Mistyped, read_code
 from meshnews.errors import Refusal
-from meshnews.node.invitation_refusal import mistyped
+from meshnews.node.enrol.invitation_refusal import mistyped
 from meshnews_cli import joining_complaint as complaint
 from meshnews_cli import words
 from meshnews_cli.client import Connection

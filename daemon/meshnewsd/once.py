@@ -18,9 +18,9 @@ from meshnews.control import request as ask
 from meshnews.control.fact import Role, usual_visibility
 from meshnews.control.place import CONFIG_NAME
 from meshnews.control.reply import Done, HomeMade, Reply, Welcome
-from meshnews.node.birth import create_home as give_birth
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node
+from meshnews.node.office.birth import create_home as give_birth
 from meshnews.node.settings import Visibility as HomeVisibility
 from meshnewsd.compose import Launch, OpenHome, open_home
 from meshnewsd.config import node_settings

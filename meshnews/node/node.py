@@ -14,14 +14,12 @@ from meshnews.desk.pack import RelayKeys
 from meshnews.desk.recall import revocation_id
 from meshnews.ids import BundleRef, Day, IssuerId, TrafficClass
 from meshnews.node import identity as who
-from meshnews.node.answer import Answers
 from meshnews.node.book import DeskBook
-from meshnews.node.conversation import Conversation
-from meshnews.node.dialler import Dialler
-from meshnews.node.dispatch import Dispatches
-from meshnews.node.drop import Drop, Taken
-from meshnews.node.endpoints import Endpoints
-from meshnews.node.enrolment import Enrolment
+from meshnews.node.dispatches.answer import Answers
+from meshnews.node.dispatches.dispatch import Dispatches
+from meshnews.node.dispatches.filing import Filing
+from meshnews.node.dispatches.letter import Letters
+from meshnews.node.enrol.enrolment import Enrolment
 from meshnews.node.event import (
     Accepted,
     Advertise,
@@ -42,18 +40,20 @@ from meshnews.node.event import (
     Topic,
     Wake,
 )
-from meshnews.node.filing import Filing
-from meshnews.node.former import FormerKeys, beacon_of
 from meshnews.node.home import Home, Wall
-from meshnews.node.letter import Letters
-from meshnews.node.neighbour import Neighbour, neighbours_of, relay_of
-from meshnews.node.office import Office
-from meshnews.node.presence import Presence
+from meshnews.node.links.conversation import Conversation
+from meshnews.node.links.dialler import Dialler
+from meshnews.node.links.drop import Drop, Taken
+from meshnews.node.links.neighbour import Neighbour, neighbours_of, relay_of
+from meshnews.node.links.presence import Presence
+from meshnews.node.links.surroundings import Surroundings
+from meshnews.node.links.switchboard import Happening, Switchboard
+from meshnews.node.links.uplink import UplinkKeeper
+from meshnews.node.links.wire_log import WireLog
+from meshnews.node.office.endpoints import Endpoints
+from meshnews.node.office.office import Office
+from meshnews.node.records.former import FormerKeys, beacon_of
 from meshnews.node.settings import Settings
-from meshnews.node.surroundings import Surroundings
-from meshnews.node.switchboard import Happening, Switchboard
-from meshnews.node.uplink import UplinkKeeper
-from meshnews.node.wire_log import WireLog
 from meshnews.node.work import Work
 from meshnews.store.age import Clock, Timekeeper
 from meshnews.store.custody import Custody

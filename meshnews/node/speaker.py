@@ -2,7 +2,7 @@
 
 A link is for one of two things.  Neighbours synchronise, which is
 `meshnews.sync.machine`; a desk and somebody who joins it enrol, which is
-`meshnews.node.reception` on the one side and `meshnews.node.applicant` on the
+`meshnews.node.enrol.reception` on the one side and `meshnews.node.enrol.applicant` on the
 other.  The switchboard treats both alike.
 """
 

@@ -8,22 +8,22 @@ from meshnews.bundle.format import Bundle
 from meshnews.bundle.receipt import Receipt
 from meshnews.ids import BundleRef
 from meshnews.link.session import LinkSession
-from meshnews.node.confirmation import Confirmations
-from meshnews.node.dispatch import Dispatches
-from meshnews.node.enrolment import Enrolment
-from meshnews.node.filing import Filing
+from meshnews.node.dispatches.dispatch import Dispatches
+from meshnews.node.dispatches.filing import Filing
+from meshnews.node.dispatches.letter import Letters
+from meshnews.node.dispatches.opening import Opening
+from meshnews.node.enrol.enrolment import Enrolment
+from meshnews.node.enrol.invitations import Invitations
+from meshnews.node.enrol.joining import Joining
 from meshnews.node.home import Home
-from meshnews.node.invitations import Invitations
-from meshnews.node.joining import Joining
-from meshnews.node.letter import Letters
-from meshnews.node.notices import Notices
-from meshnews.node.opening import Opening
-from meshnews.node.outbox import Outbox
-from meshnews.node.refreshing import Refreshing
-from meshnews.node.rotation import Rotation
+from meshnews.node.office.notices import Notices
+from meshnews.node.office.refreshing import Refreshing
+from meshnews.node.office.rotation import Rotation
+from meshnews.node.office.supply import Supply
+from meshnews.node.office.turning import Turning
+from meshnews.node.records.confirmation import Confirmations
+from meshnews.node.records.outbox import Outbox
 from meshnews.node.speaker import Speaker
-from meshnews.node.supply import Supply
-from meshnews.node.turning import Turning
 
 
 class Work:

@@ -11,13 +11,13 @@ from typing import Final
 
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.desk.limits import RELAYS_NAMED_ON_CARD
-from meshnews.node.birth import create_home
 from meshnews.node.event import Address, Carrier
 from meshnews.node.identity import Role, load_identity
 from meshnews.node.node import Node
+from meshnews.node.office.birth import create_home
+from meshnews.node.office.signing import sign_offline
+from meshnews.node.records.stock import CARD_POSTAGE, PostageKind
 from meshnews.node.settings import QUOTA_BYTES_DEFAULT, Settings, StaticNeighbour
-from meshnews.node.signing import sign_offline
-from meshnews.node.stock import CARD_POSTAGE, PostageKind
 from meshnews.sim.air import PORT
 from meshnews.sim.hostile import carry_of
 from meshnews.sim.ledger import Bodies

@@ -10,9 +10,9 @@ from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import recall_oneself, revocation_id
 from meshnews.ids import BundleRef
 from meshnews.limits import ROUTINE_FILE_BYTES_MAX
-from meshnews.node.filing import REPLY_KEYS, FilingDraft
+from meshnews.node.dispatches.filing import REPLY_KEYS, FilingDraft
 from meshnews.node.node import Node
-from meshnews.node.seat import take_seat
+from meshnews.node.office.seat import take_seat
 from meshnews.sim.plan import PlanItem, Urgency
 
 PIECE_BYTES: Final = 1024 * 1024

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from meshnews.ids import BundleRef
-from meshnews.node.dispatch import DispatchState
+from meshnews.node.dispatches.dispatch import DispatchState
 from meshnews.node.event import Carrier, Changed, Topic
 from meshnews.node.node import Node
 from meshnews.node.settings import Settings

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from meshnews.node.dispatch import DispatchState
+from meshnews.node.dispatches.dispatch import DispatchState
 from meshnews.sim.bound import Row, flooding_bound
 from meshnews.sim.plan import Plan
 from meshnews.sim.planfile import instant

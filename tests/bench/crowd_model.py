@@ -19,7 +19,6 @@ from typing import Final
 from meshnews.bundle.format import Bundle
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.ids import BundleId, TrafficClass
-from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.event import (
     Accepted,
     Carrier,
@@ -32,6 +31,7 @@ from meshnews.node.event import (
 )
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
+from meshnews.node.records.desk_keys import DeskKeys
 from meshnews.node.settings import Settings
 from meshnews.sim.machine import Machine
 from meshnews.sim.stream import Way

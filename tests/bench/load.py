@@ -13,8 +13,8 @@ from meshnews.bundle.statement import FIRST_LINK, Inner, Kind, Priority, Role, w
 from meshnews.crypto.keys import Ed25519Secret, PostageKey, Prekey, X25519Secret
 from meshnews.ids import Day, DeskId, KeyRef, TrafficClass
 from meshnews.limits import CHUNK_BYTES, POSTAGE_IDS_MAX
-from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.node import Node
+from meshnews.node.records.desk_keys import DeskKeys
 from meshnews.node.settings import Settings
 from meshnewsd.compose import open_home
 from meshnewsd.platform.clock import ClockTrust, MachineClock

@@ -24,8 +24,8 @@ from meshnews.control.wire_fact import (
     RouteTrouble,
     WireEntry,
 )
-from meshnews.node.allowance import Bound
 from meshnews.node.event import Trouble
+from meshnews.node.links.allowance import Bound
 from meshnews_cli import wire_sentences
 from meshnews_cli.wire_sentences import drop_sentence, last_wire, route_sentence, wire_sentence
 from tests.cli.conftest import RunCommand, StartDaemon

@@ -10,7 +10,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshnews.node.drop_memory import NAMES_MAX
+from meshnews.node.links.drop_memory import NAMES_MAX
 from meshnewsd.uplinks.drop import DropLost
 from meshnewsd.uplinks.http import HttpService
 from meshnewsd.uplinks.s3 import PAGES_MAX, S3Service

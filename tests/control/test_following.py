@@ -28,10 +28,10 @@ from meshnews.control.reply import DispatchNews, Event, NeighbourListing, Neighb
 from meshnews.control.request import Follow
 from meshnews.errors import Refusal
 from meshnews.ids import BundleRef, LinkId, TrafficClass
-from meshnews.node.filing import Filed
+from meshnews.node.dispatches.filing import Filed
 from meshnews.node.identity import Role as HomeRole
+from meshnews.node.links.traffic import Traffic
 from meshnews.node.node import Node
-from meshnews.node.traffic import Traffic
 from meshnewsd.control.following import (
     ALONE_S,
     APART_S,

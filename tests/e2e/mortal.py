@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from meshnews.node.filing import Filing
+from meshnews.node.dispatches.filing import Filing
 from meshnewsd.main import main
 from meshnewsd.storage.database import Database
 from meshnewsd.storage.store import Store

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from meshnews.node.book import DeskBook
-from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.identity import load_identity, load_relays
 from meshnews.node.person import Person
+from meshnews.node.records.desk_keys import DeskKeys
 from meshnews.store.port import Carry, Vault
 from meshnewsd.compose import open_home
 from meshnewsd.platform.entropy import OsEntropy

@@ -8,7 +8,7 @@ from meshnews.bundle.format import parse
 from meshnews.bundle.open import find
 from meshnews.ids import BundleRef, Day, TrafficClass
 from meshnews.node import shelf
-from meshnews.node.wallet import Wallet
+from meshnews.node.records.wallet import Wallet
 from meshnewsd.compose import open_home
 from meshnewsd.platform.entropy import OsEntropy
 from tests.e2e.newsroom import Newsroom

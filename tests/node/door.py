@@ -22,14 +22,14 @@ from meshnews.link.party import InvitationTarget, LinkKeys
 from meshnews.link.rendezvous import Rendezvous
 from meshnews.link.session import LinkSession
 from meshnews.node import shelf
+from meshnews.node.enrol.invitation_shelf import InvitationRecord
+from meshnews.node.enrol.joining import Joined, Progress
 from meshnews.node.identity import Role
-from meshnews.node.invitation_shelf import InvitationRecord
-from meshnews.node.joining import Joined, Progress
+from meshnews.node.links.replay import ReplayShelf
 from meshnews.node.node import Node
 from meshnews.node.person import Person
-from meshnews.node.replay import ReplayShelf
+from meshnews.node.records.wallet import Wallet
 from meshnews.node.speaker import Speaker
-from meshnews.node.wallet import Wallet
 from tests.node.newsroom import Machine, make_desk, make_home
 
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """An inbox read to its end, as tests look at it: with every text."""
 
-from meshnews.node.item import Item
+from meshnews.node.dispatches.item import Item
 from meshnews.node.node import Node
 
 

@@ -12,13 +12,13 @@ from typing import TypeAlias, TypeVar
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.ids import Day
 from meshnews.node import shelf
-from meshnews.node.birth import create_home
-from meshnews.node.enrolment import Enrolled
+from meshnews.node.enrol.enrolment import Enrolled
 from meshnews.node.event import Effect, Event
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
+from meshnews.node.office.birth import create_home
+from meshnews.node.office.signing import sign_offline
 from meshnews.node.settings import Settings
-from meshnews.node.signing import sign_offline
 from meshnews.store.age import DAY_ZERO_S, Clock
 from meshnews.store.memory import MemoryCarry, MemoryVault
 

@@ -9,9 +9,9 @@ import pytest
 from meshnews.bundle.statement import Priority, Role
 from meshnews.errors import Refusal
 from meshnews.ids import BundleId, BundleRef, TrafficClass
-from meshnews.node.filing import Filed, FilingDraft
+from meshnews.node.dispatches.filing import Filed, FilingDraft
+from meshnews.node.dispatches.item import Item
 from meshnews.node.identity import Role as HomeRole
-from meshnews.node.item import Item
 from meshnews.node.node import Node
 from meshnews.node.person import Person
 from meshnews.store.port import Entry

@@ -21,7 +21,7 @@ from meshnews.node.event import (
     Send,
     Tick,
 )
-from meshnews.node.neighbour import Neighbour
+from meshnews.node.links.neighbour import Neighbour
 from tests.node.newsroom import Machine
 
 

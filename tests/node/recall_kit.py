@@ -12,9 +12,9 @@ from meshnews.link.rendezvous import mesh_key_on
 from meshnews.node import shelf
 from meshnews.node.identity import Role, load_relay
 from meshnews.node.node import Node
+from meshnews.node.office.recalling import Holder, Recalling
+from meshnews.node.office.signing import sign_offline
 from meshnews.node.person import Person
-from meshnews.node.recalling import Holder, Recalling
-from meshnews.node.signing import sign_offline
 from meshnews.store.terms import Judgement
 from tests.node.newsroom import ROOT_PASSPHRASE, Machine, enrolled, make_desk
 

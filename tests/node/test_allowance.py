@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from meshnews.ids import LinkId
-from meshnews.node.allowance import DAY_S, HOUR_S, Bound, Rest
 from meshnews.node.event import Trouble
+from meshnews.node.links.allowance import DAY_S, HOUR_S, Bound, Rest
+from meshnews.node.links.uplink import FLASH_CALL_S, UplinkKeeper
 from meshnews.node.settings import RouteLimit
-from meshnews.node.uplink import FLASH_CALL_S, UplinkKeeper
 from tests.node.test_uplink import TLS, Gateway, gateway
 
 TCP = "192.0.2.1:53"

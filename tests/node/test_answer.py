@@ -10,11 +10,11 @@ from meshnews.bundle.statement import Kind
 from meshnews.ids import BundleId, KeyRef
 from meshnews.limits import SLUG_CHARS_MAX
 from meshnews.node import shelf
-from meshnews.node.answer import REPLY_BYTES_MAX
-from meshnews.node.dispatch import DispatchState
+from meshnews.node.dispatches.answer import REPLY_BYTES_MAX
+from meshnews.node.dispatches.dispatch import DispatchState
+from meshnews.node.dispatches.item import Item, Verdict
 from meshnews.node.identity import Role as HomeRole
-from meshnews.node.item import Item, Verdict
-from meshnews.node.wallet import Wallet
+from meshnews.node.records.wallet import Wallet
 from tests.node.inbox import everything
 from tests.node.newsroom import Machine, Question, add_editor, enrolled, make_desk, make_home
 from tests.node.newswork import (

@@ -4,10 +4,10 @@ import pytest
 
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.errors import LocalMisuse
-from meshnews.node.birth import create_home
-from meshnews.node.desk_keys import DeskKeys
 from meshnews.node.identity import Role, load_identity
+from meshnews.node.office.birth import create_home
 from meshnews.node.person import Person
+from meshnews.node.records.desk_keys import DeskKeys
 from meshnews.store.memory import MemoryCarry, MemoryVault
 from tests.node.newsroom import make_home
 

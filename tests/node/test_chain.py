@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from meshnews.bundle.statement import FIRST_LINK
-from meshnews.node.chain import PLACES_KEPT, Chains, Judgement
+from meshnews.node.records.chain import PLACES_KEPT, Chains, Judgement
 from meshnews.store.memory import MemoryVault
 
 BYLINE = bytes([7]) * 32

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from meshnews.node import shelf
-from meshnews.node.desk_seen import LATELY_S, DeskSeen
 from meshnews.node.identity import Role
+from meshnews.node.links.desk_seen import LATELY_S, DeskSeen
 from tests.node.newsroom import Machine, make_home
 
 

@@ -14,7 +14,8 @@ from meshnews.limits import NEIGHBOURS_MAX
 from meshnews.link.beacon import Flag, Heard
 from meshnews.link.handshake import InvitationTarget, MemberTarget, RelayTarget
 from meshnews.link.rendezvous import Rendezvous
-from meshnews.node.dialler import (
+from meshnews.node.event import Address, Dial
+from meshnews.node.links.dialler import (
     BACKOFF_S_MAX,
     CROWDED_S_MIN,
     CUTS_PER_BEACON,
@@ -28,8 +29,7 @@ from meshnews.node.dialler import (
     STEADY_S,
     Dialler,
 )
-from meshnews.node.event import Address, Dial
-from meshnews.node.target import TRIES_PER_BEACON, TRIES_PER_SHORT_BEACON, Target
+from meshnews.node.links.target import TRIES_PER_BEACON, TRIES_PER_SHORT_BEACON, Target
 
 RELAY = RelayKeys(X25519Public(bytes(31) + b"\x01"), SymmetricKey(bytes(32)), RelayFlags(0))
 MESH = Rendezvous.of_members(SymmetricKey(bytes(32)), Day(2500))

@@ -13,11 +13,11 @@ from meshnews.limits import NEIGHBOURS_MAX
 from meshnews.link.party import MemberTarget
 from meshnews.link.rendezvous import Rendezvous
 from meshnews.link.session import LinkSession
-from meshnews.node.conversation import Conversation
-from meshnews.node.dialler import LINKS_WANTED, RELAYS_WANTED
-from meshnews.node.displacement import FRESH_S, displaced_by, one_too_many
 from meshnews.node.event import Address, Carrier
-from meshnews.node.target import Target
+from meshnews.node.links.conversation import Conversation
+from meshnews.node.links.dialler import LINKS_WANTED, RELAYS_WANTED
+from meshnews.node.links.displacement import FRESH_S, displaced_by, one_too_many
+from meshnews.node.links.target import Target
 
 NO_LUCK = SeededEntropy(b"displacement")
 MESH = Rendezvous.of_members(SymmetricKey(bytes(32)), Day(2500))

@@ -16,9 +16,9 @@ from meshnews.bundle.statement import Role as Original
 from meshnews.errors import Malformed
 from meshnews.ids import BundleRef, TrafficClass
 from meshnews.node import shelf
-from meshnews.node.drop import NAME_BYTES, RECEIPTS_PER_SHEET, read_sheet, write_sheet
-from meshnews.node.drop_memory import LOOKS_SOON, SHEET_DAYS
 from meshnews.node.identity import Role
+from meshnews.node.links.drop import NAME_BYTES, RECEIPTS_PER_SHEET, read_sheet, write_sheet
+from meshnews.node.links.drop_memory import LOOKS_SOON, SHEET_DAYS
 from meshnews.node.node import Node
 from meshnews.store.port import State
 from meshnewsd.uplinks.drop import AT_ONCE, DropLost, Visitor
@@ -376,7 +376,7 @@ async def test_of_what_is_none_of_ours_a_visit_reads_so_much_and_no_more(
 async def test_what_is_remembered_of_a_drop_has_an_end(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meshnews.node.drop_memory.NAMES_MAX", 20)
+    monkeypatch.setattr("meshnews.node.links.drop_memory.NAMES_MAX", 20)
     machine = enrolled(story.editor, "flooded", Role.RELAY)
     for visit in range(10):
         # A hostile service shows other names each time.

@@ -12,7 +12,7 @@ from meshnews.desk.request import EditorRequest, ReporterRequest, verify_request
 from meshnews.errors import Refusal
 from meshnews.ids import DeskId
 from meshnews.node import shelf
-from meshnews.node.enrolment import desk_words, request_words
+from meshnews.node.enrol.enrolment import desk_words, request_words
 from meshnews.node.identity import Role, load_identity
 from meshnews.node.person import Person
 from tests.node.newsroom import (

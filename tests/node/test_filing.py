@@ -12,13 +12,13 @@ from meshnews.errors import LocalMisuse, Refusal
 from meshnews.ids import Day, TrafficClass
 from meshnews.limits import ATTACHMENTS_MAX, CHUNK_BYTES, POSTAGE_IDS_MAX, SLUG_CHARS_MAX
 from meshnews.node import shelf
-from meshnews.node.dispatch import DispatchState
-from meshnews.node.filing import REPLY_KEYS, FilingDraft
-from meshnews.node.filing_room import LEFT_FREE_BYTES
+from meshnews.node.dispatches.dispatch import DispatchState
+from meshnews.node.dispatches.filing import REPLY_KEYS, FilingDraft
+from meshnews.node.dispatches.filing_room import LEFT_FREE_BYTES
+from meshnews.node.dispatches.purse import LIFE_DAYS
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node
-from meshnews.node.purse import LIFE_DAYS
-from meshnews.node.wallet import Wallet
+from meshnews.node.records.wallet import Wallet
 from tests.node.fragile import PowerCut, fragile
 from tests.node.newsroom import TODAY, Machine, Question, make_home
 from tests.node.newswork import (

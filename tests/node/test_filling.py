@@ -1,9 +1,9 @@
 """Streams are given bytes in turns, and not more at once than a bound."""
 
 from meshnews.ids import LinkId
-from meshnews.node.conversation import Conversation
 from meshnews.node.event import Carrier
-from meshnews.node.filling import FILL_BYTES_MAX, Filling
+from meshnews.node.links.conversation import Conversation
+from meshnews.node.links.filling import FILL_BYTES_MAX, Filling
 from tests.node.test_holding_back import conversation
 
 

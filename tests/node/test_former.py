@@ -5,11 +5,11 @@ from meshnews.crypto.keys import SymmetricKey
 from meshnews.desk.limits import FORMER_KEYS_MAX
 from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.ids import TrafficClass
-from meshnews.node.former import NOTICE, FormerKeys, beacon_of, notice_keys
 from meshnews.node.identity import Role
-from meshnews.node.keyring import MESH, Keyring, SharedKey, Stamp
 from meshnews.node.node import Node
 from meshnews.node.person import Person
+from meshnews.node.records.former import NOTICE, FormerKeys, beacon_of, notice_keys
+from meshnews.node.records.keyring import MESH, Keyring, SharedKey, Stamp
 from meshnews.store.memory import MemoryCarry
 from tests.node.newsroom import Machine, enrolled, make_desk
 from tests.node.recall_kit import bundles, carry_over, fresh_desk, recall, shared

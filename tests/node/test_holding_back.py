@@ -6,9 +6,9 @@ from meshnews.crypto.entropy import SeededEntropy
 from meshnews.ids import BundleId, BundleRef, Day, LinkId, TrafficClass
 from meshnews.link.handshake import LinkKeys
 from meshnews.link.session import LinkSession
-from meshnews.node.carriage import CARRIAGES
-from meshnews.node.conversation import Conversation
 from meshnews.node.event import Carrier
+from meshnews.node.links.carriage import CARRIAGES
+from meshnews.node.links.conversation import Conversation
 from meshnews.store.age import Moment
 from tests.sync.world import MOMENT, Node
 

@@ -18,10 +18,10 @@ from meshnews.desk.joining import (
     encode_join_message,
 )
 from meshnews.errors import PeerError
-from meshnews.node.applicant import Applicant
+from meshnews.node.enrol.applicant import Applicant
+from meshnews.node.enrol.invitation_shelf import InvitationShelf, InvitationState
+from meshnews.node.enrol.joining import Progress
 from meshnews.node.identity import Role
-from meshnews.node.invitation_shelf import InvitationShelf, InvitationState
-from meshnews.node.joining import Progress
 from tests.node.door import (
     ROLES,
     Door,

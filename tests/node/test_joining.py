@@ -6,10 +6,10 @@ from meshnews.desk.invitation import Invitation
 from meshnews.desk.joining import Piece, Reason, decode_join_message
 from meshnews.desk.request import Joiner
 from meshnews.node import shelf
+from meshnews.node.enrol.invitation_shelf import InvitationState
+from meshnews.node.enrol.joining import Progress
 from meshnews.node.identity import Role
-from meshnews.node.invitation_shelf import InvitationState
-from meshnews.node.joining import Progress
-from meshnews.node.roster import Roster
+from meshnews.node.records.roster import Roster
 from tests.node.door import (
     ROLES,
     Door,

@@ -15,9 +15,8 @@ from meshnews.errors import Malformed, Refusal
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import CHUNK_BYTES
 from meshnews.node import shelf
-from meshnews.node.filing import FilingDraft
-from meshnews.node.identity import Role as HomeRole
-from meshnews.node.item import (
+from meshnews.node.dispatches.filing import FilingDraft
+from meshnews.node.dispatches.item import (
     Alarm,
     Heading,
     Item,
@@ -27,6 +26,7 @@ from meshnews.node.item import (
     encode_text,
     whole,
 )
+from meshnews.node.identity import Role as HomeRole
 from meshnews.store.port import State
 from meshnews.wire.codec import encode
 from tests.node.newsroom import TODAY, Machine, enrolled, make_desk

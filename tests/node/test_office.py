@@ -13,8 +13,8 @@ from meshnews.ids import TrafficClass
 from meshnews.node.identity import Role, load_relays
 from meshnews.node.node import Node
 from meshnews.node.person import Person
-from meshnews.node.roster import Roster
-from meshnews.node.wallet import Wallet
+from meshnews.node.records.roster import Roster
+from meshnews.node.records.wallet import Wallet
 from tests.node.newsroom import (
     CHEAP,
     ROOT_PASSPHRASE,

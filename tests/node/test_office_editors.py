@@ -14,9 +14,9 @@ from meshnews.errors import Refusal
 from meshnews.ids import TrafficClass
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
+from meshnews.node.office.signing import describe, key_words, sign_offline, what_it_asks
 from meshnews.node.person import Person
-from meshnews.node.roster import Roster
-from meshnews.node.signing import describe, key_words, sign_offline, what_it_asks
+from meshnews.node.records.roster import Roster
 from tests.node.newsroom import (
     ROOT_PASSPHRASE,
     Machine,

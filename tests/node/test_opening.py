@@ -18,12 +18,12 @@ from meshnews.desk.recall import recall_oneself
 from meshnews.ids import AuthKind, BundleRef
 from meshnews.limits import STANZA_BYTES
 from meshnews.node import shelf
-from meshnews.node.desk_keys import DeskKeys
+from meshnews.node.dispatches.item import Alarm, Verdict
 from meshnews.node.identity import Role as HomeRole
-from meshnews.node.item import Alarm, Verdict
 from meshnews.node.node import Node
 from meshnews.node.person import Person
-from meshnews.node.roster import Roster
+from meshnews.node.records.desk_keys import DeskKeys
+from meshnews.node.records.roster import Roster
 from meshnews.store.memory import MemoryVault
 from tests.node.newsroom import (
     Machine,

@@ -7,7 +7,6 @@ import pytest
 
 from meshnews.ids import LinkId
 from meshnews.link.short_beacon import SHORT_BEACON_BYTES
-from meshnews.node.economy import Economy
 from meshnews.node.event import (
     Address,
     Advertise,
@@ -24,6 +23,7 @@ from meshnews.node.event import (
     Tick,
 )
 from meshnews.node.identity import Role
+from meshnews.node.links.economy import Economy
 from tests.node.newsroom import Machine, enrolled, make_desk, make_home
 from tests.node.pair import handle
 

@@ -6,12 +6,12 @@ import pytest
 
 from meshnews.bundle.statement import Priority
 from meshnews.desk.recall import revocation_id
-from meshnews.node.former import former_own_keys
+from meshnews.node.dispatches.item import Verdict
 from meshnews.node.identity import Role
-from meshnews.node.item import Verdict
 from meshnews.node.node import Node
+from meshnews.node.office.recalling import Recalling, holders, recall_own
 from meshnews.node.person import Person
-from meshnews.node.recalling import Recalling, holders, recall_own
+from meshnews.node.records.former import former_own_keys
 from tests.node.newsroom import Machine, Question, add_editor, enrolled, make_desk, make_home
 from tests.node.newswork import bring, file, items, only, refused, wires
 from tests.node.recall_kit import (

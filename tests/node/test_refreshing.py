@@ -25,8 +25,8 @@ from meshnews.ids import Day, IssuerId, KeyRef, TrafficClass
 from meshnews.node.identity import Role, load_relays
 from meshnews.node.node import Node
 from meshnews.node.person import Person
-from meshnews.node.stock import CARD_POSTAGE, Stock
-from meshnews.node.wallet import Wallet
+from meshnews.node.records.stock import CARD_POSTAGE, Stock
+from meshnews.node.records.wallet import Wallet
 from tests.node.newsroom import Machine, add_editor, enrolled, make_desk, make_home
 
 OTHER = X25519Public(bytes(31) + b"\x09")

@@ -11,12 +11,12 @@ from meshnews.bundle.receipt import Receipt
 from meshnews.bundle.shape import AUTH_BYTES
 from meshnews.ids import AuthKind, BundleId
 from meshnews.node import shelf
-from meshnews.node.dispatch import DispatchState
+from meshnews.node.dispatches.dispatch import DispatchState
+from meshnews.node.dispatches.item import Verdict
 from meshnews.node.identity import Role as HomeRole
-from meshnews.node.item import Verdict
 from meshnews.node.node import Node
-from meshnews.node.reopening import KEPT_DAYS
-from meshnews.node.wallet import Wallet
+from meshnews.node.records.reopening import KEPT_DAYS
+from meshnews.node.records.wallet import Wallet
 from tests.node.inbox import everything
 from tests.node.newsroom import Machine, enrolled, make_desk
 from tests.node.newswork import TEXT, bring, empty, file, items, only, save, wires

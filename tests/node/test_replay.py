@@ -1,6 +1,6 @@
 """A call is answered once: a recording of it meets silence, after a restart too."""
 
-from meshnews.node.replay import REMEMBERED_MAX, ReplayShelf
+from meshnews.node.links.replay import REMEMBERED_MAX, ReplayShelf
 from meshnews.store.memory import MemoryCarry
 
 

@@ -8,7 +8,7 @@ from meshnews.crypto.keys import Ed25519Secret, Prekey, X25519Secret
 from meshnews.desk.limits import EDITORS_MAX, REPLY_KEYS_IN_REQUEST
 from meshnews.ids import KeyRef
 from meshnews.limits import REPLY_KEYS_MAX
-from meshnews.node.reply_keys import ReplyKeys, deal, in_turn
+from meshnews.node.records.reply_keys import ReplyKeys, deal, in_turn
 from meshnews.store.memory import MemoryVault
 
 BYLINE = b"b" * 32

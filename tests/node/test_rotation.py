@@ -11,10 +11,10 @@ from meshnews.desk.request import verify_request
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.link.rendezvous import mesh_key_on
 from meshnews.node import shelf
-from meshnews.node.desk_keys import BurntPrekey, DeskKeys
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
 from meshnews.node.person import Person
+from meshnews.node.records.desk_keys import BurntPrekey, DeskKeys
 from tests.node.newsroom import (
     TODAY,
     Machine,

@@ -9,9 +9,9 @@ from meshnews.errors import Refusal
 from meshnews.link.rendezvous import Rendezvous
 from meshnews.node.event import Network
 from meshnews.node.identity import Role
+from meshnews.node.links.surroundings import Surroundings
 from meshnews.node.node import Node
 from meshnews.node.settings import Settings, Visibility
-from meshnews.node.surroundings import Surroundings
 from tests.node.newsroom import Machine, make_home
 
 NEWSROOM = Network("wlan0", b"\x02\x00\x00\x00\x00\x01")

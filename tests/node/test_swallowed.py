@@ -6,7 +6,6 @@ import pytest
 
 from meshnews.bundle.statement import Priority
 from meshnews.ids import BundleRef, TrafficClass
-from meshnews.node.conversation import LAST_LOOK_S, UNHEARD_BYTES, UNHEARD_S
 from meshnews.node.event import (
     Carrier,
     DialFailed,
@@ -19,8 +18,9 @@ from meshnews.node.event import (
     Trouble,
 )
 from meshnews.node.identity import Role
+from meshnews.node.links.conversation import LAST_LOOK_S, UNHEARD_BYTES, UNHEARD_S
+from meshnews.node.links.route import Route
 from meshnews.node.node import Node
-from meshnews.node.route import Route
 from tests.node.newsroom import Machine, enrolled, make_desk
 from tests.node.pair import Pair
 

@@ -8,10 +8,10 @@ import pytest
 from meshnews.ids import LinkId
 from meshnews.node.event import Address, Carrier, Dial, Dialled, Effect, Network, Networks, Trouble
 from meshnews.node.identity import Role
+from meshnews.node.links.route import Route
+from meshnews.node.links.uplink import ROUND_MAX, STAGGER_S, WAIT_S_MAX, WAIT_S_MIN, UplinkKeeper
 from meshnews.node.node import Node
-from meshnews.node.route import Route
 from meshnews.node.settings import Settings
-from meshnews.node.uplink import ROUND_MAX, STAGGER_S, WAIT_S_MAX, WAIT_S_MIN, UplinkKeeper
 from tests.node.newsroom import Machine, enrol, enrolled, make_desk, make_home
 
 PATIENCE_S = 100.0

@@ -9,7 +9,7 @@ from meshnews.desk.pack import PrekeyPack
 from meshnews.ids import Day, KeyRef, TrafficClass
 from meshnews.limits import POSTAGE_IDS_MAX
 from meshnews.node import shelf
-from meshnews.node.wallet import SCAN_DAYS, SCAN_KEPT_DAYS, Wallet
+from meshnews.node.records.wallet import SCAN_DAYS, SCAN_KEPT_DAYS, Wallet
 from meshnews.store.memory import MemoryCarry, MemoryVault
 from tests.node.newsroom import TODAY
 from tests.store.kit import body_of, entry_of

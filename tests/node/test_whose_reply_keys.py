@@ -16,10 +16,10 @@ from meshnews.ids import Day
 from meshnews.node import shelf
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.node import Node
+from meshnews.node.office.signing import sign_offline
 from meshnews.node.person import Person
-from meshnews.node.roster import Roster
-from meshnews.node.signing import sign_offline
-from meshnews.node.wallet import SCAN_DAYS, SCAN_KEPT_DAYS, Wallet
+from meshnews.node.records.roster import Roster
+from meshnews.node.records.wallet import SCAN_DAYS, SCAN_KEPT_DAYS, Wallet
 from tests.node.fragile import PowerCut, fragile
 from tests.node.newsroom import (
     ROOT_PASSPHRASE,

@@ -10,7 +10,7 @@ from meshnews.errors import Forged, Malformed, PeerError
 from meshnews.limits import WIRE_LOG_MAX
 from meshnews.node.home import Wall
 from meshnews.node.identity import Role
-from meshnews.node.wire_log import GAP_S, SLOT_S, Window, WireLog, link_of, read_entry
+from meshnews.node.links.wire_log import GAP_S, SLOT_S, Window, WireLog, link_of, read_entry
 from tests.node.evidence import windows_of
 from tests.node.newsroom import DAY_S, Machine, make_home
 

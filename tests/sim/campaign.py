@@ -25,9 +25,9 @@ from meshnews.bundle.statement import Priority
 from meshnews.bundle.statement import Role as Part
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.errors import Refusal
+from meshnews.node.dispatches.filing import FilingDraft
+from meshnews.node.dispatches.item import Verdict
 from meshnews.node.event import Carrier
-from meshnews.node.filing import FilingDraft
-from meshnews.node.item import Verdict
 from meshnews.node.node import Node
 from meshnews.sim.machine import Machine, PowerCut
 from meshnews.sim.stream import NO_FAULTS, Faults, Way

@@ -10,11 +10,11 @@ from meshnews.desk.manifest import Role as EditorRole
 from meshnews.ids import BundleId, BundleRef, TrafficClass
 from meshnews.limits import SWEEP_S_MAX
 from meshnews.node import shelf
-from meshnews.node.dispatch import DispatchState
-from meshnews.node.item import Alarm, Item, Verdict
+from meshnews.node.dispatches.dispatch import DispatchState
+from meshnews.node.dispatches.item import Alarm, Item, Verdict
 from meshnews.node.node import Node
 from meshnews.node.person import Person
-from meshnews.node.wallet import Wallet
+from meshnews.node.records.wallet import Wallet
 from meshnews.sim.machine import Machine
 from meshnews.sim.world import World
 from meshnews.store.port import State

@@ -7,13 +7,13 @@ from meshnews.bundle.statement import Priority, Role
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.ids import TrafficClass
 from meshnews.node import shelf
-from meshnews.node.birth import create_home
 from meshnews.node.event import Address
 from meshnews.node.identity import Role as HomeRole
 from meshnews.node.identity import load_identity
 from meshnews.node.node import Node
+from meshnews.node.office.birth import create_home
+from meshnews.node.office.signing import sign_offline
 from meshnews.node.settings import Settings, StaticNeighbour
-from meshnews.node.signing import sign_offline
 from meshnews.sim.air import PORT
 from meshnews.sim.machine import Machine
 from meshnews.sim.world import World

@@ -15,8 +15,8 @@ import pytest
 from meshnews.bundle.statement import Priority, Role
 from meshnews.errors import StoreFull
 from meshnews.ids import BundleRef, TrafficClass
-from meshnews.node.dispatch import DispatchState
-from meshnews.node.filing import FilingDraft
+from meshnews.node.dispatches.dispatch import DispatchState
+from meshnews.node.dispatches.filing import FilingDraft
 from meshnews.node.node import Node
 from meshnews.sim.machine import Machine, PowerCut
 from meshnews.sim.world import World

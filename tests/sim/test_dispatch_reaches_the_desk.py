@@ -5,9 +5,9 @@ import random
 import pytest
 
 from meshnews.bundle.statement import Priority
-from meshnews.node.dispatch import DispatchState
+from meshnews.node.dispatches.dispatch import DispatchState
+from meshnews.node.dispatches.item import Verdict
 from meshnews.node.identity import Role as HomeRole
-from meshnews.node.item import Verdict
 from meshnews.sim.machine import Machine
 from meshnews.sim.world import World
 from meshnews.store.port import State

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from meshnews.bundle.statement import Priority
-from meshnews.node.dispatch import DispatchState, Progress
+from meshnews.node.dispatches.dispatch import DispatchState, Progress
 from meshnews.node.node import Node
 from meshnews.sim.world import World
 from tests.sim.newsroom import QUICK, small_desk

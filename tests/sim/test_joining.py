@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from meshnews.desk.request import Joiner
+from meshnews.node.enrol.invitation_shelf import InvitationState
+from meshnews.node.enrol.joining import Joined, Progress
 from meshnews.node.identity import Role
-from meshnews.node.invitation_shelf import InvitationState
-from meshnews.node.joining import Joined, Progress
 from meshnews.node.settings import Visibility
 from meshnews.sim.machine import Machine
 from meshnews.sim.world import World

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from meshnews.desk.manifest import Role as EditorRole
-from meshnews.node.dispatch import DispatchState
+from meshnews.node.dispatches.dispatch import DispatchState
+from meshnews.node.dispatches.item import Alarm, Item, Verdict
 from meshnews.node.identity import Role
-from meshnews.node.item import Alarm, Item, Verdict
 from meshnews.sim.machine import Machine, PowerCut
 from meshnews.sim.world import World
 from tests.node.inbox import everything

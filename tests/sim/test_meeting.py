@@ -8,9 +8,9 @@ import pytest
 from meshnews.bundle.statement import Priority
 from meshnews.ids import TrafficClass
 from meshnews.link.beacon import BEACON_BYTES
-from meshnews.node.conversation import Conversation
 from meshnews.node.event import Beckon, Heard
 from meshnews.node.identity import Role
+from meshnews.node.links.conversation import Conversation
 from meshnews.node.settings import Visibility
 from meshnews.sim.machine import Machine
 from meshnews.sim.world import World

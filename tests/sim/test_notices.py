@@ -7,7 +7,7 @@ from meshnews.desk.notice import Notice, NoticeKind
 from meshnews.desk.recall import recall_oneself, revocation_id
 from meshnews.node.identity import Role
 from meshnews.node.node import Node
-from meshnews.node.seat import take_seat
+from meshnews.node.office.seat import take_seat
 from meshnews.sim.world import World
 from tests.sim.newsroom import small_desk
 

@@ -15,7 +15,7 @@ import pytest
 from meshnews.crypto.keys import Ed25519Secret
 from meshnews.ids import BundleRef, TrafficClass
 from meshnews.node import shelf
-from meshnews.node.dispatch import DispatchState
+from meshnews.node.dispatches.dispatch import DispatchState
 from meshnews.node.event import Carrier
 from meshnews.sim.bound import flooding_bound
 from meshnews.sim.city import City, city_days

@@ -11,14 +11,14 @@ from meshnews.crypto.entropy import SeededEntropy
 from meshnews.crypto.keys import SymmetricKey
 from meshnews.ids import Day
 from meshnews.link.rendezvous import mesh_key_on
-from meshnews.node.dispatch import DispatchState
-from meshnews.node.former import former_own_keys
+from meshnews.node.dispatches.dispatch import DispatchState
+from meshnews.node.dispatches.item import Verdict
 from meshnews.node.identity import Role, load_relay
-from meshnews.node.item import Verdict
+from meshnews.node.office.recalling import Recalling
+from meshnews.node.office.signing import sign_offline
 from meshnews.node.person import Person
-from meshnews.node.recalling import Recalling
+from meshnews.node.records.former import former_own_keys
 from meshnews.node.settings import Visibility
-from meshnews.node.signing import sign_offline
 from tests.node.inbox import everything
 from tests.sim.newsroom import PASSPHRASE, QUICK, Newsroom, file, lighten, small_desk
 from tests.sim.world import DAY_ZERO_S, Machine, PowerCut, World

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from meshnews.ids import TrafficClass
-from meshnews.node.dispatch import DispatchState
+from meshnews.node.dispatches.dispatch import DispatchState
 from meshnews.node.identity import Role, load_relays
 from meshnews.node.person import Person
+from meshnews.node.records.wallet import Wallet
 from meshnews.node.settings import Visibility
-from meshnews.node.wallet import Wallet
 from meshnews.sim.machine import Machine
 from meshnews.sim.world import World
 from tests.node.inbox import everything

@@ -2,8 +2,8 @@
 
 import pytest
 
-from meshnews.node.dispatch import DispatchState
-from meshnews.node.item import Verdict
+from meshnews.node.dispatches.dispatch import DispatchState
+from meshnews.node.dispatches.item import Verdict
 from meshnews.sim.world import World
 from meshnews.store.age import DAY_ZERO_S
 from tests.node.inbox import everything

@@ -13,9 +13,9 @@ from meshnews.crypto.entropy import SeededEntropy, below
 from meshnews.ids import BundleRef, LinkId
 from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
-from meshnews.node.carriage import CARRIAGES, pace_on
-from meshnews.node.conversation import Conversation
 from meshnews.node.event import Carrier
+from meshnews.node.links.carriage import CARRIAGES, pace_on
+from meshnews.node.links.conversation import Conversation
 from meshnews.store.age import Moment
 from meshnews.store.memory import MemoryCarry
 from meshnews.store.port import Entry

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 
 from meshnews.ids import BundleRef
 from meshnews.limits import WIRE_BYTES
-from meshnews.node.carriage import CARRIAGES
 from meshnews.node.event import Carrier
+from meshnews.node.links.carriage import CARRIAGES
 from meshnews.store.port import WITH_BODY, State
 from tests.sync.cable import Account, Cable, CountingCarry, Watch
 from tests.sync.test_convergence import ACKED, expected, seeded

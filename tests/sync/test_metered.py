@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from meshnews.ids import TrafficClass
-from meshnews.node.carriage import CARRIAGES, pace_on
 from meshnews.node.event import Carrier
+from meshnews.node.links.carriage import CARRIAGES, pace_on
 from meshnews.sync.machine import Pace
 from tests.sync.world import LAN, Contact, Node, Press
 

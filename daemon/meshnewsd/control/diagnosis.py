@@ -15,11 +15,11 @@ from meshnews.ids import Day, TrafficClass
 from meshnews.limits import CLOCK_AHEAD_S_MAX
 from meshnews.node.home import Home
 from meshnews.node.identity import Role, load_relays
+from meshnews.node.links.target import Target
 from meshnews.node.node import Node
 from meshnews.node.person import Person
-from meshnews.node.stock import CARD_POSTAGE
-from meshnews.node.target import Target
-from meshnews.node.wallet import Wallet
+from meshnews.node.records.stock import CARD_POSTAGE
+from meshnews.node.records.wallet import Wallet
 from meshnews.store.age import DAY_S, day_at
 from meshnewsd.control.recall_findings import of_recalls
 from meshnewsd.control.times import date_of, moment

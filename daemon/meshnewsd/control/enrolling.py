@@ -30,10 +30,10 @@ from meshnews.desk.recall import Recall
 from meshnews.desk.request import Joiner, role_of
 from meshnews.errors import Refusal, StoreFull
 from meshnews.ids import DeskId
-from meshnews.node import enrolment as library_enrolment
-from meshnews.node.enrolment import desk_words, request_words
+from meshnews.node.enrol import enrolment as library_enrolment
+from meshnews.node.enrol.enrolment import desk_words, request_words
 from meshnews.node.node import Node
-from meshnews.node.signing import recall_words, sign_offline
+from meshnews.node.office.signing import recall_words, sign_offline
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import date_of, moment
 

@@ -26,10 +26,10 @@ from meshnews.control.reply import Changed, Filed, Progress, Status
 from meshnews.control.request import File, StatusRequest, Watch
 from meshnews.errors import StoreFull
 from meshnews.ids import BundleRef
-from meshnews.node import dispatch as record
-from meshnews.node.filing import FilingDraft
+from meshnews.node.dispatches import dispatch as record
+from meshnews.node.dispatches.filing import FilingDraft
 from meshnews.node.node import Node
-from meshnews.node.recalling import is_own_recalled
+from meshnews.node.office.recalling import is_own_recalled
 from meshnewsd.control.sparing import Sparing
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import date_of, day_of, moment

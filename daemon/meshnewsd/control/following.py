@@ -22,10 +22,10 @@ from meshnews.control.limits import CONTROL_ITEMS_MAX
 from meshnews.control.reply import DispatchNews, Event, NeighbourListing, NeighbourNews, Status
 from meshnews.control.request import Follow
 from meshnews.ids import BundleRef, LinkId
-from meshnews.node.dispatch import Progress
+from meshnews.node.dispatches.dispatch import Progress
 from meshnews.node.event import Topic
+from meshnews.node.links.traffic import Traffic, traffic
 from meshnews.node.node import Node
-from meshnews.node.traffic import Traffic, traffic
 from meshnewsd.control.filing import dispatch_fact
 from meshnewsd.control.table import Asker
 from meshnewsd.control.watching import listing

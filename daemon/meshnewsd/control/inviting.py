@@ -24,9 +24,9 @@ from meshnews.control.fact import (
 from meshnews.control.reply import Done
 from meshnews.desk.joining import Reason
 from meshnews.desk.request import Joiner
-from meshnews.node import invitation_shelf as kept
+from meshnews.node.enrol import invitation_shelf as kept
+from meshnews.node.enrol.invitation_shelf import InvitationRecord
 from meshnews.node.event import Topic
-from meshnews.node.invitation_shelf import InvitationRecord
 from meshnews.node.node import Node
 from meshnewsd.control.enrolling import ROLES, enrolled_fact, words_fact
 from meshnewsd.control.table import Asker

@@ -23,7 +23,7 @@ from meshnews.control.limits import CONTROL_ITEMS_MAX
 from meshnews.control.reply import AttachmentSaved, Done, InboxListing, Opened, Progress, ReplyFiled
 from meshnews.control.request import Inbox, LetGo, Open, SaveAttachment, SendReply
 from meshnews.limits import CHUNK_BYTES
-from meshnews.node.item import Heading, Item
+from meshnews.node.dispatches.item import Heading, Item
 from meshnews.node.node import Node
 from meshnewsd.control.filing import WORDS
 from meshnewsd.control.sparing import Sparing

@@ -1,10 +1,10 @@
 """What the doctor finds about recalls: of this home, and of others whose keys were replaced."""
 
 from meshnews.control.finding import Check, Finding, Level
-from meshnews.node.former import former_own_keys
-from meshnews.node.keyring import Keyring
 from meshnews.node.node import Node
-from meshnews.node.recalling import holders, is_own_recalled
+from meshnews.node.office.recalling import holders, is_own_recalled
+from meshnews.node.records.former import former_own_keys
+from meshnews.node.records.keyring import Keyring
 
 
 def of_recalls(node: Node) -> list[Finding]:

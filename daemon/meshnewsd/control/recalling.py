@@ -14,10 +14,10 @@ from meshnews.control.recall_reply import (
     RecallPrepared,
     RecallShown,
 )
-from meshnews.node import recalling as library
 from meshnews.node.node import Node
-from meshnews.node.recalling import Recalling, holders, recall_own
-from meshnews.node.seat import take_seat
+from meshnews.node.office import recalling as library
+from meshnews.node.office.recalling import Recalling, holders, recall_own
+from meshnews.node.office.seat import take_seat
 from meshnewsd.control.enrolling import words_fact
 from meshnewsd.control.table import Asker
 

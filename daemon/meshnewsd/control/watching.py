@@ -7,9 +7,9 @@ from meshnews.control.fact import CarrierName, NeighbourKind, Visibility
 from meshnews.control.fact import Neighbour as NeighbourFact
 from meshnews.control.reply import Diagnosis, NeighbourListing, Visible
 from meshnews.control.request import Doctor, Look, Neighbours, TrustNetwork
-from meshnews.node.neighbour import Neighbour
+from meshnews.node.links.neighbour import Neighbour
 from meshnews.node.node import Node
-from meshnews.node.roster import Roster
+from meshnews.node.records.roster import Roster
 from meshnewsd.control import diagnosis
 from meshnewsd.control.bluetooth_diagnosis import of_bluetooth
 from meshnewsd.control.machine_diagnosis import Premises, of_machine

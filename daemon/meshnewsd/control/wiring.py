@@ -25,10 +25,10 @@ from meshnews.control.wire_fact import (
     WireEntry,
 )
 from meshnews.desk.bulletin import EndpointKind
-from meshnews.node.endpoints import Published
+from meshnews.node.links.route import Route
 from meshnews.node.node import Node
-from meshnews.node.roster import Roster
-from meshnews.node.route import Route
+from meshnews.node.office.endpoints import Published
+from meshnews.node.records.roster import Roster
 from meshnewsd.control.table import Asker
 from meshnewsd.control.times import moment
 from meshnewsd.platform.certificate import fingerprint

@@ -2,7 +2,7 @@
 
 A service lists, reads, writes and removes files by name; it knows nothing of what is in
 them.  Every service passes tests/contract/test_drop_contract.py.  What to do there is
-decided by `meshnews.node.drop`.
+decided by `meshnews.node.links.drop`.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ import trio
 from meshnews.bundle.seal import FOREIGN_BYTES
 from meshnews.errors import StoreFull
 from meshnews.ids import BundleRef
-from meshnews.node.drop import Sheet, Visit
-from meshnews.node.drop_memory import NAMES_MAX
 from meshnews.node.event import Trouble
+from meshnews.node.links.drop import Sheet, Visit
+from meshnews.node.links.drop_memory import NAMES_MAX
 from meshnews.node.node import Node
 
 OBJECT_BYTES_MAX: Final = max(FOREIGN_BYTES)

@@ -18,7 +18,7 @@ import trio
 
 from meshnews.crypto.entropy import Entropy, between
 from meshnews.node.event import Trouble
-from meshnews.node.route import ONION
+from meshnews.node.links.route import ONION
 from meshnewsd.config import Config, DropPlace
 from meshnewsd.platform.logs import Log
 from meshnewsd.uplinks.drop import Asking, DropLost, DropService, Visitor

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from meshnews.node.drop_memory import NAMES_MAX
+from meshnews.node.links.drop_memory import NAMES_MAX
 from meshnewsd.uplinks.drop import turned_away
 from meshnewsd.uplinks.http import Answer
 from meshnewsd.uplinks.http_files import ANSWER_BYTES_MAX, LISTING_BYTES_MAX, HttpFiles

@@ -1,0 +1,1 @@
+"""Filing, opening and answering: what a reporter sends and a desk reads."""

@@ -1,0 +1,1 @@
+"""Joining a desk, by files or by invitation, at both ends."""

@@ -1,0 +1,1 @@
+"""Contacts with other machines: finding, calling, admitting, and the ways out."""

@@ -1,0 +1,463 @@
+"""All streams of a node: who may talk, what comes in, what goes out next.
+
+Accepted streams begin in a pool of unfinished handshakes that strangers
+cannot get out of; a new one takes the place of the oldest of whoever has most.  A peer that fails
+is left in silence for a random time.  See docs/protocol/link.md.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from meshnews.crypto.entropy import between
+from meshnews.errors import OutOfTurn, PeerError
+from meshnews.ids import BundleRef, LinkId
+from meshnews.limits import (
+    FRAME_S_MAX,
+    HANDSHAKE_S_MAX,
+    HANDSHAKES_PENDING_MAX,
+    LINK_S_MAX,
+    SILENCE_S,
+)
+from meshnews.link.crowding import makes_room
+from meshnews.link.rendezvous import Mode
+from meshnews.link.session import LinkSession
+from meshnews.node.event import (
+    Accepted,
+    Carrier,
+    Close,
+    Dialled,
+    Effect,
+    Received,
+    Topic,
+    Trouble,
+)
+from meshnews.node.home import Home
+from meshnews.node.identity import Role
+from meshnews.node.links.carriage import CARRIAGES, pace_on
+from meshnews.node.links.conversation import Conversation
+from meshnews.node.links.desk_seen import DeskSeen, routing_of
+from meshnews.node.links.dialler import Callers, Dialler
+from meshnews.node.links.displacement import FRESH_S, displaced_by, needless, one_too_many
+from meshnews.node.links.economy import Economy
+from meshnews.node.links.filling import Filling
+from meshnews.node.links.presence import Presence
+from meshnews.node.links.replay import ReplayShelf
+from meshnews.node.links.target import Target
+from meshnews.node.links.uplink import UplinkKeeper
+from meshnews.sync.event import Arrived, Greeted, SyncEvent
+from meshnews.sync.machine import SyncMachine
+from meshnews.sync.messages import INSTANCE_BYTES, Reason
+from meshnews.sync.schedule import InFlight
+
+
+class Happening(NamedTuple):
+    """Something a sync conversation reports, and on which stream."""
+
+    conversation: Conversation
+    event: SyncEvent
+
+
+class Switchboard:
+    """The conversations of a node, by stream."""
+
+    def __init__(
+        self, home: Home, dialler: Dialler, uplinks: UplinkKeeper, presence: Presence
+    ) -> None:
+        self._home = home
+        self._dialler = dialler
+        self._uplinks = uplinks
+        self._presence = presence
+        self._replay = ReplayShelf(home.carry)
+        self._inflight = InFlight()
+        self._economy = Economy(home.settings.bluetooth_bulk_after_s)
+        self._desk_seen = DeskSeen(home)
+        self._routing = routing_of(home, self._desk_seen)
+        self._instance = home.entropy.draw(INSTANCE_BYTES)
+        self._moved = 0
+        self._talks: dict[LinkId, Conversation] = {}
+        self._in_order: tuple[Conversation, ...] | None = ()
+        self._filling = Filling()
+        self.effects: list[Effect] = []
+
+    def __iter__(self) -> Iterator[Conversation]:
+        """Yield the conversations in order of their streams."""
+        if self._in_order is None:
+            self._in_order = tuple(self._talks[link] for link in sorted(self._talks))
+        return iter(self._in_order)
+
+    @property
+    def bytes_moved(self) -> int:
+        """Bytes that went over all streams since the start, both ways."""
+        return self._moved + sum(talk.sent + talk.received for talk in self)
+
+    def talking(self) -> list[Conversation]:
+        """Return the conversations whose session stands."""
+        return [talk for talk in self if talk.is_talking]
+
+    def callers(self) -> Callers:
+        """Return from where each neighbour in contact called us."""
+        return {talk.link: talk.address for talk in self.talking() if talk.address is not None}
+
+    def rate_of(self, link: LinkId) -> int:
+        """Return how many bytes a second a stream took lately; 0: nobody knows."""
+        talk = self._talks.get(link)
+        return 0 if talk is None else talk.rate
+
+    def moved_on(self, link: LinkId) -> int:
+        """Return how many bytes went over a stream so far, both ways."""
+        talk = self._talks.get(link)
+        return 0 if talk is None else talk.sent + talk.received
+
+    # Streams come and go --------------------------------------------------
+
+    def _add(self, talk: Conversation) -> None:
+        self._talks[talk.link], self._in_order = talk, None
+
+    def _remove(self, link: LinkId) -> Conversation | None:
+        self._in_order = None
+        return self._talks.pop(link, None)
+
+    def accepted(self, event: Accepted) -> None:
+        """A neighbour, or a stranger, opened a stream."""
+        pending = [t for t in self if t.target is None and not t.is_open]
+        if len(pending) >= HANDSHAKES_PENDING_MAX:
+            pending.sort(key=lambda talk: talk.opened_s)
+            self._hang_up(pending[makes_room([talk.where for talk in pending])])
+        session = LinkSession.respond(
+            self._presence.keys(),
+            replay=self._replay,
+            entropy=self._home.entropy,
+            sizes=CARRIAGES[event.carrier].records,
+        )
+        self._add(
+            Conversation(
+                event.link, session, event.carrier, self._home.moment.lived_s, event.address
+            )
+        )
+
+    def dialled(self, event: Dialled, target: Target) -> None:
+        """A stream that we asked for is open."""
+        session = LinkSession.initiate(
+            target.handshake, entropy=self._home.entropy, sizes=CARRIAGES[event.carrier].records
+        )
+        talk = Conversation(
+            event.link, session, event.carrier, self._home.moment.lived_s, target=target
+        )
+        self._add(talk)
+        talk.greeting = session.start()
+
+    def lost(self, link: LinkId) -> None:
+        """A stream has ended."""
+        talk = self._remove(link)
+        if talk is not None and not talk.is_open:
+            talk.trouble = Trouble.CUT
+        self._dialler_ended(link, talk, cut=True)
+        if talk is not None:
+            self._ended(talk)
+
+    def drained(self, link: LinkId) -> None:
+        """The transport has taken the last send on a stream."""
+        talk = self._talks.get(link)
+        if talk is not None:
+            talk.drained(self._home.moment.lived_s)
+
+    def received(self, event: Received) -> Iterator[Happening]:
+        """Bytes came in; yield what they make happen.
+
+        What came last is judged by what was learnt from what came before it, so
+        each happening is to be dealt with before the next is asked for.
+        """
+        talk = self._talks.get(event.link)
+        if talk is None:
+            return
+        talk.heard(len(event.data))
+        try:
+            messages = talk.session.receive(event.data)
+            if talk.session.established and talk.speaker is None:
+                self._begin(talk)
+            talk.frame_since_s = self._frame_since(talk, has_ended=bool(messages))
+            assert talk.speaker is not None or not messages
+            for message in messages:
+                assert talk.speaker is not None
+                for reported in talk.speaker.receive(message, self._home.moment):
+                    self._note(talk, reported)
+                    yield Happening(talk, reported)
+        except PeerError:
+            # What came before the fault is in the store, and has to be dealt with.
+            yield from self._harvest(talk)
+            self._fail(talk)
+
+    def _harvest(self, talk: Conversation) -> Iterator[Happening]:
+        for reported in () if talk.speaker is None else talk.speaker.harvest():
+            self._note(talk, reported)
+            yield Happening(talk, reported)
+
+    def _frame_since(self, talk: Conversation, *, has_ended: bool) -> float | None:
+        if not talk.session.is_inside_message:
+            return None
+        # On a busy link one message ends and the next begins in a single record.
+        if has_ended or talk.frame_since_s is None:
+            return self._home.moment.lived_s
+        return talk.frame_since_s
+
+    def _begin(self, talk: Conversation) -> None:
+        """Let the right one speak, now that the session stands.
+
+        Raises:
+            OutOfTurn: a caller whose invitation nobody has a use for.
+        """
+        moment = self._home.moment
+        if talk.target is not None:
+            self._dialler.completed(talk.link, moment.lived_s)
+            self._uplinks.completed(talk.link)
+            self._presence.linked(talk.target, talk.session.peer.rendezvous)
+        if talk.session.peer.mode is Mode.ENROLMENT:
+            speaker = self._home.enrolment(talk.session, talk.target is not None)
+            if speaker is None:
+                raise OutOfTurn("an invitation that is not open, or is crowded")
+            talk.begin(speaker, moment)
+            return
+        talk.begin(self._sync(talk), moment)
+        self._make_room_for(talk)
+        self._home.tell(Topic.NEIGHBOURS)
+
+    def _name_for(self, talk: Conversation) -> bytes:
+        """Return what this node calls itself on a stream, to join several of one pair.
+
+        A relay may be in wrong hands, and others too: by a name that stays they would
+        know a nameless caller again.  A person's node has a new one for each relay that
+        it calls (and calls each but once), and for others as soon as nobody has the last.
+        """
+        is_relay = self._home.identity.role is Role.RELAY
+        if not is_relay and talk.target is not None and talk.session.peer.mode is Mode.RELAY:
+            return self._home.entropy.draw(INSTANCE_BYTES)
+        if not is_relay and all(other.own_instance != self._instance for other in self):
+            self._instance = self._home.entropy.draw(INSTANCE_BYTES)
+        return self._instance
+
+    def _sync(self, talk: Conversation) -> SyncMachine:
+        home = self._home
+        talk.own_instance = self._name_for(talk)
+        return SyncMachine(
+            home.custody,
+            self._inflight,
+            dialler=talk.target is not None,
+            session=talk.session.session_id,
+            instance=talk.own_instance,
+            entropy=home.entropy,
+            pace=pace_on(
+                talk.carrier,
+                is_metered=home.settings.is_metered,
+                is_narrow=self._uplinks.is_narrow(talk.link),
+            ),
+            routing=self._routing,
+            desk=home.identity.is_desk or home.identity.is_collector,
+        )
+
+    def _make_room_for(self, newcomer: Conversation) -> None:
+        leaving = displaced_by(
+            newcomer,
+            self._replaceable(newcomer),
+            most=self._home.identity.links_max,
+            now_s=self._home.moment.lived_s,
+            luck=self._home.entropy,
+        )
+        self._let_go(leaving)
+        if leaving is None and newcomer.target is not None and newcomer.target.is_extra:
+            newcomer.trial_until_s = self._home.moment.lived_s + FRESH_S
+
+    def _end_trial(self, extra: Conversation) -> None:
+        """Let one go, now that a call to one more than are wanted has been a link for a while."""
+        extra.trial_until_s = math.inf
+        now_s, luck = self._home.moment.lived_s, self._home.entropy
+        self._let_go(one_too_many(extra, self._replaceable(extra), now_s=now_s, luck=luck))
+
+    def _replaceable(self, newcomer: Conversation) -> list[Conversation]:
+        others = [t for t in self.talking() if t is not newcomer and not t.is_leaving]
+        # Nobody near takes the place of the way out.
+        return [t for t in others if t.target is None or t.carrier is not Carrier.UPLINK]
+
+    @staticmethod
+    def _let_go(talk: Conversation | None) -> None:
+        if talk is not None:
+            assert talk.machine is not None, "it talks"
+            talk.machine.leave(Reason.FULL)
+
+    def _note(self, talk: Conversation, event: SyncEvent) -> None:
+        if talk.is_at_collector:
+            self._desk_seen.note()
+        match event:
+            case Arrived(bundle):
+                talk.brought(self._home.moment.lived_s, bundle.size)
+            case Greeted(hello):
+                talk.instance = hello.instance
+                self._economy.joined(hello.instance, talk.carrier, self._home.moment.lived_s)
+                self._collapse(talk)
+            case _:
+                pass
+
+    def _collapse(self, talk: Conversation) -> None:
+        """Of two streams between one pair of nodes, keep one, and both sides the same.
+
+        It is the faster one; of two that are alike, the one dialled by the smaller.
+        """
+        if any(other.own_instance == talk.instance for other in self):
+            # We have called ourselves.
+            self._hang_up(talk)
+            return
+        for other in self.talking():
+            if other is talk or other.instance != talk.instance:
+                continue
+            loser = needless(talk, other)
+            kept = other if loser is talk else talk
+            self._dialler.shares(loser.link, kept.link)
+            self._hang_up(loser)
+            # Nobody was added.
+            kept.trial_until_s = math.inf
+            if loser is talk:
+                return
+
+    # Endings --------------------------------------------------------------
+
+    def _fail(self, talk: Conversation, trouble: Trouble = Trouble.STRANGER) -> None:
+        """Leave a peer that broke the protocol in silence."""
+        if not talk.is_open:
+            talk.trouble = trouble
+        self._drop(talk)
+        after_s = between(self._home.entropy, *SILENCE_S)
+        self.effects.append(Close(talk.link, after_s))
+
+    def part_from(self, relay: bytes) -> None:
+        """End the calls to a relay or collector with which we will have nothing to do any more."""
+        for talk in self:
+            keys = None if talk.target is None else talk.target.relay
+            if keys is not None and keys.static == relay:
+                self._hang_up(talk)
+
+    def leave(self, link: LinkId) -> None:
+        """End the conversation on a stream in good order."""
+        talk = self._talks.get(link)
+        if talk is not None and talk.machine is not None:
+            talk.machine.leave()
+
+    def _hang_up(self, talk: Conversation) -> None:
+        self._drop(talk)
+        self.effects.append(Close(talk.link, 0.0))
+
+    def _drop(self, talk: Conversation) -> None:
+        self._remove(talk.link)
+        self._dialler_ended(talk.link, talk, cut=False)
+        self._ended(talk)
+
+    def _dialler_ended(self, link: LinkId, talk: Conversation | None, *, cut: bool) -> None:
+        crowded = talk is not None and talk.was_crowded_out
+        self._dialler.ended(link, self._home.moment.lived_s, crowded=crowded, cut=cut)
+        moved = 0 if talk is None else talk.sent + talk.received
+        self._uplinks.ended(link, None if talk is None else talk.trouble, moved=moved)
+
+    def _ended(self, talk: Conversation) -> None:
+        self._moved += talk.sent + talk.received
+        if talk.speaker is not None:
+            talk.speaker.ended()
+        if talk.instance:
+            self._economy.joined(talk.instance, talk.carrier, self._home.moment.lived_s)
+        if talk.is_talking:
+            self._home.tell(Topic.NEIGHBOURS)
+
+    # Time and what goes out -----------------------------------------------
+
+    def tick(self) -> list[Happening]:
+        """Do what time demands: end what lasted too long, move stalled requests."""
+        moment = self._home.moment
+        happenings: list[Happening] = []
+        for talk in self:
+            if talk.answer_by_s <= moment.lived_s:
+                if talk.is_doubted:
+                    talk.trouble = Trouble.SILENT
+                talk.is_doubted = True
+            if self._deadline(talk) <= moment.lived_s:
+                self._hang_up(talk) if talk.is_open else self._fail(talk, Trouble.SILENT)
+                continue
+            if talk.trial_until_s <= moment.lived_s:
+                self._end_trial(talk)
+            if self._bulk_from(talk) <= moment.lived_s and talk.machine is not None:
+                talk.machine.take_bulk()
+            talk.tell_held(moment)
+            if talk.speaker is not None:
+                try:
+                    reported = talk.speaker.tick(moment)
+                except PeerError:
+                    happenings += self._harvest(talk)
+                    self._fail(talk)
+                else:
+                    happenings += [Happening(talk, event) for event in reported]
+        return happenings
+
+    def next_s(self) -> float | None:
+        """Return when `tick` has something to do, in seconds of the node's life."""
+        times = [
+            min(self._deadline(talk), self._bulk_from(talk), talk.trial_until_s) for talk in self
+        ]
+        speakers = (talk.speaker for talk in self if talk.speaker is not None)
+        times += [at_s for one in speakers if (at_s := one.deadline_s) is not None]
+        times += [talk.held[0][0] for talk in self if talk.held]
+        return min(times, default=None)
+
+    def _bulk_from(self, talk: Conversation) -> float:
+        """Return when a conversation may begin to ask for bulk; never, if it does so already."""
+        if talk.machine is None or talk.machine.takes_bulk or not talk.instance:
+            return math.inf
+        return self._economy.bulk_from_s(talk.instance, talk.carrier)
+
+    @staticmethod
+    def _deadline(talk: Conversation) -> float:
+        if not talk.is_open:
+            return talk.opened_s + HANDSHAKE_S_MAX
+        until_s = min(talk.talking_since_s + LINK_S_MAX, talk.answer_by_s)
+        if talk.frame_since_s is None:
+            return until_s
+        return min(until_s, talk.frame_since_s + FRAME_S_MAX)
+
+    def announce(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
+        """Tell the neighbours in contact of a bundle that entered the set."""
+        for talk in self.talking():
+            if talk is not besides:
+                talk.tell(ref, self._home.moment, self._home.entropy)
+
+    def announce_receipt(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
+        """Tell the neighbours in contact of a bundle that became acked."""
+        for talk in self.talking():
+            if talk is not besides and talk.machine is not None:
+                talk.machine.announce_receipt(ref)
+
+    def wish_for_refused(self) -> None:
+        """Ask the neighbours once more for notices that were refused: the desk is known better."""
+        for talk in self.talking():
+            if talk.machine is not None:
+                talk.machine.wish_for_refused()
+
+    @property
+    def is_behind(self) -> bool:
+        """There is more to give than the last `fill` gave."""
+        return self._filling.is_behind
+
+    def fill(self) -> list[Happening]:
+        """Give streams that can take some their next bytes, in turns.
+
+        Returns what happened, of which a fault kept us from being told.
+        """
+        happenings: list[Happening] = []
+        for talk in self._filling.turns(self):
+            try:
+                send = talk.next_send(self._home.moment)
+            except PeerError:
+                happenings += self._harvest(talk)
+                self._fail(talk)
+                continue
+            if send is not None:
+                self._filling.gave(len(send.data))
+                self.effects.append(send)
+            elif talk.is_finished:
+                self._hang_up(talk)
+        return happenings
