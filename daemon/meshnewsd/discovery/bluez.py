@@ -314,7 +314,7 @@ def make_scanner(adapter: BluezAdapter, advertised: Advertised, *, sends: bool) 
     """Return what listens on an adapter; `sends`: it asks each machine that it hears for more."""
 
     def heard(device: BLEDevice, advert: AdvertisementData) -> None:
-        properties = device.details["props"]
+        _, properties, *_ = advert.platform_data
         # BlueZ takes the strength back when a scan ends, and bleak tells of that like of an
         # advert: whoever went long ago is not heard again by it.
         if advert.manufacturer_data and "RSSI" in properties:
