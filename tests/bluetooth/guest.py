@@ -4,7 +4,6 @@ Each claim that held, or did not, is a line of /out/results.jsonl; `test_machine
 reads them.  A claim that fails does not keep the next from being looked at.
 """
 
-import functools
 import hashlib
 import json
 import os
@@ -163,10 +162,9 @@ class Story:
                 os.environ[RADIO_VARIABLE] = held.where
                 facts["status"] = int(pytest.main(list(CONTRACT_WORDS)))
                 assert facts["status"] == 0
-        with self.claim("filesystems") as facts:
+        with self.claim("filesystems"):
             known = Path("/proc/filesystems").read_text("ascii").split()
             assert {"vfat", "exfat"} <= set(known)
-            facts["kept"] = keep_on_vfat(Path("/run/stick"))
 
     def power_goes(self) -> None:
         """Last of all: on some kernels nothing works after this."""
@@ -255,25 +253,6 @@ class Story:
     def all_received(self) -> bool:
         states = [each["state"] for each in self.reporter.ask("status")["dispatches"]]
         return all(state in {"received", "read"} for state in states)
-
-
-def keep_on_vfat(folder: Path) -> str:
-    """Make a stick as people buy them, put a file on it, take it out and in; return the file."""
-    image = folder.with_suffix(".img")
-    with image.open("wb") as file:
-        file.truncate(4 << 20)
-    do = functools.partial(subprocess.run, check=True, capture_output=True)
-    do(["busybox", "mkfs.vfat", str(image)])
-    folder.mkdir()
-    said = ""
-    for _ in range(2):
-        do(["busybox", "mount", "-t", "vfat", "-o", "loop", str(image), str(folder)])
-        kept = folder / "A Name Longer Than Eight.txt"
-        if not kept.exists():
-            kept.write_text("kept", encoding="ascii")
-        said = kept.read_text("ascii")
-        do(["busybox", "umount", str(folder)])
-    return said
 
 
 def main() -> int:
