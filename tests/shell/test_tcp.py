@@ -8,6 +8,7 @@ import trio
 from meshnews.node.event import Address
 from meshnewsd.transports.interface import Unreachable
 from meshnewsd.transports.tcp import (
+    NEAR_RECEIVE_BYTES,
     NOTSENT_LOWAT_BYTES,
     NOTSENT_LOWAT_BYTES_MIN,
     TcpTransport,
@@ -58,6 +59,31 @@ async def test_streams_send_at_once_and_keep_little_waiting() -> None:
         await stream.aclose()
         keep_little_unsent(stream, 5000)
         nursery.cancel_scope.cancel()
+    await doorway.aclose()
+
+
+async def test_of_a_neighbour_near_by_little_is_on_its_way_or_waits_in_the_kernel() -> None:
+    transport = TcpTransport(addresses=["127.0.0.1"])
+    doorway = await transport.bind(0)
+    taken: list[trio.SocketStream] = []
+
+    def take(stream: trio.abc.HalfCloseableStream, address: Address) -> None:
+        assert isinstance(stream, trio.SocketStream)
+        taken.append(stream)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(doorway.serve, take)
+        await trio.testing.wait_all_tasks_blocked()
+        taken.append(await transport.open(f"127.0.0.1:{doorway.port}"))
+        with trio.fail_after(10):
+            while len(taken) < 2:
+                await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    for stream in taken:
+        # The kernel doubles what is asked for, and gives half of that to what arrives.
+        kept = stream.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        assert kept == 2 * NEAR_RECEIVE_BYTES
+        await stream.aclose()
     await doorway.aclose()
 
 

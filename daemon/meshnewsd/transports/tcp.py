@@ -9,6 +9,7 @@ import contextlib
 import errno
 import ipaddress
 import socket
+import struct
 from collections.abc import Sequence
 from typing import Final
 
@@ -26,6 +27,15 @@ NOTSENT_LOWAT_BYTES: Final = 16 * 1024
 NOTSENT_LOWAT_BYTES_MIN: Final = 2 * 1024
 """And at least: a little more than a packet."""
 
+NEAR_RTT_S: Final = 0.01
+"""An answer within this is that of a neighbour on a cable or a radio of this building."""
+NEAR_RECEIVE_BYTES: Final = 128 * 1024
+"""What of a near neighbour may be on its way to us or wait in the kernel.
+
+Left alone, the kernel lets it grow to megabytes. Whatever is urgent would wait behind them, a
+process that is killed would lose them, and thirty streams would fill a small machine.
+It carries 13 MB/s over a way of 10 ms, and costs a twentieth of the speed on loopback. What comes from farther is left to the kernel."""
+
 KEEPALIVE_IDLE_S: Final = 20
 KEEPALIVE_EVERY_S: Final = 5
 KEEPALIVE_TRIES: Final = 3
@@ -41,6 +51,8 @@ _NOT_HERE: Final = frozenset(
 )
 """This machine has no such family, address or interface."""
 _NO_WAY: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
+_TCP_INFO_RTT: Final = struct.Struct("=68xI")
+"""`struct tcp_info` of Linux up to the smoothed time of a round trip, in microseconds."""
 _TCP_NOTSENT_LOWAT: Final = 25
 """Linux's number; Python's socket module has no name for it on every version."""
 
@@ -287,7 +299,16 @@ def _tune(sock: trio.socket.SocketType) -> trio.SocketStream:
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_EVERY_S)
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_TRIES)
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_S * 1000)
+    if _round_trip_s(stream) < NEAR_RTT_S:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NEAR_RECEIVE_BYTES)
     return stream
+
+
+def _round_trip_s(stream: trio.SocketStream) -> float:
+    """Return how long the handshake of a stream took to be answered, as the kernel knows."""
+    info = stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_RTT.size)
+    (microseconds,) = _TCP_INFO_RTT.unpack(info)
+    return float(microseconds) / 1e6
 
 
 def keep_little_unsent(stream: trio.abc.HalfCloseableStream, size: int) -> None:
