@@ -34,7 +34,8 @@ NEAR_RECEIVE_BYTES: Final = 128 * 1024
 
 Left alone, the kernel lets it grow to megabytes. Whatever is urgent would wait behind them, a
 process that is killed would lose them, and thirty streams would fill a small machine.
-It carries 13 MB/s over a way of 10 ms, and costs a twentieth of the speed on loopback. What comes from farther is left to the kernel."""
+It carries 13 MB/s over a way of 10 ms, and costs
+a twentieth of the speed on loopback. What comes from farther is left to the kernel."""
 
 KEEPALIVE_IDLE_S: Final = 20
 KEEPALIVE_EVERY_S: Final = 5
