@@ -156,9 +156,9 @@ class Node:
         if any(change.topic is Topic.DESK for change in home.changed):
             self.switchboard.wish_for_refused()
             self.drop.wish_for_refused()
-        callers = self.switchboard.callers()
+        callers = self.switchboard.talks.callers()
         self.switchboard.effects += self.dialler.due(moment.lived_s, callers=callers)
-        for link in self.uplinks.charge(self.switchboard.moved_on):
+        for link in self.uplinks.charge(self.switchboard.talks.moved_on):
             self.switchboard.leave(link)
         self.switchboard.effects += self.uplinks.due(self._elsewhere())
         self.wire_log.note(is_up=bool(self.uplinks.linked))
@@ -275,7 +275,7 @@ class Node:
             self.switchboard.announce_receipt(ref)
             self.work.receipted(ref)
         if home.due:
-            for talk in self.switchboard.talking():
+            for talk in self.switchboard.talks.talking():
                 if talk.is_at_collector and talk.machine is not None:
                     talk.machine.hand_over(list(home.due))
         home.announced.clear()
@@ -298,7 +298,7 @@ class Node:
     def _wake_after_s(self, clock: Clock) -> float:
         if self.switchboard.is_behind:
             return 0.0
-        now_s, callers = self.home.moment.lived_s, self.switchboard.callers()
+        now_s, callers = self.home.moment.lived_s, self.switchboard.talks.callers()
         times = [self._sweep_due_s(), now_s + TICK_S_MAX, now_s + self.presence.due_in_s(clock)]
         times += [
             s
@@ -318,7 +318,7 @@ class Node:
             return set()
         return {
             talk.target.name
-            for talk in self.switchboard.talking()
+            for talk in self.switchboard.talks.talking()
             if talk.target is not None
             and talk.target.is_collector
             and talk.carrier is not Carrier.UPLINK
@@ -394,4 +394,4 @@ class Node:
 
     def neighbours(self) -> list[Neighbour]:
         """Return who is in contact now, the longest first."""
-        return neighbours_of(self.switchboard.talking(), self.home.moment.lived_s)
+        return neighbours_of(self.switchboard.talks.talking(), self.home.moment.lived_s)

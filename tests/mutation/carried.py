@@ -54,9 +54,9 @@ CARRIED = (
     ),
     Mutation(
         "a busy link is taken for one that dribbles",
-        "meshnews/node/links/switchboard.py",
-        "        if has_ended or talk.frame_since_s is None:\n",
-        "        if talk.frame_since_s is None:\n",
+        "meshnews/node/links/conversation.py",
+        "        elif has_ended or self.frame_since_s is None:\n",
+        "        elif self.frame_since_s is None:\n",
         ("tests/sim/test_slow_links.py",),
     ),
     Mutation(

@@ -63,7 +63,7 @@ def test_bulk_waits_a_quarter_of_an_hour_for_something_better_than_bluetooth(
     pair.connect(carrier)
 
     def takes_bulk() -> bool:
-        (talk,) = pair.caller.node.switchboard.talking()
+        (talk,) = pair.caller.node.switchboard.talks.talking()
         assert talk.machine is not None
         return talk.machine.takes_bulk
 

@@ -137,7 +137,7 @@ def test_what_came_and_was_taken_needs_no_answer(between: Between, other: Machin
 def test_what_came_and_was_not_read_yet_saves_the_call(between: Between) -> None:
     between.caller.ask(file_flash)
     between.tell(between.caller, Tick())
-    (talk,) = between.caller.node.switchboard.talking()
+    (talk,) = between.caller.node.switchboard.talks.talking()
     between.swallows = True
     for _ in range(100):
         between.wait(2)
@@ -151,7 +151,7 @@ def test_what_came_and_was_not_read_yet_saves_the_call(between: Between) -> None
 
 
 def test_a_slow_way_is_given_as_long_as_what_lies_in_its_queues_may_take(between: Between) -> None:
-    (talk,) = between.caller.node.switchboard.talking()
+    (talk,) = between.caller.node.switchboard.talks.talking()
     talk.rate = 2_000
     between.swallows = True
     between.caller.ask(file_flash)

@@ -42,7 +42,7 @@ def links(world: World, machine: Machine) -> int:
 
 def talks(machine: Machine) -> list[Conversation]:
     assert machine.node is not None
-    return machine.node.switchboard.talking()
+    return machine.node.switchboard.talks.talking()
 
 
 def dials(world: World) -> int:
@@ -247,4 +247,4 @@ def holds(machine: Machine, identifier: bytes) -> bool:
 
 def bytes_moved(machine: Machine) -> int:
     assert machine.node is not None
-    return machine.node.switchboard.bytes_moved
+    return machine.node.switchboard.talks.bytes_moved

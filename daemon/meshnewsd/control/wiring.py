@@ -164,7 +164,7 @@ def _route(node: Node, route: Route, names: dict[bytes, str]) -> RouteFact:
             if rest is None
             else moment(node.home.wall.s + rest.until_s - node.home.moment.lived_s)
         ),
-        bytes_per_s=0 if route.link is None else node.switchboard.rate_of(route.link),
+        bytes_per_s=0 if route.link is None else node.switchboard.talks.rate_of(route.link),
     )
 
 

@@ -18,6 +18,7 @@ from typing import Final
 
 from meshnews.crypto.entropy import Entropy, between
 from meshnews.ids import BundleRef, LinkId
+from meshnews.limits import FRAME_S_MAX, HANDSHAKE_S_MAX, LINK_S_MAX
 from meshnews.link.session import LinkSession
 from meshnews.node.event import Address, Carrier, Send, Trouble
 from meshnews.node.links.carriage import CARRIAGES
@@ -175,6 +176,24 @@ class Conversation:
             return math.inf
         patience_s = UNHEARD_S + (UNHEARD_BYTES / self.rate if self.rate else 0.0)
         return since_s + patience_s + (LAST_LOOK_S if self.is_doubted else 0.0)
+
+    @property
+    def deadline_s(self) -> float:
+        """By when it has to be over, or something new to have come."""
+        if not self.is_open:
+            return self.opened_s + HANDSHAKE_S_MAX
+        until_s = min(self.talking_since_s + LINK_S_MAX, self.answer_by_s)
+        if self.frame_since_s is None:
+            return until_s
+        return min(until_s, self.frame_since_s + FRAME_S_MAX)
+
+    def watch_frame(self, now_s: float, *, has_ended: bool) -> None:
+        """Take note of whether a message has come in part; `has_ended`: one is whole now."""
+        if not self.session.is_inside_message:
+            self.frame_since_s = None
+        elif has_ended or self.frame_since_s is None:
+            # On a busy link one message ends and the next begins in a single record.
+            self.frame_since_s = now_s
 
     def heard(self, size: int) -> None:
         """Take note that bytes came in."""

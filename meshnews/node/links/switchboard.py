@@ -1,8 +1,8 @@
 """All streams of a node: who may talk, what comes in, what goes out next.
 
-Accepted streams begin in a pool of unfinished handshakes that strangers
-cannot get out of; a new one takes the place of the oldest of whoever has most.  A peer that fails
-is left in silence for a random time.  See docs/protocol/link.md.
+Accepted streams begin in a pool of unfinished handshakes that strangers cannot get out of; a new
+one takes the place of the oldest of whoever has most.  A peer that fails is left in silence for a
+random time.  See docs/protocol/link.md.
 """
 
 import math
@@ -12,13 +12,7 @@ from typing import NamedTuple
 from meshnews.crypto.entropy import between
 from meshnews.errors import OutOfTurn, PeerError
 from meshnews.ids import BundleRef, LinkId
-from meshnews.limits import (
-    FRAME_S_MAX,
-    HANDSHAKE_S_MAX,
-    HANDSHAKES_PENDING_MAX,
-    LINK_S_MAX,
-    SILENCE_S,
-)
+from meshnews.limits import HANDSHAKES_PENDING_MAX, SILENCE_S
 from meshnews.link.crowding import makes_room
 from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
@@ -36,8 +30,9 @@ from meshnews.node.home import Home
 from meshnews.node.identity import Role
 from meshnews.node.links.carriage import CARRIAGES, pace_on
 from meshnews.node.links.conversation import Conversation
+from meshnews.node.links.conversations import Conversations
 from meshnews.node.links.desk_seen import DeskSeen, routing_of
-from meshnews.node.links.dialler import Callers, Dialler
+from meshnews.node.links.dialler import Dialler
 from meshnews.node.links.displacement import FRESH_S, displaced_by, needless, one_too_many
 from meshnews.node.links.economy import Economy
 from meshnews.node.links.filling import Filling
@@ -74,53 +69,15 @@ class Switchboard:
         self._desk_seen = DeskSeen(home)
         self._routing = routing_of(home, self._desk_seen)
         self._instance = home.entropy.draw(INSTANCE_BYTES)
-        self._moved = 0
-        self._talks: dict[LinkId, Conversation] = {}
-        self._in_order: tuple[Conversation, ...] | None = ()
         self._filling = Filling()
+        self.talks = Conversations()
         self.effects: list[Effect] = []
-
-    def __iter__(self) -> Iterator[Conversation]:
-        """Yield the conversations in order of their streams."""
-        if self._in_order is None:
-            self._in_order = tuple(self._talks[link] for link in sorted(self._talks))
-        return iter(self._in_order)
-
-    @property
-    def bytes_moved(self) -> int:
-        """Bytes that went over all streams since the start, both ways."""
-        return self._moved + sum(talk.sent + talk.received for talk in self)
-
-    def talking(self) -> list[Conversation]:
-        """Return the conversations whose session stands."""
-        return [talk for talk in self if talk.is_talking]
-
-    def callers(self) -> Callers:
-        """Return from where each neighbour in contact called us."""
-        return {talk.link: talk.address for talk in self.talking() if talk.address is not None}
-
-    def rate_of(self, link: LinkId) -> int:
-        """Return how many bytes a second a stream took lately; 0: nobody knows."""
-        talk = self._talks.get(link)
-        return 0 if talk is None else talk.rate
-
-    def moved_on(self, link: LinkId) -> int:
-        """Return how many bytes went over a stream so far, both ways."""
-        talk = self._talks.get(link)
-        return 0 if talk is None else talk.sent + talk.received
 
     # Streams come and go --------------------------------------------------
 
-    def _add(self, talk: Conversation) -> None:
-        self._talks[talk.link], self._in_order = talk, None
-
-    def _remove(self, link: LinkId) -> Conversation | None:
-        self._in_order = None
-        return self._talks.pop(link, None)
-
     def accepted(self, event: Accepted) -> None:
         """A neighbour, or a stranger, opened a stream."""
-        pending = [t for t in self if t.target is None and not t.is_open]
+        pending = [t for t in self.talks if t.target is None and not t.is_open]
         if len(pending) >= HANDSHAKES_PENDING_MAX:
             pending.sort(key=lambda talk: talk.opened_s)
             self._hang_up(pending[makes_room([talk.where for talk in pending])])
@@ -130,7 +87,7 @@ class Switchboard:
             entropy=self._home.entropy,
             sizes=CARRIAGES[event.carrier].records,
         )
-        self._add(
+        self.talks.add(
             Conversation(
                 event.link, session, event.carrier, self._home.moment.lived_s, event.address
             )
@@ -144,12 +101,12 @@ class Switchboard:
         talk = Conversation(
             event.link, session, event.carrier, self._home.moment.lived_s, target=target
         )
-        self._add(talk)
+        self.talks.add(talk)
         talk.greeting = session.start()
 
     def lost(self, link: LinkId) -> None:
         """A stream has ended."""
-        talk = self._remove(link)
+        talk = self.talks.remove(link)
         if talk is not None and not talk.is_open:
             talk.trouble = Trouble.CUT
         self._dialler_ended(link, talk, cut=True)
@@ -158,7 +115,7 @@ class Switchboard:
 
     def drained(self, link: LinkId) -> None:
         """The transport has taken the last send on a stream."""
-        talk = self._talks.get(link)
+        talk = self.talks.get(link)
         if talk is not None:
             talk.drained(self._home.moment.lived_s)
 
@@ -168,7 +125,7 @@ class Switchboard:
         What came last is judged by what was learnt from what came before it, so
         each happening is to be dealt with before the next is asked for.
         """
-        talk = self._talks.get(event.link)
+        talk = self.talks.get(event.link)
         if talk is None:
             return
         talk.heard(len(event.data))
@@ -176,10 +133,9 @@ class Switchboard:
             messages = talk.session.receive(event.data)
             if talk.session.established and talk.speaker is None:
                 self._begin(talk)
-            talk.frame_since_s = self._frame_since(talk, has_ended=bool(messages))
-            assert talk.speaker is not None or not messages
+            talk.watch_frame(self._home.moment.lived_s, has_ended=bool(messages))
             for message in messages:
-                assert talk.speaker is not None
+                assert talk.speaker is not None, "the session stands"
                 for reported in talk.speaker.receive(message, self._home.moment):
                     self._note(talk, reported)
                     yield Happening(talk, reported)
@@ -192,14 +148,6 @@ class Switchboard:
         for reported in () if talk.speaker is None else talk.speaker.harvest():
             self._note(talk, reported)
             yield Happening(talk, reported)
-
-    def _frame_since(self, talk: Conversation, *, has_ended: bool) -> float | None:
-        if not talk.session.is_inside_message:
-            return None
-        # On a busy link one message ends and the next begins in a single record.
-        if has_ended or talk.frame_since_s is None:
-            return self._home.moment.lived_s
-        return talk.frame_since_s
 
     def _begin(self, talk: Conversation) -> None:
         """Let the right one speak, now that the session stands.
@@ -232,7 +180,7 @@ class Switchboard:
         is_relay = self._home.identity.role is Role.RELAY
         if not is_relay and talk.target is not None and talk.session.peer.mode is Mode.RELAY:
             return self._home.entropy.draw(INSTANCE_BYTES)
-        if not is_relay and all(other.own_instance != self._instance for other in self):
+        if not is_relay and all(other.own_instance != self._instance for other in self.talks):
             self._instance = self._home.entropy.draw(INSTANCE_BYTES)
         return self._instance
 
@@ -274,7 +222,7 @@ class Switchboard:
         self._let_go(one_too_many(extra, self._replaceable(extra), now_s=now_s, luck=luck))
 
     def _replaceable(self, newcomer: Conversation) -> list[Conversation]:
-        others = [t for t in self.talking() if t is not newcomer and not t.is_leaving]
+        others = [t for t in self.talks.talking() if t is not newcomer and not t.is_leaving]
         # Nobody near takes the place of the way out.
         return [t for t in others if t.target is None or t.carrier is not Carrier.UPLINK]
 
@@ -287,26 +235,23 @@ class Switchboard:
     def _note(self, talk: Conversation, event: SyncEvent) -> None:
         if talk.is_at_collector:
             self._desk_seen.note()
-        match event:
-            case Arrived(bundle):
-                talk.brought(self._home.moment.lived_s, bundle.size)
-            case Greeted(hello):
-                talk.instance = hello.instance
-                self._economy.joined(hello.instance, talk.carrier, self._home.moment.lived_s)
-                self._collapse(talk)
-            case _:
-                pass
+        if isinstance(event, Arrived):
+            talk.brought(self._home.moment.lived_s, event.bundle.size)
+        elif isinstance(event, Greeted):
+            talk.instance = event.hello.instance
+            self._economy.joined(talk.instance, talk.carrier, self._home.moment.lived_s)
+            self._collapse(talk)
 
     def _collapse(self, talk: Conversation) -> None:
         """Of two streams between one pair of nodes, keep one, and both sides the same.
 
         It is the faster one; of two that are alike, the one dialled by the smaller.
         """
-        if any(other.own_instance == talk.instance for other in self):
+        if any(other.own_instance == talk.instance for other in self.talks):
             # We have called ourselves.
             self._hang_up(talk)
             return
-        for other in self.talking():
+        for other in self.talks.talking():
             if other is talk or other.instance != talk.instance:
                 continue
             loser = needless(talk, other)
@@ -330,14 +275,14 @@ class Switchboard:
 
     def part_from(self, relay: bytes) -> None:
         """End the calls to a relay or collector with which we will have nothing to do any more."""
-        for talk in self:
+        for talk in self.talks:
             keys = None if talk.target is None else talk.target.relay
             if keys is not None and keys.static == relay:
                 self._hang_up(talk)
 
     def leave(self, link: LinkId) -> None:
         """End the conversation on a stream in good order."""
-        talk = self._talks.get(link)
+        talk = self.talks.get(link)
         if talk is not None and talk.machine is not None:
             talk.machine.leave()
 
@@ -346,7 +291,7 @@ class Switchboard:
         self.effects.append(Close(talk.link, 0.0))
 
     def _drop(self, talk: Conversation) -> None:
-        self._remove(talk.link)
+        self.talks.remove(talk.link)
         self._dialler_ended(talk.link, talk, cut=False)
         self._ended(talk)
 
@@ -357,7 +302,6 @@ class Switchboard:
         self._uplinks.ended(link, None if talk is None else talk.trouble, moved=moved)
 
     def _ended(self, talk: Conversation) -> None:
-        self._moved += talk.sent + talk.received
         if talk.speaker is not None:
             talk.speaker.ended()
         if talk.instance:
@@ -371,12 +315,12 @@ class Switchboard:
         """Do what time demands: end what lasted too long, move stalled requests."""
         moment = self._home.moment
         happenings: list[Happening] = []
-        for talk in self:
+        for talk in self.talks:
             if talk.answer_by_s <= moment.lived_s:
                 if talk.is_doubted:
                     talk.trouble = Trouble.SILENT
                 talk.is_doubted = True
-            if self._deadline(talk) <= moment.lived_s:
+            if talk.deadline_s <= moment.lived_s:
                 self._hang_up(talk) if talk.is_open else self._fail(talk, Trouble.SILENT)
                 continue
             if talk.trial_until_s <= moment.lived_s:
@@ -397,11 +341,11 @@ class Switchboard:
     def next_s(self) -> float | None:
         """Return when `tick` has something to do, in seconds of the node's life."""
         times = [
-            min(self._deadline(talk), self._bulk_from(talk), talk.trial_until_s) for talk in self
+            min(talk.deadline_s, self._bulk_from(talk), talk.trial_until_s) for talk in self.talks
         ]
-        speakers = (talk.speaker for talk in self if talk.speaker is not None)
+        speakers = (talk.speaker for talk in self.talks if talk.speaker is not None)
         times += [at_s for one in speakers if (at_s := one.deadline_s) is not None]
-        times += [talk.held[0][0] for talk in self if talk.held]
+        times += [talk.held[0][0] for talk in self.talks if talk.held]
         return min(times, default=None)
 
     def _bulk_from(self, talk: Conversation) -> float:
@@ -410,30 +354,21 @@ class Switchboard:
             return math.inf
         return self._economy.bulk_from_s(talk.instance, talk.carrier)
 
-    @staticmethod
-    def _deadline(talk: Conversation) -> float:
-        if not talk.is_open:
-            return talk.opened_s + HANDSHAKE_S_MAX
-        until_s = min(talk.talking_since_s + LINK_S_MAX, talk.answer_by_s)
-        if talk.frame_since_s is None:
-            return until_s
-        return min(until_s, talk.frame_since_s + FRAME_S_MAX)
-
     def announce(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
         """Tell the neighbours in contact of a bundle that entered the set."""
-        for talk in self.talking():
+        for talk in self.talks.talking():
             if talk is not besides:
                 talk.tell(ref, self._home.moment, self._home.entropy)
 
     def announce_receipt(self, ref: BundleRef, *, besides: Conversation | None = None) -> None:
         """Tell the neighbours in contact of a bundle that became acked."""
-        for talk in self.talking():
+        for talk in self.talks.talking():
             if talk is not besides and talk.machine is not None:
                 talk.machine.announce_receipt(ref)
 
     def wish_for_refused(self) -> None:
         """Ask the neighbours once more for notices that were refused: the desk is known better."""
-        for talk in self.talking():
+        for talk in self.talks.talking():
             if talk.machine is not None:
                 talk.machine.wish_for_refused()
 
@@ -448,7 +383,7 @@ class Switchboard:
         Returns what happened, of which a fault kept us from being told.
         """
         happenings: list[Happening] = []
-        for talk in self._filling.turns(self):
+        for talk in self._filling.turns(self.talks):
             try:
                 send = talk.next_send(self._home.moment)
             except PeerError:

@@ -29,7 +29,7 @@ class Traffic:
 def traffic(switchboard: Switchboard) -> dict[LinkId, Traffic]:
     """Return what is under way with each neighbour in contact."""
     under_way = {}
-    for conversation in switchboard.talking():
+    for conversation in switchboard.talks.talking():
         talk = conversation.machine.talk if conversation.machine is not None else None
         under_way[conversation.link] = (
             Traffic()
