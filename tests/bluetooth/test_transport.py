@@ -21,7 +21,7 @@ from meshnewsd.transports.bluetooth import (
     split_where,
 )
 from meshnewsd.transports.interface import Doorway, Unreachable
-from meshnewsd.transports.packet_stream import PacketStream
+from meshnewsd.transports.packet_stream import FLUSH_S_MAX, PacketStream
 from tests.shell.fake_kernel import HERE, THERE, FakeAir, FakeKernel
 
 OFF = Adapter(0, "hci0", HERE.address, is_up=False)
@@ -253,6 +253,41 @@ async def test_a_reader_who_asks_for_little_loses_nothing_of_a_packet(air: TwoMa
             await trio.aclose_forcefully(stream)
         nursery.cancel_scope.cancel()
     await doorway.aclose()
+
+
+async def test_a_stream_ends_when_all_has_left_however_slow_the_channel_is(
+    air: TwoMachines, autojump_clock: trio.testing.MockClock
+) -> None:
+    packets, pause_s = 8, FLUSH_S_MAX / 2
+    came = bytearray()
+
+    async def read_slowly(stream: trio.abc.ReceiveStream) -> None:
+        while len(came) < packets:
+            await trio.sleep(pause_s)
+            came.extend(await stream.receive_some())
+
+    async with serving(air) as doorway:
+        ours = await air.there.open(air.where(doorway.port))
+        await trio.testing.wait_all_tasks_blocked()
+        for number in range(packets):
+            await ours.send_all(bytes([number]))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read_slowly, air.guests[0])
+            await ours.aclose()
+            assert len(came) >= packets - 1
+    assert came == bytes(range(packets))
+
+
+async def test_a_stream_whose_neighbour_takes_nothing_more_ends_nevertheless(
+    air: TwoMachines, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with serving(air) as doorway:
+        ours = await air.there.open(air.where(doorway.port))
+        await trio.testing.wait_all_tasks_blocked()
+        await ours.send_all(b"unheard")
+        began_s = trio.current_time()
+        await ours.aclose()
+        assert FLUSH_S_MAX <= trio.current_time() - began_s < 2 * FLUSH_S_MAX
 
 
 async def test_a_home_that_is_silent_on_the_air_accepts_nobody(air: TwoMachines) -> None:

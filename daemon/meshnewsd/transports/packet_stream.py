@@ -19,8 +19,9 @@ import trio
 from meshnewsd.platform.l2cap import PACKET_BYTES_MAX, Place
 
 FLUSH_S_MAX: Final = 3.0
+"""How long the end of a stream waits for one who takes nothing more of it."""
 FLUSH_POLL_S: Final = 0.02
-"""How long, and how often, the end of a stream looks whether all has left."""
+"""How often it looks whether all has left."""
 
 CONNECT_S_MAX: Final = 45.0
 """The kernel gives up a connection that it cannot make after 40 s at the latest."""
@@ -140,15 +141,17 @@ class PacketStream(trio.abc.HalfCloseableStream):
         self.is_spared = True
 
     async def _flush(self) -> None:
-        """Wait until all has left, no longer than `FLUSH_S_MAX`."""
-        await trio.lowlevel.checkpoint()
-        with trio.move_on_after(FLUSH_S_MAX):
-            while not self._is_flushed:  # noqa: ASYNC110  the kernel calls nobody
-                await trio.sleep(FLUSH_POLL_S)
+        """Wait until all has left, or nothing more does for `FLUSH_S_MAX`.
 
-    @property
-    def _is_flushed(self) -> bool:
-        return self.is_closed or _queue(self._socket) == self._idle_queue
+        What a kernel holds can be seconds of a slow channel.
+        """
+        await trio.lowlevel.checkpoint()
+        before = None
+        with trio.move_on_after(FLUSH_S_MAX) as patience:
+            while not self.is_closed and (queue := _queue(self._socket)) != self._idle_queue:
+                if queue != before:
+                    before, patience.deadline = queue, trio.current_time() + FLUSH_S_MAX
+                await trio.sleep(FLUSH_POLL_S)
 
     def _check_open(self, *, is_enough: bool = True) -> None:
         if self.is_closed or not is_enough:
