@@ -30,6 +30,15 @@ def press_ctrl_c() -> None:
     signal.pthread_kill(identifier, signal.SIGINT)
 
 
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C be heard also where whoever started the tests has it ignored, as a shell does
+    for what runs in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
     (tmp_path / "video.mp4").write_bytes(b"picture")
