@@ -1,4 +1,7 @@
 import contextlib
+import fcntl
+import socket
+import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -17,9 +20,12 @@ from meshnewsd.peers.stream import (
     PeerStream,
 )
 from meshnewsd.transports.memory import PIPE_BYTES_MAX, MemoryNetwork
+from meshnewsd.transports.tcp import TcpTransport
 from tests.shell.fakes import Postbox
 
 LINK = LinkId(5)
+SIOCOUTQNSD = 0x894B
+"""Linux: asks how much of a TCP stream was not sent yet."""
 
 
 @dataclass
@@ -92,6 +98,32 @@ async def test_drained_waits_until_the_transport_has_taken_all() -> None:
             taken += len(await rig.other.receive_some())
         await wait_all_tasks_blocked()
         assert rig.box.events == [Drained(LINK)]
+
+
+async def test_small_sends_do_not_pile_up_in_the_kernel_of_a_slow_line() -> None:
+    """One after the other they would fill a segment, which the kernel lets grow to 64 kB."""
+    doorway = await TcpTransport(addresses=["127.0.0.1"]).bind(0)
+    taken: list[trio.abc.HalfCloseableStream] = []
+    box, send_bytes = Postbox(), 4096
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(doorway.serve, lambda stream, _: taken.append(stream))
+        ours = await TcpTransport(addresses=[]).open(f"127.0.0.1:{doorway.port}")
+        while not taken:
+            await trio.lowlevel.checkpoint()
+        assert isinstance(taken[0], trio.SocketStream)
+        taken[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        peer = PeerStream(LINK, ours, box.post, is_accepted=False)
+        nursery.start_soon(peer.run)
+        sends = 0
+        while box.events.count(Drained(LINK)) == sends:
+            peer.send(bytes(send_bytes))
+            sends += 1
+            await wait_all_tasks_blocked()
+        unsent = fcntl.ioctl(ours.socket.fileno(), SIOCOUTQNSD, bytes(4))
+        nursery.cancel_scope.cancel()
+    await taken[0].aclose()
+    await doorway.aclose()
+    assert struct.unpack("i", unsent)[0] <= 2 * send_bytes
 
 
 async def test_reading_waits_for_the_node_to_keep_up() -> None:

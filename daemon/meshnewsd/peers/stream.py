@@ -179,6 +179,10 @@ class PeerStream:
         keep_little_unsent(self._stream, len(data) // 2)
         try:
             await self._stream.send_all(data)
+            # A segment that the kernel has begun it fills up to 64 kB, whatever may be unsent: a
+            # small send is taken at once, and would look as if the network had carried it.
+            if not self.is_closing:
+                await self._stream.wait_send_all_might_not_block()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._scope.cancel()
             return
