@@ -309,6 +309,28 @@ def test_copies_are_counted(stores: Stores) -> None:
 # The compared set
 
 
+def test_an_entry_that_was_read_before_is_read_as_it_is_now(stores: Stores) -> None:
+    carry, entry = stores.carry, entry_of(1)
+    add(stores, entry)
+    assert carry.entry(entry.ref) == entry
+    pinned = replace(entry, pinned=True)
+    change(stores, pinned)
+    assert carry.entry(entry.ref) == pinned
+
+    def change_and_read(carry: Carry) -> None:
+        carry.change(entry)
+        assert carry.entry(entry.ref) == entry
+
+    crash(stores, change_and_read)
+    assert carry.entry(entry.ref) == pinned
+    stores.transact(lambda: carry.count_copy(entry.ref))
+    assert carry.entry(entry.ref) == replace(pinned, copies=1)
+    add(stores, entry)
+    assert carry.entry(entry.ref) == entry
+    stores.transact(lambda: carry.forget(entry.ref))
+    assert carry.entry(entry.ref) is None
+
+
 def test_elements_are_those_of_the_compared_states_in_order(stores: Stores) -> None:
     entries = [entry_of(number, state) for number, state in enumerate(State)]
     add(stores, *entries, entry_of(8, day=2098), entry_of(9, traffic=TrafficClass.BULK))

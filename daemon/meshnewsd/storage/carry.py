@@ -9,8 +9,9 @@ cost three times as much to insert.  `seq` is also the order of arrival, by
 which ties are broken.  `postage` is the first 4 bytes of the postage key, and
 `going` packs the first three parts of the order of eviction into one integer.
 
-Nothing is kept in memory per bundle; per bucket the digests of its pages, once asked
-for, of which an arrival makes one be read again.
+Nothing is kept in memory per bundle but ENTRIES_MAX entries that were asked for lately: each
+neighbour of a crowd is told the same names.  Per bucket the digests of its pages are kept, once
+asked for, of which an arrival makes one be read again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,9 @@ from meshnews.store.port import PAGES, WITH_BODY, Entry, Page, State, Usage
 from meshnewsd.storage import query
 from meshnewsd.storage.database import Database, Row
 from meshnewsd.storage.shelves import SqliteShelves
+
+ENTRIES_MAX: Final = 4096
+"""Entries kept in memory: two megabytes."""
 
 _STATES: Final = tuple(State)
 _TRAFFICS: Final = tuple(TrafficClass)
@@ -49,6 +53,7 @@ class SqliteCarry(SqliteShelves):
         self._usage_kept = list(self._usage)
         self._indexes: dict[tuple[TrafficClass, Day], PageIndex] = {}
         self._touched: set[tuple[TrafficClass, Day, int]] = set()
+        self._entries: dict[BundleRef, Entry] = {}
         self._next_release: float | None = None
         self._knows_release = False
 
@@ -66,14 +71,19 @@ class SqliteCarry(SqliteShelves):
         """Forget whatever came from the transaction that was taken back."""
         self._usage = list(self._usage_kept)
         self._knows_release = False
+        self._entries.clear()
         for traffic, day, page in self._touched:
             self._touch_page(traffic, day, page)
         self._touched.clear()
 
     def entry(self, ref: BundleRef) -> Entry | None:
         """Return what is known of `ref`."""
-        rows = self._db.rows(query.ENTRY, ref)
-        return _entry(rows[0]) if rows else None
+        entry = self._entries.get(ref)
+        if entry is None and (rows := self._db.rows(query.ENTRY, ref)):
+            if len(self._entries) >= ENTRIES_MAX:
+                del self._entries[next(iter(self._entries))]
+            entry = self._entries[ref] = _entry(rows[0])
+        return entry
 
     def state(self, ref: BundleRef) -> State | None:
         """Return the state of `ref`."""
@@ -115,6 +125,7 @@ class SqliteCarry(SqliteShelves):
 
     def count_copy(self, ref: BundleRef) -> None:
         """Raise `copies` by one, if there is an entry."""
+        self._entries.pop(ref, None)
         self._db.write(query.COUNT_COPY, ref)
 
     def forget(self, ref: BundleRef) -> None:
@@ -123,6 +134,7 @@ class SqliteCarry(SqliteShelves):
         if not rows:
             return
         self._knows_release = False
+        self._entries.pop(ref, None)
         seq, state, size, auth = rows[0]
         had = _STATES[state] in WITH_BODY
         if had:
@@ -262,6 +274,7 @@ class SqliteCarry(SqliteShelves):
 
     def _set(self, entry: Entry, seq: int, state_before: int) -> None:
         self._knows_release = False
+        self._entries.pop(entry.ref, None)
         self._db.write(query.SET_BUNDLE, (*_facts(entry), seq))
         if entry.state != state_before:
             self._db.write(query.SET_STATE, (entry.state, *entry.ref))
