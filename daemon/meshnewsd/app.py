@@ -200,6 +200,7 @@ class _App:
                 *doors.listening,
                 *radio_doors.listening,
             ),
+            streams=lambda: len(peers),
         )
         outlook = Outlook(finders, port=config.beacon_port, missing_ports=lambda: doors.missing)
         if not is_on:

@@ -32,6 +32,7 @@ from meshnews.node.event import (
     Wake,
 )
 from meshnews.store.age import Clock
+from meshnewsd.gathering import Gathering
 from meshnewsd.platform.worker import Worker
 from meshnewsd.storage.fault import StoreDamaged
 from meshnewsd.supervise import Patience, supervise
@@ -151,6 +152,7 @@ class Host(Generic[NodeT]):
         self._perform: Callable[[Effect], None] = lambda _: None
         self._forget_streams: Callable[[], None] = lambda: None
         self._standing: Callable[[], Iterable[Event]] = tuple
+        self._gathering = Gathering(lambda: 0)
         self._turns: Turns[_Entry | _Call] = Turns()
         self._arrived = trio.Event()
         self._wake_s = 0.0
@@ -168,6 +170,7 @@ class Host(Generic[NodeT]):
         perform: Callable[[Effect], None],
         forget_streams: Callable[[], None],
         standing: Callable[[], Iterable[Event]],
+        streams: Callable[[], int] = lambda: 0,
     ) -> None:
         """Say who carries out effects.
 
@@ -175,10 +178,12 @@ class Host(Generic[NodeT]):
             perform: carries out every effect but `Wake` and `Changed`; must not block.
             forget_streams: ends all streams without a word to the node.
             standing: what a node built again must be told first.
+            streams: how many are open.
         """
         self._perform = perform
         self._forget_streams = forget_streams
         self._standing = standing
+        self._gathering = Gathering(streams)
 
     @property
     def has_room(self) -> bool:
@@ -320,6 +325,7 @@ class Host(Generic[NodeT]):
             self._arrived = trio.Event()
             with trio.move_on_at(min(self._wake_s, trio.current_time() + TICK_S_MAX)):
                 await self._arrived.wait()
+        await self._gathering.rest()
         call = self._turns.peek()
         if isinstance(call, _Call):
             self._turns.take()

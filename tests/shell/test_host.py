@@ -53,6 +53,7 @@ class Rig:
     performed: list[Effect] = field(default_factory=list)
     forgotten: int = 0
     standing: tuple[Event, ...] = ()
+    streams: int = 0
     before_build: Callable[[], None] = field(default=lambda: None)
 
     def __post_init__(self) -> None:
@@ -63,6 +64,7 @@ class Rig:
             perform=self.performed.append,
             forget_streams=self._forget,
             standing=lambda: self.standing,
+            streams=lambda: self.streams,
         )
 
     @property
@@ -122,6 +124,22 @@ async def test_events_that_gathered_are_one_transaction() -> None:
         await wait_all_tasks_blocked()
         assert rig.stores.transactions == before + 1
         assert rig.node.seen == [heard(number) for number in range(100)]
+
+
+async def test_what_a_crowd_says_one_after_the_other_is_one_transaction(
+    autojump_clock: MockClock,
+) -> None:
+    rig = Rig(streams=200)
+    async with rig.running():
+        rig.host.post(heard(0))
+        await trio.sleep(1.0)
+        before = rig.stores.transactions
+        for number in range(20):
+            rig.host.post(heard(number))
+            await trio.sleep(0.001)
+        await trio.sleep(1.0)
+        assert rig.stores.transactions == before + 2
+        assert rig.node.seen[-20:] == [heard(number) for number in range(20)]
 
 
 async def test_a_transaction_has_bounds_in_events_and_bytes() -> None:
