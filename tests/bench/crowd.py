@@ -1,18 +1,22 @@
 """A crowd comes back after a blackout: many gateways, one collector, one minute, on loopback.
 
     python -m tests.bench.crowd [--gateways 200] [--within 60] [--kbit 256] [--stay]
+                                [--processes 2]
 
-The collector is a real daemon.  The gateways are whole nodes over real TCP, all in this
-process; each has a backlog of its own, its own moment of coming back, and a line of its
-own of so many kbit/s (0: as fast as this machine).  While it is there it is given what the
-others brought; it leaves when all of its own was taken, or with `--stay` when all of
-everybody's was.  Prints the collector's memory and CPU, how long each gateway took from its
-first stream to the last bundle taken, and whether classes arrived in their order.
+The collector is a real daemon.  The gateways are whole nodes over real TCP, in a few
+processes, all of them there before the first comes back: one process would make them wait
+for each other, as machines of their own do not.  Each has a backlog of its own, its own moment
+of coming back, and a line of its own of so many kbit/s (0: as fast as this machine).  While
+it is there it is given what the others brought; it leaves when all of its own was taken, or
+with `--stay` when all of everybody's was.  Prints the collector's memory and CPU, how long
+each gateway took from its first stream to the last bundle taken, and whether classes arrived
+in their order.
 """
 
 import argparse
 import contextlib
 import functools
+import multiprocessing
 import os
 import random
 import statistics
@@ -20,6 +24,8 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -187,30 +193,59 @@ def callers(kbit: float) -> Mapping[str, Caller]:
     return {name: NarrowCaller(each, kbit * 125) for name, each in make_uplinks().items()}
 
 
-async def come_back(gateways: list[Gateway], pid: int, asked: argparse.Namespace) -> float:
-    """Let all come back; return the most memory that the collector had."""
-    most_mb = 0.0
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one process saw of its gateways: how long each took, what of each was taken, its CPU."""
 
-    async def watch() -> None:
-        nonlocal most_mb
-        while True:
-            most_mb = max(most_mb, rss_mb(pid))
-            await trio.sleep(0.5)
+    took_s: list[float]
+    taken: list[list[TrafficClass]]
+    cpu_s: float
 
+
+async def come_back(gateways: list[Gateway], asked: argparse.Namespace, all_done: Barrier) -> None:
+    """Let these come back, until all of theirs was taken."""
     may_leave = trio.Event()
     if not asked.stay:
         may_leave.set()
     with trio.move_on_after(GIVE_UP_S):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(watch)
             for each in gateways:
                 run = functools.partial(each.run, callers=callers(asked.kbit), until=may_leave)
                 after_s = random.uniform(0, asked.within)
                 nursery.start_soon(functools.partial(run, after_s=after_s))
             for each in gateways:
                 await each.done.wait()
+            if asked.stay:
+                await trio.to_thread.run_sync(all_done.wait, abandon_on_cancel=True)
             nursery.cancel_scope.cancel()
-    return most_mb
+
+
+def look_on(
+    gateways: list[Gateway], asked: argparse.Namespace, all_done: Barrier, told: Connection
+) -> None:
+    """Be the process of these gateways; tell what was seen of them."""
+    since_s = time.process_time()
+    trio.run(come_back, gateways, asked, all_done)
+    done = [one.took_s for one in gateways if one.done.is_set()]
+    taken = [one.taken for one in gateways]
+    told.send(Seen(done, taken, time.process_time() - since_s))
+
+
+def play(gateways: list[Gateway], pid: int, asked: argparse.Namespace) -> tuple[list[Seen], float]:
+    """Let all come back; return what was seen, and the most memory that the collector had."""
+    fork = multiprocessing.get_context("fork")
+    all_done = fork.Barrier(asked.processes)
+    most_mb, seen, waiting = 0.0, list[Seen](), list[Connection]()
+    for number in range(asked.processes):
+        told, telling = fork.Pipe(duplex=False)
+        part = gateways[number :: asked.processes]
+        fork.Process(target=look_on, args=(part, asked, all_done, telling), daemon=True).start()
+        waiting.append(told)
+    for told in waiting:
+        while not told.poll(0.5):
+            most_mb = max(most_mb, rss_mb(pid))
+        seen.append(told.recv())
+    return seen, most_mb
 
 
 def is_in_order(taken: list[TrafficClass]) -> bool:
@@ -236,6 +271,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--within", type=float, default=WITHIN_S)
     parser.add_argument("--kbit", type=float, default=KBIT)
     parser.add_argument("--stay", action="store_true")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
 
@@ -257,13 +293,14 @@ def measure(collector: LoopbackMachine, gateways: list[Gateway], asked: argparse
     assert collector.process is not None
     pid = collector.process.pid
     idle_mb, idle_s, began_s = rss_mb(pid), cpu_s(pid), time.monotonic()
-    own_s = time.process_time()
-    most_mb = trio.run(come_back, gateways, pid, asked)
-    took = sorted(one.took_s for one in gateways if one.done.is_set())
+    seen, most_mb = play(gateways, pid, asked)
+    took = sorted(took_s for one in seen for took_s in one.took_s)
+    taken = [classes for one in seen for classes in one.taken]
     print(f"{len(gateways)} gateways, {each} bundles each, {asked.kbit:.0f} kbit/s each")
     print(f"all taken of {len(took)} after {time.monotonic() - began_s:.1f} s")
     print(
-        f"{os.cpu_count()} cores for all; the gateways: {time.process_time() - own_s:.1f} s of CPU"
+        f"{os.cpu_count()} cores for all; the gateways: {sum(one.cpu_s for one in seen):.1f} s "
+        f"of CPU in {len(seen)} processes"
     )
     print(
         f"collector: {idle_mb:.0f} MB idle, {most_mb:.0f} MB at most, "
@@ -273,7 +310,7 @@ def measure(collector: LoopbackMachine, gateways: list[Gateway], asked: argparse
         f"fastest {took[0]:.2f} s, median {statistics.median(took):.2f} s, "
         f"slowest {took[-1]:.2f} s: {took[-1] / took[0]:.1f} times"
     )
-    ordered = sum(is_in_order(one.taken) for one in gateways)
+    ordered = sum(map(is_in_order, taken))
     print(f"flash, routine, bulk in order: {ordered} of {len(gateways)}", flush=True)
 
 
