@@ -28,25 +28,27 @@ from meshnews.store.age import Moment
 from meshnews.sync.machine import SyncMachine
 from meshnews.sync.messages import Reason
 
-ROOM_BYTES_MIN: Final = 4 * 1024
+ROOM_BYTES_MIN: Final = 1024
+"""Least of a send, four small records: an eighth of a second at 64 kbit/s.  What is urgent and
+every answer of a comparison wait for the send that is on its way."""
 ROOM_BYTES_FIRST: Final = 8 * 1024
 ROOM_BYTES_MAX: Final = 1024 * 1024
 ROOM_BYTES_MIN_BLUETOOTH: Final = 4 * 1024
-ROOM_BYTES_FIRST_BLUETOOTH: Final = 8 * 1024
-ROOM_BYTES_UPLINK: Final = 4 * 1024
-"""Least, and first, of a send over an uplink: two seconds at 16 kbit/s."""
+ROOM_BYTES_FIRST_UPLINK: Final = 2 * 1024
+"""First of a send over an uplink: a second at 16 kbit/s."""
 _ROOM_BYTES: Final = {
     Carrier.LAN: (ROOM_BYTES_MIN, ROOM_BYTES_FIRST),
-    Carrier.BLUETOOTH: (ROOM_BYTES_MIN_BLUETOOTH, ROOM_BYTES_FIRST_BLUETOOTH),
-    Carrier.UPLINK: (ROOM_BYTES_UPLINK, ROOM_BYTES_UPLINK),
+    Carrier.BLUETOOTH: (ROOM_BYTES_MIN_BLUETOOTH, ROOM_BYTES_FIRST),
+    Carrier.UPLINK: (ROOM_BYTES_MIN, ROOM_BYTES_FIRST_UPLINK),
 }
 WAITING_BYTES: Final = 64 * 1024
 """What a conversation with more to say is taken to have: enough for large records."""
 ROOM_S: Final = 0.1
-"""A send holds what the stream carries in this time, within the two bounds."""
-RATE_FIRST: Final = ROOM_BYTES_FIRST / ROOM_S
-"""Bytes a second of a stream that was not measured yet: at the 8 kB/s of a bad uplink a record
-of the largest size would take eight seconds, in which nothing urgent could step in."""
+"""A send holds what the stream carries in this time, within the two bounds.
+
+A stream that was not measured yet is taken to carry its first send in this time: at the 8 kB/s
+of a bad uplink a record of the largest size would take eight seconds, in which nothing urgent
+could step in."""
 MEASURE_S: Final = 0.1
 """A stream has to be kept full for this long before its rate is known.  Its transport takes
 some thousand bytes at once into a queue of its own: one send tells how long that queue is."""
@@ -203,7 +205,6 @@ class Conversation:
     def begin(self, speaker: Speaker, moment: Moment) -> None:
         """Let `speaker` speak: the session stands."""
         self.speaker, self.talking_since_s = speaker, moment.lived_s
-        self.session.pace(RATE_FIRST)
         speaker.start(moment)
 
     def brought(self, now_s: float, size: int) -> None:
@@ -252,12 +253,15 @@ class Conversation:
             return
         rate = self._measured / max(took_s, 0.001)
         self.rate = int(rate)
-        self.session.pace(rate)
-        if self.machine is not None:
-            self.machine.pace(rate)
+        self._pace(rate)
         least, _ = _ROOM_BYTES[self.carrier]
         self._room = min(max(int(rate * ROOM_S), least), ROOM_BYTES_MAX)
         self._measured = 0
+
+    def _pace(self, rate: float) -> None:
+        self.session.pace(rate)
+        if self.machine is not None:
+            self.machine.pace(rate)
 
     def next_send(self, moment: Moment) -> Send | None:
         """Return the next bytes for the stream, or None: nothing to say, or not yet."""
@@ -278,7 +282,12 @@ class Conversation:
         return Send(self.link, data)
 
     def _fill(self, moment: Moment) -> None:
+        if self.speaker is None:
+            return
+        if not self.rate:
+            # What is spoken has blocks to pace only when both have greeted each other.
+            self._pace(self._room / ROOM_S)
         room = self._room - self.session.queued_bytes
-        if self.speaker is not None and room > 0:
+        if room > 0:
             for message in self.speaker.pull(room, moment):
                 self.session.queue(message)

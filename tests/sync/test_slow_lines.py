@@ -1,0 +1,74 @@
+"""A bad uplink, of 64 kbit/s: bundles fill it, and what is urgent waits for little of it."""
+
+from meshnews.ids import BundleRef, TrafficClass
+from meshnews.node.event import Carrier
+from meshnews.store.port import State
+from meshnews.sync.layout import decode_message
+from meshnews.sync.messages import Have
+from tests.sync.cable import Account, Cable, Watch
+from tests.sync.world import Node, Press, Sample
+
+BYTES_PER_S = 8000.0
+CHUNK_BYTES = 66560
+PIECES = 12
+
+SEND_AND_BLOCK_S = 0.35
+"""A send of 1 KiB on its way, a block of 1,400 bytes begun, in records of 256."""
+
+
+class Uplink(Cable):
+    """Notes of which bundles either side was told."""
+
+    def __init__(self, left: Node, right: Node, samples: list[Sample]) -> None:
+        self.told_of: set[BundleRef] = set()
+        super().__init__(
+            left,
+            right,
+            samples,
+            number=1,
+            carrier=Carrier.UPLINK,
+            bytes_per_s=BYTES_PER_S,
+            watch=Watch(),
+            account=Account(),
+        )
+
+    def _look(self, side: int, message: bytes) -> None:
+        said = decode_message(message)
+        if isinstance(said, Have):
+            self.told_of |= {name.ref for name in said.names}
+        super()._look(side, message)
+
+
+def uplink_with_a_picture() -> tuple[Uplink, list[Sample]]:
+    """Return a line between a node with PIECES and one that has nothing, and flashes to come."""
+    left, right, press = Node("left"), Node("right"), Press(1)
+    pieces = [press.make(size=CHUNK_BYTES) for _ in range(PIECES)]
+    flashes = [press.make(TrafficClass.FLASH) for _ in range(PIECES)]
+    left.keep(*pieces)
+    return Uplink(left, right, [*pieces, *flashes]), flashes
+
+
+def test_nine_tenths_of_what_crosses_are_bundles() -> None:
+    """Heads of blocks took three hundredths, beside the eight of small records."""
+    uplink, _ = uplink_with_a_picture()
+    assert uplink.run()
+    assert uplink.account.payload_bytes == PIECES * CHUNK_BYTES
+    assert uplink.account.payload_bytes >= 0.9 * uplink.delivered[1]
+
+
+def test_a_flash_is_told_of_behind_one_send_and_one_block() -> None:
+    """It waited for sends of 4 KiB, which are half a second."""
+    uplink, flashes = uplink_with_a_picture()
+    left, right = uplink.nodes
+    for number, flash in enumerate(flashes):
+        assert not uplink.run(bytes_max=sum(uplink.delivered) + 20_011 + 97 * number)
+        machine = uplink.talks[0].machine
+        assert machine is not None
+        left.keep(flash)
+        machine.announce(flash.ref, uplink.watch.moment)
+        before = uplink.delivered[1]
+        while flash.ref not in uplink.told_of:
+            assert not uplink.run(bytes_max=sum(uplink.delivered) + 16)
+        assert uplink.delivered[1] - before <= SEND_AND_BLOCK_S * BYTES_PER_S, number
+    assert uplink.run()
+    assert all(right.state(flash) is State.HELD for flash in flashes)
