@@ -119,6 +119,7 @@ class SyncMachine:
         self._early: deque[BundleRef] = deque(maxlen=_EARLY_MAX)
         self._early_receipts: deque[BundleRef] = deque(maxlen=_EARLY_MAX)
         self._credit = _CREDIT_BYTES
+        self._is_quiet = False  # the last pull found nothing, and nothing has come in since
         self.takes_bulk = pace.takes_bulk
         self._most = pace.most
 
@@ -153,11 +154,14 @@ class SyncMachine:
     @property
     def is_over(self) -> bool:
         """One side has said BYE; nothing is to be said after what is queued."""
-        return self._state in {SyncState.LEAVING, SyncState.ENDED}
+        return self._state is SyncState.LEAVING or self._state is SyncState.ENDED
 
     @property
     def queued(self) -> bool:
         """There may be something to send; a `pull` can still come back empty."""
+        if self._is_quiet:
+            # Mostly so, and asked of every stream at every event.
+            return False
         if self._first:
             return True
         talk = self._talk
@@ -198,6 +202,7 @@ class SyncMachine:
 
     def ended(self) -> None:
         """Let go of everything: the link is gone.  What was being fetched is free for others."""
+        self._is_quiet = False
         talk, self._talk = self._talk, None
         self._state = SyncState.ENDED
         self._first.clear()
@@ -223,6 +228,7 @@ class SyncMachine:
                 is too much.  The conversation has ended; `harvest` has what happened
                 before the fault.
         """
+        self._is_quiet = False
         try:
             self._receive(decode_message(message), len(message), moment)
         except PeerError:
@@ -296,6 +302,7 @@ class SyncMachine:
             PeerError: the peer never said HELLO, or a question of it that had to
                 wait contradicts itself.
         """
+        self._is_quiet = False
         greet_by_s = self._greet_by_s
         is_late = greet_by_s is not None and moment.lived_s >= greet_by_s
         if is_late and self._state is SyncState.GREETING:
@@ -319,12 +326,13 @@ class SyncMachine:
             PeerError: what the peer asked for cannot be answered.
         """
         bodies: list[bytes] = []
-        if self.in_sync and not self.queued:
-            # Mostly so, and asked of every stream at every event.
+        if self._is_quiet:
             return bodies
         while room_bytes > 0:
             body = self._next(moment)
             if body is None:
+                # What the taker has yet to look at may lead to a request.
+                self._is_quiet = self._talk is None or not self._talk.taker.is_weighing
                 break
             bodies.append(body)
             room_bytes -= len(body)
@@ -359,6 +367,7 @@ class SyncMachine:
         """Tell the peer of a bundle that has just entered the set."""
         if ref.traffic > self._most:
             return
+        self._is_quiet = False
         if self._talk is not None:
             self._talk.announce(ref)
         elif self._state is SyncState.GREETING:
@@ -367,6 +376,7 @@ class SyncMachine:
 
     def announce_receipt(self, ref: BundleRef) -> None:
         """Tell the peer of a bundle that has just become acked."""
+        self._is_quiet = False
         if self._talk is not None:
             self._talk.announce_receipt(ref)
         elif self._state is SyncState.GREETING:
@@ -377,6 +387,7 @@ class SyncMachine:
 
         Only after `Greeted`: what is handed over before is not sent.
         """
+        self._is_quiet = False
         if self._talk is not None:
             self._talk.hand_over(receipts)
 
@@ -387,16 +398,19 @@ class SyncMachine:
 
     def take_bulk(self) -> None:
         """Ask for bulk from now on; on a slow carrier it waits for this."""
+        self._is_quiet = False
         self.takes_bulk = True
         if self._talk is not None:
             self._talk.taker.takes_bulk = True
 
     def wish_for_refused(self) -> None:
         """Ask once more for notices that were refused: more is known of the desk now."""
+        self._is_quiet = False
         if self._talk is not None:
             self._talk.wish_for_refused()
 
     def wish_again(self, name: Name) -> None:
         """Wish for a bundle that another link gave up; the peer of this one has it too."""
+        self._is_quiet = False
         if self._talk is not None:
             self._talk.taker.wish(Wish(name))

@@ -15,7 +15,6 @@ from meshnews.sync.event import Arrived, Carried, HandedOver, InSync, Receipted
 from meshnews.sync.layout import decode_message, encode_message
 from meshnews.sync.machine import SyncState
 from meshnews.sync.messages import Acked, Cancel, Data, Have, Name, OfferMessage, Want
-from meshnews.sync.request import Wish
 from meshnews.sync.schedule import InFlight, UrgentFirst
 from tests.sync.stranger import Stranger
 from tests.sync.world import (
@@ -474,16 +473,15 @@ def test_many_names_of_what_is_held_are_weighed_piece_by_piece() -> None:
     other.keep(samples[1])
     contact = Contact(node, other)
     contact.run()
-    talk = contact.machines[0]._talk
-    assert talk is not None
+    machine = contact.machines[0]
     contact.left.custody.forget(samples[1].ref)
     for _ in range(5000):
-        talk.taker.wish(Wish(Name(samples[0].ref, 2048, acked=False)))
-    talk.taker.wish(Wish(Name(samples[1].ref, 2048, acked=False)))
-    assert contact.machines[0].pull(1 << 20, MOMENT) == []
-    assert contact.machines[0].deadline_s == 0.0
-    assert contact.machines[0].pull(1 << 20, MOMENT)
-    assert contact.machines[0].deadline_s != 0.0
+        machine.wish_again(Name(samples[0].ref, 2048, acked=False))
+    machine.wish_again(Name(samples[1].ref, 2048, acked=False))
+    assert machine.pull(1 << 20, MOMENT) == []
+    assert machine.deadline_s == 0.0
+    assert machine.pull(1 << 20, MOMENT)
+    assert machine.deadline_s != 0.0
 
 
 # Bulk over slow carriers

@@ -149,9 +149,9 @@ class Conversation:
     def is_finished(self) -> bool:
         """There is nothing more to say, and all of ours is with the transport."""
         speaker = self.speaker
-        if speaker is None or self._waiting or self.session.queued_bytes or speaker.queued:
+        if speaker is None or not speaker.is_over:
             return False
-        return speaker.is_over
+        return not (self._waiting or self.session.queued_bytes or speaker.queued)
 
     @property
     def is_leaving(self) -> bool:
@@ -270,10 +270,10 @@ class Conversation:
         data, self.greeting = self.greeting, b""
         if not data:
             self._fill(moment)
+            if not self.session.queued_bytes:
+                return None
             waiting = WAITING_BYTES if self.speaker is not None and self.speaker.queued else 0
             data = self.session.take(self._room, waiting_bytes=waiting)
-        if not data:
-            return None
         if not self._measured or moment.lived_s - self._drained_at_s > ROOM_S:
             self._measured, self._full_since_s = 0, moment.lived_s
         self._waiting = len(data)

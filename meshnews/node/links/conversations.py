@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from meshnews.ids import LinkId
 from meshnews.node.links.conversation import Conversation
-from meshnews.node.links.dialler import Callers
+from meshnews.node.links.dialler import NOBODY, Callers
+from meshnews.node.speaker import Speaker
+from meshnews.store.age import Moment
 
 
 class Conversations:
@@ -13,6 +15,8 @@ class Conversations:
     def __init__(self) -> None:
         self._by_link: dict[LinkId, Conversation] = {}
         self._in_order: tuple[Conversation, ...] | None = ()
+        self._talking: tuple[Conversation, ...] | None = ()
+        self._callers: Callers | None = NOBODY
         self._moved_before = 0
 
     def __iter__(self) -> Iterator[Conversation]:
@@ -27,23 +31,37 @@ class Conversations:
 
     def add(self, talk: Conversation) -> None:
         """Take in one whose stream has opened."""
-        self._by_link[talk.link], self._in_order = talk, None
+        self._by_link[talk.link] = talk
+        self._look_anew()
+
+    def begin(self, talk: Conversation, speaker: Speaker, moment: Moment) -> None:
+        """Let `speaker` speak in one of them: its session stands."""
+        talk.begin(speaker, moment)
+        self._look_anew()
 
     def remove(self, link: LinkId) -> Conversation | None:
         """Take out and return the one on a stream that has ended, or will be closed."""
-        self._in_order = None
+        self._look_anew()
         talk = self._by_link.pop(link, None)
         if talk is not None:
             self._moved_before += talk.sent + talk.received
         return talk
 
-    def talking(self) -> list[Conversation]:
+    def _look_anew(self) -> None:
+        self._in_order = self._talking = self._callers = None
+
+    def talking(self) -> tuple[Conversation, ...]:
         """Return those whose session stands: the neighbours in contact."""
-        return [talk for talk in self if talk.is_talking]
+        if self._talking is None:
+            self._talking = tuple([talk for talk in self if talk.is_talking])
+        return self._talking
 
     def callers(self) -> Callers:
         """Return from where each neighbour in contact called us."""
-        return {talk.link: talk.address for talk in self.talking() if talk.address is not None}
+        if self._callers is None:
+            called_us = ((talk.link, talk.address) for talk in self.talking())
+            self._callers = {link: where for link, where in called_us if where is not None}
+        return self._callers
 
     def rate_of(self, link: LinkId) -> int:
         """Return how many bytes a second a stream took lately; 0: nobody knows."""

@@ -21,6 +21,7 @@ See docs/protocol/discovery.md.
 """
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,6 +79,21 @@ Callers = Mapping[LinkId, Address]
 NOBODY: Final[Callers] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class _Outlook:
+    """When there will be somebody to call, as long as nothing happens.
+
+    Attributes:
+        callers: the neighbours in contact for whom this was looked up.
+        call_s: when one of those is due whom there is a use in calling; never: infinite.
+        extra_s: when one more may be called than are wanted.
+    """
+
+    callers: Callers
+    call_s: float
+    extra_s: float
+
+
 @dataclass
 class Dialler:
     """Keeps the targets and says which calls are due."""
@@ -89,6 +105,7 @@ class Dialler:
     _attempts: dict[int, Target] = field(default_factory=dict)
     _links: dict[LinkId, Target] = field(default_factory=dict)
     _extra_at_s: float | None = None
+    _outlook: "_Outlook | None" = None
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     # Who there is -----------------------------------------------------------
@@ -97,6 +114,7 @@ class Dialler:
         self, relay: RelayKeys, fixed: Iterable[Address], former: Iterable[SymmetricKey] = ()
     ) -> None:
         """Add a relay or collector, or learn its new keys and addresses, and its former keys."""
+        self._outlook = None
         rendezvous = Rendezvous.at_relay(relay.beacon_key)
         target = self.targets.get(relay.static)
         if target is None:
@@ -114,6 +132,7 @@ class Dialler:
 
     def forget(self, name: bytes) -> None:
         """Call this one no more; a call on its way, or a link, is left to end."""
+        self._outlook = None
         self.targets.pop(name, None)
         self.targets.pop(on_radio(name), None)
 
@@ -140,15 +159,16 @@ class Dialler:
             self._forget_members(now_s)
             target = self.targets[name] = Target(name, beacon.rendezvous, is_radio=True)
         if known is not None and known.relay is not None:
+            self._outlook = None
             target.relay, target.rendezvous = known.relay, known.rendezvous
             target.former = known.former
         return self._heard(target, beacon, addresses, now_s)
 
-    @staticmethod
     def _heard(
-        target: Target, beacon: Heard[bytes], addresses: Sequence[Address], now_s: float
+        self, target: Target, beacon: Heard[bytes], addresses: Sequence[Address], now_s: float
     ) -> Target:
         if beacon.nonce != target.nonce:
+            self._outlook = None
             target.nonce, target.heard, target.tries = beacon.nonce, (), 0
             target.cuts.clear()
             if target.relay is None:
@@ -157,7 +177,9 @@ class Dialler:
         target.beacon, target.heard_at_s = beacon, now_s
         # Whoever repeats it from elsewhere comes after its sender.
         heard = dict.fromkeys((*target.heard, *addresses))
-        target.heard = tuple(heard)[:ADDRESSES_HEARD_MAX]
+        if len(heard) > len(target.heard):
+            self._outlook = None
+            target.heard = tuple(heard)[:ADDRESSES_HEARD_MAX]
         return target
 
     def _forget_members(self, now_s: float) -> None:
@@ -185,6 +207,12 @@ class Dialler:
             now_s: the moment, in seconds of life.
             callers: the neighbours in contact who called us, and from where.
         """
+        called: list[Dial] = []
+        if now_s >= self._look_ahead(callers).call_s:
+            called = self._call_who_is_due(now_s, callers)
+        return called + self._extra(now_s, callers)
+
+    def _call_who_is_due(self, now_s: float, callers: Callers) -> list[Dial]:
         waited = [each for each in self.targets.values() if now_s >= each.not_before_s]
         ready = list(self._callable(waited, callers))
         ready.sort(key=lambda target: target.name)
@@ -194,11 +222,10 @@ class Dialler:
             target, place = self._draw(wanted, callers)
             called.append(self._call(target, place))
             members.remove(target)
-        return called + self._extra(now_s, callers)
+        return called
 
     def _callable(self, targets: Iterable[Target], callers: Callers) -> Iterator[Target]:
         """Yield those whom there is a use in calling, with these neighbours in contact."""
-        # Mostly everybody is linked, or waits: this runs at each event.
         idle = [each for each in targets if each.may_be_called]
         if not idle:
             return
@@ -249,6 +276,7 @@ class Dialler:
         if self._extra_at_s is not None and now_s < self._extra_at_s:
             return []
         is_due = self._extra_at_s is not None
+        self._outlook = None
         self._extra_at_s = now_s + between(self.entropy, *EXTRA_S)
         strangers = [t for t in self._strangers(now_s) if now_s >= t.not_before_s]
         if not is_due or not strangers:
@@ -274,6 +302,7 @@ class Dialler:
         return known is not None and not known.is_radio and known.is_promising
 
     def _call(self, target: Target, place: str = "", *, is_extra: bool = False) -> Dial:
+        self._outlook = None
         target.attempt = next(self.numbers)
         target.is_extra = is_extra
         addresses = target.addresses
@@ -286,18 +315,28 @@ class Dialler:
 
     def next_s(self, *, callers: Callers = NOBODY) -> float | None:
         """Return when the next call may be due."""
-        waiting = sorted(self.targets.values(), key=lambda target: target.not_before_s)
-        soonest = itertools.islice(self._callable(waiting, callers), 1)
-        times = [target.not_before_s for target in soonest]
-        if self._extra_at_s is not None:
-            for each in self._strangers(self._extra_at_s):
-                times.append(max(each.not_before_s, self._extra_at_s))
-                if each.not_before_s <= self._extra_at_s:
-                    break
-        return min(times, default=None)
+        outlook = self._look_ahead(callers)
+        next_s = min(outlook.call_s, outlook.extra_s)
+        return next_s if next_s < math.inf else None
+
+    def _look_ahead(self, callers: Callers) -> _Outlook:
+        """Return what is to be expected; asked at every event, and looked up after a change."""
+        outlook = self._outlook
+        if outlook is None or outlook.callers != callers:
+            waiting = sorted(self.targets.values(), key=lambda target: target.not_before_s)
+            call_s = next((t.not_before_s for t in self._callable(waiting, callers)), math.inf)
+            outlook = self._outlook = _Outlook(dict(callers), call_s, self._extra_due_s())
+        return outlook
+
+    def _extra_due_s(self) -> float:
+        if self._extra_at_s is None:
+            return math.inf
+        times = (each.not_before_s for each in self._strangers(self._extra_at_s))
+        return max(self._extra_at_s, min(times, default=math.inf))
 
     def hurry(self, now_s: float) -> None:
         """Call at once whom we know an address of: the network has changed."""
+        self._outlook = None
         for target in self.targets.values():
             target.not_before_s = min(target.not_before_s, now_s)
             target.backoff_s, target.tries = BACKOFF_S_MIN, 0
@@ -306,6 +345,7 @@ class Dialler:
         """Do not stay away from those who had no room: there is something to bring them."""
         for _, target in sorted(self.targets.items()):
             if target.not_before_s > now_s + NEWS_S_MAX and target.completed:
+                self._outlook = None
                 target.not_before_s = now_s + between(self.entropy, 0.0, NEWS_S_MAX)
 
     # What became of a call --------------------------------------------------
@@ -314,6 +354,7 @@ class Dialler:
         """Take note that a call reached a stream at `where`; return whom it was for."""
         target = self._attempts.pop(attempt, None)
         if target is not None:
+            self._outlook = None
             target.attempt, target.link, target.completed = None, link, False
             target.reached, target.going_to = where, place_of(where)
             self._links[link] = target
@@ -323,6 +364,7 @@ class Dialler:
         """Take note that a call reached nobody."""
         target = self._attempts.pop(attempt, None)
         if target is not None:
+            self._outlook = None
             target.attempt = None
             target.tries += 1
             self._back_off(target, now_s)
@@ -331,6 +373,7 @@ class Dialler:
         """Take note that the handshake on `link` was completed."""
         target = self._links.get(link)
         if target is not None:
+            self._outlook = None
             target.completed, target.tries, target.linked_at_s = True, 0, now_s
             target.turn = 0
             target.met_at_s = now_s
@@ -339,6 +382,7 @@ class Dialler:
         """Take note that `link`, about to end, leads where the stream `kept` leads already."""
         target = self._links.get(link)
         if target is not None:
+            self._outlook = None
             target.twin = kept
 
     def ended(
@@ -352,6 +396,7 @@ class Dialler:
             crowded: the other side said that it has no room for it.
             cut: it was the other side, or the network, that ended it.
         """
+        self._outlook = None
         for twin in self.targets.values():
             if twin.twin == link:
                 twin.twin, twin.met_at_s = None, now_s

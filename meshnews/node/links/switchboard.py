@@ -164,9 +164,9 @@ class Switchboard:
             speaker = self._home.enrolment(talk.session, talk.target is not None)
             if speaker is None:
                 raise OutOfTurn("an invitation that is not open, or is crowded")
-            talk.begin(speaker, moment)
+            self.talks.begin(talk, speaker, moment)
             return
-        talk.begin(self._sync(talk), moment)
+        self.talks.begin(talk, self._sync(talk), moment)
         self._make_room_for(talk)
         self._home.tell(Topic.NEIGHBOURS)
 
