@@ -16,6 +16,7 @@ import enum
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from meshnews.crypto.digest import Label, b2
@@ -35,6 +36,7 @@ from meshnews.desk.field import (
 )
 from meshnews.desk.limits import (
     BULLETIN_BYTES_MAX,
+    DECODED_REMEMBERED_MAX,
     ENDPOINT_PORTS_MAX,
     ENDPOINTS_MAX,
     EPOCHS_MAX,
@@ -266,7 +268,7 @@ def supersedes(new: Bulletin, old: Bulletin | None) -> bool:
         return False
     if new.version != old.version:
         return new.version > old.version
-    return new.encode_body() > old.encode_body()
+    return new != old and new.encode_body() > old.encode_body()
 
 
 def unite(bulletins: Iterable[Bulletin], manifest: Manifest) -> Directory:
@@ -346,6 +348,7 @@ def _split(data: bytes) -> tuple[Bulletin, bytes, bytes]:
     return _decode_body(body), body, as_signature(proof)
 
 
+@lru_cache(maxsize=DECODED_REMEMBERED_MAX)
 def _decode_body(body: bytes) -> Bulletin:
     fields = as_list(decode(body, bytes_max=BULLETIN_BYTES_MAX), size=8)
     tag, desk, signer, version, scan, epochs, relays, endpoints = fields

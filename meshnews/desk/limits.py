@@ -24,6 +24,10 @@ MANIFEST_BYTES_MAX: Final = 60 * 1024
 BULLETIN_BYTES_MAX: Final = 60 * 1024
 """Fit a notice in the largest bundle."""
 
+DECODED_REMEMBERED_MAX: Final = 8
+"""Bulletins, and requests, of which it is remembered what they say: one that comes is read a
+dozen times, and each may name hundreds of keys.  They take a megabyte at most."""
+
 RELAYS_MAX: Final = 256
 RECALLED_MAX: Final = 1024
 ISSUERS_MAX: Final = 32

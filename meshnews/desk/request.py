@@ -15,6 +15,7 @@ See docs/protocol/enrolment.md.
 
 import enum
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from meshnews.crypto.digest import Label, b2
@@ -35,7 +36,11 @@ from meshnews.desk.field import (
     pack_prekeys,
     read_prekeys,
 )
-from meshnews.desk.limits import REPLY_KEYS_IN_REQUEST, REQUEST_BYTES_MAX
+from meshnews.desk.limits import (
+    DECODED_REMEMBERED_MAX,
+    REPLY_KEYS_IN_REQUEST,
+    REQUEST_BYTES_MAX,
+)
 from meshnews.errors import LocalMisuse, Malformed
 from meshnews.wire.codec import Value, as_bytes, as_int, as_list, decode, encode
 
@@ -164,6 +169,7 @@ def words_digest(file: bytes) -> bytes:
     return b2(Label.REQUEST, file)
 
 
+@lru_cache(maxsize=DECODED_REMEMBERED_MAX)
 def _decode_body(body: bytes) -> EnrolmentRequest:
     fields = as_list(decode(body, bytes_max=REQUEST_BYTES_MAX))
     if len(fields) < _HEAD_FIELDS:

@@ -7,7 +7,7 @@ likes and look at what a real store would hold.
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from meshnews.errors import LocalMisuse
@@ -16,8 +16,12 @@ from meshnews.store.prefix import past_prefix
 Undo = Callable[[], None]
 
 
-class Journal:
-    """Notes of how to take back what was written since the transaction began."""
+class Journal(AbstractContextManager[None]):
+    """Notes of how to take back what was written since the transaction began.
+
+    As a context it is the transaction: it keeps everything that its block writes, or
+    nothing when that raises.
+    """
 
     def __init__(self) -> None:
         self._undo: list[Undo] | None = None
@@ -41,26 +45,16 @@ class Journal:
         if self._undo is not None:
             self._undo.append(undo)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Keep everything that the block writes, or nothing when it raises.
-
-        Raises:
-            LocalMisuse: a transaction is running already.
-        """
+    def __enter__(self) -> None:
         if self._undo is not None:
             raise LocalMisuse("a transaction inside a transaction")
-        undo: list[Undo] = []
-        self._undo = undo
-        try:
-            yield
-        except BaseException:
-            self._undo = None
-            for take_back in reversed(undo):
+        self._undo = []
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        undo, self._undo = self._undo, None
+        if kind is not None:
+            for take_back in reversed(undo or []):
                 take_back()
-            raise
-        finally:
-            self._undo = None
 
 
 @dataclass(slots=True)
@@ -104,7 +98,7 @@ class MemoryShelves:
         Raises:
             LocalMisuse: on entering, when a transaction is running already.
         """
-        return self._journal.transaction()
+        return self._journal
 
     def get(self, shelf: str, key: bytes) -> bytes | None:
         """Return the record under `key`.

@@ -44,9 +44,11 @@ class Sweeper:
 
     def next_s(self, moment: Moment) -> float:
         """Return when something is due, in seconds of life."""
-        times = (self._carry.next_release_s(), self._receipts.next_batch_s())
-        earliest = min((at_s for at_s in times if at_s is not None), default=self._let_go_at_s)
-        return max(moment.lived_s, min(earliest, self._let_go_at_s))
+        next_s = self._let_go_at_s
+        for at_s in (self._carry.next_release_s(), self._receipts.next_batch_s()):
+            if at_s is not None and at_s < next_s:
+                next_s = at_s
+        return max(moment.lived_s, next_s)
 
     def forget(self, ref: BundleRef) -> None:
         """Drop all that is known of a bundle."""

@@ -40,7 +40,7 @@ def links(world: World, machine: Machine) -> int:
     return world.ask(machine, lambda node: len(node.neighbours()))
 
 
-def talks(machine: Machine) -> list[Conversation]:
+def talks(machine: Machine) -> tuple[Conversation, ...]:
     assert machine.node is not None
     return machine.node.switchboard.talks.talking()
 

@@ -189,6 +189,15 @@ class Conversation:
             return until_s
         return min(until_s, self.frame_since_s + FRAME_S_MAX)
 
+    @property
+    def due_s(self) -> float:
+        """When something is to be done about it, in seconds of life, if nothing happens before."""
+        due_s = min(self.deadline_s, self.trial_until_s)
+        if self.held:
+            due_s = min(due_s, self.held[0][0])
+        speaker_s = None if self.speaker is None else self.speaker.deadline_s
+        return due_s if speaker_s is None else min(due_s, speaker_s)
+
     def watch_frame(self, now_s: float, *, has_ended: bool) -> None:
         """Take note of whether a message has come in part; `has_ended`: one is whole now."""
         if not self.session.is_inside_message:

@@ -287,9 +287,9 @@ class Dialler:
     def _strangers(self, now_s: float) -> Iterator[Target]:
         for target in self.targets.values():
             # Over the air a call takes the radio from those who use it (decision 0152).
-            if target.is_radio or not (target.is_member or target.is_relay):
+            if target.is_radio or now_s < target.met_at_s + MEET_AGAIN_S:
                 continue
-            if target.may_be_called and now_s >= target.met_at_s + MEET_AGAIN_S:
+            if (target.is_member or target.is_relay) and target.may_be_called:
                 yield target
 
     def _is_better_left_alone(self, target: Target) -> bool:

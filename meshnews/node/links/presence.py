@@ -16,7 +16,7 @@ See docs/protocol/discovery.md.
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from meshnews.crypto.entropy import between
@@ -72,6 +72,28 @@ _OWN: Final = b"own"
 _JOINING: Final = b"joining"
 
 
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What decides what is shown.
+
+    Attributes:
+        epoch: counts the turns of the book.
+        places: the interfaces where this node may be noticed; None: all of them.
+        own: at which rendezvous it shows itself.
+        sought: at which it looks for others.
+        port, psm: what beacons and short beacons name; 0: nobody listens; None: it is changing.
+        is_joining: it wants to join a desk, and is found everywhere for that.
+    """
+
+    epoch: int
+    places: tuple[str, ...] | None
+    own: tuple[Rendezvous, ...]
+    sought: tuple[Rendezvous, ...]
+    port: int | None
+    psm: int | None
+    is_joining: bool
+
+
 class Presence:
     """This node's own beacons, and its ear for those of others."""
 
@@ -88,6 +110,8 @@ class Presence:
         self._mesh_from: tuple[SymmetricKey, Day] | None = None
         self._mesh_ahead: tuple[SymmetricKey, tuple[Rendezvous, ...]] | None = None
         self._has_begun = False
+        self._turns = 0
+        self._basis: _Basis | None = None
         self._shown = Advertise(())
         self._moving_until_s: dict[str, float] = {}
         self._own_before: tuple[Rendezvous, ...] = ()
@@ -116,6 +140,7 @@ class Presence:
         wall = clock.wall_s if clock.wall_is_trusted else None
         turned = self._book.turn(boot_s=clock.boot_s, wall_s=wall)
         if turned:
+            self._turns += 1
             self._mesh.clear()
             self._mesh_ahead = None
             count = self._book.count.to_bytes(4, "big")
@@ -137,45 +162,53 @@ class Presence:
 
     def shown(self) -> Advertise:
         """Return what finders are to show at this moment, and where."""
-        places, before = self._surroundings.places(), self._shown
+        places = self._surroundings.places()
+        basis = _Basis(
+            epoch=self._turns,
+            places=places,
+            own=tuple(self._own()),
+            sought=tuple(self._sought(is_shown=places != ())),
+            port=self._port(NETWORK),
+            psm=self._port(RADIO),
+            is_joining=self._home.joining is not None,
+        )
+        if basis != self._basis:
+            # Asked at most events, and mostly the same.
+            self._basis, self._shown = basis, self._show(basis)
+        return self._shown
+
+    def _show(self, basis: "_Basis") -> Advertise:
+        """Return what is to be shown; the beacons of a new epoch wait for its ports."""
+        places, before, book = basis.places, self._shown, self._book
         beacons, seeks, short = before.beacons, before.seeks, before.short
-        # The beacons of a new epoch wait for its ports.
-        if not self._is_moving(NETWORK):
-            beacons = () if places == () else self._beacons()
-            seeks = tuple(self._seeks(is_shown=places != ()))
+        if basis.port is not None:
+            own = basis.own if basis.port and places != () else ()
+            beacons = tuple([book.beacon(one, port=basis.port) for one in own])
+            seeks = tuple(map(self._seek, basis.sought))
         if places is not None:
             # To trust a network says nothing of who walks past outside.
             short = ()
-        elif not self._is_moving(RADIO):
-            short = self._short_beacons()
-        interfaces = places if self._home.joining is None else None
-        self._shown = Advertise(beacons, interfaces, seeks, short)
-        return self._shown
+        elif basis.psm is not None:
+            own = basis.own if basis.psm else ()
+            short = tuple([book.short_beacon(one, psm=basis.psm) for one in own])
+        return Advertise(beacons, None if basis.is_joining else places, seeks, short)
 
-    def _is_moving(self, transport: str) -> bool:
-        return self._home.moment.lived_s < self._moving_until_s.get(transport, 0.0)
+    def _port(self, transport: str) -> int | None:
+        """Return the port that beacons have to name; 0: nobody listens; None: it is changing."""
+        if self._home.moment.lived_s < self._moving_until_s.get(transport, 0.0):
+            return None
+        return self._ports.get(transport, 0)
 
-    def _beacons(self) -> tuple[bytes, ...]:
-        port = self._ports.get(NETWORK, 0)
-        if not port:
-            return ()
-        return tuple(self._book.beacon(own, port=port) for own in self._own())
-
-    def _short_beacons(self) -> tuple[bytes, ...]:
-        psm = self._ports.get(RADIO, 0)
-        if not psm:
-            return ()
-        return tuple(self._book.short_beacon(own, psm=psm) for own in self._own())
-
-    def _seeks(self, *, is_shown: bool) -> Iterator[bytes]:
+    def _sought(self, *, is_shown: bool) -> Iterator[Rendezvous]:
         if not self._surroundings.may_seek:
             return
         if is_shown:
-            for _, target in sorted(self._dialler.targets.items()):
-                if target.relay is not None and not target.is_radio:
-                    yield from map(self._seek, target.secrets)
+            targets = self._dialler.targets.items()
+            known = [(name, t) for name, t in targets if t.relay is not None and not t.is_radio]
+            for _, target in sorted(known, key=lambda each: each[0]):
+                yield from target.secrets
         if self._home.joining is not None:
-            yield self._seek(self._home.joining)
+            yield self._home.joining
 
     def _seek(self, rendezvous: Rendezvous) -> bytes:
         return self._book.beacon(rendezvous, port=0, flags=Flag.SEEK)

@@ -340,12 +340,7 @@ class Switchboard:
 
     def next_s(self) -> float | None:
         """Return when `tick` has something to do, in seconds of the node's life."""
-        times = [
-            min(talk.deadline_s, self._bulk_from(talk), talk.trial_until_s) for talk in self.talks
-        ]
-        speakers = (talk.speaker for talk in self.talks if talk.speaker is not None)
-        times += [at_s for one in speakers if (at_s := one.deadline_s) is not None]
-        times += [talk.held[0][0] for talk in self.talks if talk.held]
+        times = [min(talk.due_s, self._bulk_from(talk)) for talk in self.talks]
         return min(times, default=None)
 
     def _bulk_from(self, talk: Conversation) -> float:

@@ -96,6 +96,13 @@ class Target:
         return tuple(dict.fromkeys((*heard, *self.fixed)))
 
     @property
+    def has_address(self) -> bool:
+        """There is somewhere to try."""
+        if self.fixed or (self.heard and not self.spoiled):
+            return True
+        return any((self.nonce, each) not in self.spoiled for each in self.heard)
+
+    @property
     def places(self) -> tuple[str, ...]:
         """The places of these addresses."""
         return tuple(dict.fromkeys(map(place_of, self.addresses)))
@@ -152,7 +159,7 @@ class Target:
         if self.fixed:
             return True
         tries_max = TRIES_PER_SHORT_BEACON if self.is_radio else TRIES_PER_BEACON
-        return self.tries < tries_max and bool(self.addresses)
+        return self.tries < tries_max and self.has_address
 
     @property
     def is_promising(self) -> bool:

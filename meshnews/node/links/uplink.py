@@ -167,6 +167,8 @@ class UplinkKeeper:
     @property
     def linked(self) -> list[Route]:
         """The routes on which a collector answers now, the longest first."""
+        if not self._links:
+            return []
         found = [route for route in self._links.values() if route.linked_s is not None]
         return sorted(found, key=lambda route: (route.linked_s or 0.0, route.link or 0))
 
