@@ -56,7 +56,7 @@ class PacketStream(trio.abc.HalfCloseableStream):
         self._closed = closed
         self._packet_bytes = packet_bytes
         self._idle_queue = _queue(sock)
-        self._socket = trio.socket.from_stdlib_socket(sock)
+        self._bare, self._socket = sock, trio.socket.from_stdlib_socket(sock)
         self._rest = b""
         self._lost: OSError | None = None
         self._is_lost = False
@@ -96,17 +96,25 @@ class PacketStream(trio.abc.HalfCloseableStream):
 
     async def _receive_packet(self) -> bytes:
         """Return the next packet, whole: the kernel throws away what does not fit."""
+        if self._lost is None:
+            try:
+                return await self._socket.recv(PACKET_BYTES_MAX)
+            except OSError as exc:
+                self._check_open()
+                self._lost, self._is_lost = exc, True
+        return self._receive_rest(self._lost)
+
+    def _receive_rest(self, lost: OSError) -> bytes:
+        """Return what came in before the channel was lost: the kernel tells of the loss first.
+
+        Of a connection that is gone it tells but once, and to wait for more is to wait for ever.
+        """
         try:
-            packet = await self._socket.recv(PACKET_BYTES_MAX)
+            packet = self._bare.recv(PACKET_BYTES_MAX)
         except OSError as exc:
-            self._check_open()
-            if self._lost is not None:
-                raise trio.BrokenResourceError("the channel is gone") from exc
-            # The kernel says this before it gives what came in earlier.
-            self._lost, self._is_lost = exc, True
-            return await self._receive_packet()
-        if not packet and self._lost is not None and self._lost.errno != errno.ECONNRESET:
-            raise trio.BrokenResourceError("the connection was lost") from self._lost
+            raise trio.BrokenResourceError("the connection was lost") from exc
+        if not packet and lost.errno != errno.ECONNRESET:
+            raise trio.BrokenResourceError("the connection was lost") from lost
         return packet
 
     async def send_eof(self) -> None:
