@@ -3,6 +3,7 @@
 port --HCI packets (Bluetooth Core 5.3, vol 4, part A)--> /dev/vhci, and back
 """
 
+import errno
 import os
 import select
 import selectors
@@ -36,7 +37,16 @@ class Wire:
         self._buffer += _read(self._port, 65536)
         while (size := self._packet_bytes()) and len(self._buffer) >= size:
             packet, self._buffer = self._buffer[:size], self._buffer[size:]
+            self._give_kernel(packet)
+
+    def _give_kernel(self, packet: bytes) -> None:
+        try:
             os.write(self._kernel, packet)
+        except OSError as exc:
+            # For a controller that is powered off the kernel takes nothing; what a radio hears
+            # then is lost.
+            if exc.errno != errno.ENXIO:
+                raise
 
     def _packet_bytes(self) -> int:
         if not self._buffer:
