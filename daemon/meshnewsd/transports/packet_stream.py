@@ -60,6 +60,7 @@ class PacketStream(trio.abc.HalfCloseableStream):
         self._rest = b""
         self._lost: OSError | None = None
         self._is_lost = False
+        self._is_over = False
         self._is_ending = False
 
     @property
@@ -96,25 +97,28 @@ class PacketStream(trio.abc.HalfCloseableStream):
 
     async def _receive_packet(self) -> bytes:
         """Return the next packet, whole: the kernel throws away what does not fit."""
-        if self._lost is None:
+        if not self._is_over:
             try:
-                return await self._socket.recv(PACKET_BYTES_MAX)
+                if packet := await self._socket.recv(PACKET_BYTES_MAX):
+                    return packet
             except OSError as exc:
                 self._check_open()
                 self._lost, self._is_lost = exc, True
-        return self._receive_rest(self._lost)
+            self._is_over = True
+        return self._receive_rest()
 
-    def _receive_rest(self, lost: OSError) -> bytes:
-        """Return what came in before the channel was lost: the kernel tells of the loss first.
+    def _receive_rest(self) -> bytes:
+        """Return what came in before it was over: the kernel tells of that first.
 
-        Of a connection that is gone it tells but once, and to wait for more is to wait for ever.
+        By an end, when the other side closed the channel, and by an error, when the connection
+        was lost.  Of a loss it tells but once, and to wait for more is to wait for ever.
         """
         try:
             packet = self._bare.recv(PACKET_BYTES_MAX)
         except OSError as exc:
             raise trio.BrokenResourceError("the connection was lost") from exc
-        if not packet and lost.errno != errno.ECONNRESET:
-            raise trio.BrokenResourceError("the connection was lost") from lost
+        if not packet and self._lost is not None and self._lost.errno != errno.ECONNRESET:
+            raise trio.BrokenResourceError("the connection was lost") from self._lost
         return packet
 
     async def send_eof(self) -> None:

@@ -1,7 +1,10 @@
-"""What a stream makes of a channel whose connection is gone.
+"""What a stream makes of how the kernel tells of an end, which is before what came in earlier.
 
-The kernel tells of it like this: once an error, then what came in earlier, then that there is
+Of a connection that was lost: once an error, then what came in earlier, then that there is
 nothing yet, for ever.  Datagrams to a port that nobody holds any more do the same.
+
+Of a channel that the other side closed: once the end, then what came in earlier, then the end
+for ever (`bt_sock_recvmsg` of Linux 6.1).  With a packet that is empty other sockets do too.
 """
 
 import contextlib
@@ -48,3 +51,15 @@ async def test_what_came_before_the_loss_is_given_first() -> None:
         for _ in range(2):
             with pytest.raises(trio.BrokenResourceError):
                 await stream.receive_some()
+
+
+async def test_what_came_before_the_end_is_given_first() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs, trio.fail_after(1):
+        for packet in (b"all", b"", b"last", b"words"):
+            theirs.send(packet)
+        theirs.close()
+        ours.setblocking(False)
+        stream = PacketStream(ours, packet_bytes=512, caller=None, closed=lambda _: None)
+        came = [await stream.receive_some() for _ in range(5)]
+    assert came == [b"all", b"last", b"words", b"", b""]
