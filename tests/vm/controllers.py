@@ -4,8 +4,9 @@
 
 Each controller waits behind a UNIX socket; one `Air` joins them.  Everything that
 crosses it goes to the file CAPTURE, one JSON object a line: who sent, from which
-address, to which, and the bytes.  While there is a file "flood" beside it, so many
-adverts a second as that says come from nobody, each from an address of its own.
+address, to which, and the bytes; and which connections were lost.  While there is a
+file "flood" beside it, so many adverts a second as that says come from nobody, each
+from an address of its own.
 """
 
 import asyncio
@@ -53,6 +54,7 @@ class Air(LocalLink):  # type: ignore[misc]  # bumble has no types here
                 address=str(packet.initiator_address),
                 to=str(packet.advertiser_address),
             )
+            self._make_way_for(packet)
         else:
             self._write(
                 "advert",
@@ -65,16 +67,45 @@ class Air(LocalLink):  # type: ignore[misc]  # bumble has no types here
     def send_acl_data(
         self, sender_controller: Any, destination_address: Any, transport: Any, data: bytes
     ) -> None:
-        """Carry data from the address of the connection: bumble takes the random one always."""
+        """Carry data to the other end of its connection: bumble looks at one address alone."""
         self._write("data", sender_controller.name, data=bytes(data).hex())
         if transport != PhysicalTransport.LE:
             super().send_acl_data(sender_controller, destination_address, transport, data)
             return
-        connection = sender_controller.le_connections.get(destination_address)
-        source = connection.self_address if connection else sender_controller.random_address
-        receiver = self.find_le_controller(destination_address)
-        if receiver is not None:
-            asyncio.get_running_loop().call_soon(receiver.on_link_acl_data, source, transport, data)
+        connection = sender_controller.le_connections[destination_address]
+        loop = asyncio.get_running_loop()
+        if (there := self._other_end(connection)) is None:
+            loop.call_soon(self._lose, connection)
+        else:
+            source = connection.self_address
+            loop.call_soon(there.controller.on_link_acl_data, source, transport, data)
+
+    def _other_end(self, connection: Any) -> Any:
+        for controller in self.controllers:
+            there = controller.le_connections.get(connection.self_address)
+            if there is not None and there.self_address == connection.peer_address:
+                return there
+        return None
+
+    def _make_way_for(self, call: ll.ConnectInd) -> None:
+        """Lose the connection that a new one would push out.
+
+        A controller of bumble tells connections apart by the other end's address alone, forgets
+        one when it has another with the same, and tells nobody: both kernels would keep it, and
+        send into nothing, for ever.  A real one would keep both, refuse one, or lose one.
+        """
+        for controller in self.controllers:
+            if controller.le_legacy_advertiser.address == call.advertiser_address:
+                before = controller.le_connections.get(call.initiator_address)
+                if before is not None:
+                    self._lose(before)
+
+    def _lose(self, connection: Any) -> None:
+        """End a connection as controllers do that have heard nothing of the other end for long."""
+        for each in (self._other_end(connection), connection):
+            if each and each.controller.le_connections.get(each.peer_address) is each:
+                self._write("lost", each.controller.name, address=str(each.self_address))
+                each.controller.on_le_disconnected(each, hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
 
     def send_ll_control_pdu(
         self, sender_address: Any, receiver_address: Any, packet: ll.ControlPdu

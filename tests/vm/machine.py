@@ -6,7 +6,7 @@
 
 The guest's root is the host's own file system, read-only, under a layer in memory,
 so the same Python runs the same checkout.  It has no network.  `python -m tests.vm
-SCRIPT.py` runs any script in it as root; its kernel also mounts vfat and exfat.
+SCRIPT.py` runs any script in it as root; `tests.vm.stick` has sticks for it.
 Plain emulation: no right to hardware is needed, and none is used.
 """
 
@@ -27,6 +27,9 @@ from tests.vm.initramfs import build_initramfs
 TREE: Final = Path(__file__).resolve().parents[2]
 CACHE: Final = TREE / "build" / "vm"
 KERNEL: Final = CACHE / "linux"
+MAKERS: Final = CACHE / "makers"
+"""What makes file systems: unpacked for the guest, and not installed."""
+
 BUMBLE: Final = "bumble==0.0.236"
 BLUETOOTHD: Final = Path("/usr/libexec/bluetooth/bluetoothd")
 
@@ -38,6 +41,8 @@ PROGRAMS: Final = {
     "dpkg-deb": "dpkg",
     "apt-get": "apt",
 }
+MAKERS_PACKAGES: Final = ("dosfstools", "exfatprogs")
+
 KERNEL_SOUND: Final = "linux-image-6.1.0-50-amd64"
 """6.1.176.  Those from 6.1.192 on (seen: to -2) end whoever closes a channel whose connection
 failed before: see docs/bluetooth.md."""
@@ -115,6 +120,8 @@ def prepare() -> None:
         _unpack_kernel()
         busybox = Path(shutil.which("busybox") or "busybox")
         build_initramfs(KERNEL, busybox, KERNEL / "initramfs")
+    if not (MAKERS / "ready").exists():
+        _unpack_makers()
     if not (CACHE / "python" / "ready").exists():
         _make_environment()
     _compile()
@@ -144,6 +151,17 @@ def _download_newest() -> Path:
         return _download(name)
     except (subprocess.CalledProcessError, StopIteration) as exc:
         raise Unavailable(f"the package {KERNEL_NEWEST} cannot be fetched") from exc
+
+
+def _unpack_makers() -> None:
+    try:
+        for name in MAKERS_PACKAGES:
+            package = _download(name)
+            _output("dpkg-deb", "-x", str(package), str(MAKERS))
+            package.unlink()
+    except subprocess.CalledProcessError as exc:
+        raise Unavailable(f"the packages {' '.join(MAKERS_PACKAGES)} cannot be fetched") from exc
+    (MAKERS / "ready").touch()
 
 
 def _download(name: str) -> Path:
@@ -179,6 +197,7 @@ def boot(how: Boot, folder: Path) -> Outcome:
         sockets = [Path(place) / f"hci{number}" for number in range(how.controllers)]
         with _controllers(sockets, folder):
             console = _run_qemu(how, folder, sockets)
+    _check_pump(folder / "pump.log")
     status = folder / "status"
     return Outcome(int(status.read_text("ascii")) if status.exists() else -1, console, folder)
 
@@ -198,6 +217,12 @@ def _write_settings(how: Boot, folder: Path) -> None:
     (folder / "settings").write_text("".join(lines), encoding="utf-8")
     (folder / "main.conf").write_text(MAIN_CONF.format(privacy=how.privacy), encoding="ascii")
     shutil.copyfile(Path(__file__).parent / "guest" / "begin", folder / "begin")
+
+
+def _check_pump(log: Path) -> None:
+    """Make sure that what joins kernel and controllers ran to the end: it says nothing else."""
+    said = log.read_text("utf-8") if log.exists() else ""
+    assert not said, f"controllers and kernel came apart:\n{said}"
 
 
 @contextlib.contextmanager
