@@ -242,6 +242,20 @@ CARRIED = (
         ("tests/shell/test_turns.py",),
     ),
     Mutation(
+        "what came in before a channel was closed is not read",
+        "daemon/meshnewsd/transports/packet_stream.py",
+        "        return self._receive_rest()\n",
+        "        return b\"\"\n",
+        ("tests/bluetooth/test_end_of_channel.py",),
+    ),
+    Mutation(
+        "who waits for more of a lost connection waits for ever",
+        "daemon/meshnewsd/transports/packet_stream.py",
+        "            self._is_over = True\n        return self._receive_rest()\n",
+        "        return await self._socket.recv(PACKET_BYTES_MAX)\n",
+        ("tests/bluetooth/test_end_of_channel.py",),
+    ),
+    Mutation(
         "a node acts before its transaction is on disk",
         "daemon/meshnewsd/host.py",
         "        effects = await self._in_transaction(lambda: node.handle_all(batch, clock))\n",
