@@ -1,6 +1,6 @@
 """How long what arrives may gather before it is handled: a crowd's events share a transaction.
 
-    begun ──> batch ──> rest until begun + (streams - FEW) × REST_S ──> begun ──> …
+    begun ──> batch ──> rest until begun + (streams - FEW) * REST_S ──> begun ──> …
 
 Each batch ends with a commit, a change of threads and a look at every stream.  A few streams are
 served at once.  Of hundreds, each on a line of its own, something arrives every few

@@ -91,6 +91,7 @@ def _run(given: argparse.Namespace) -> int:
 
         return trio.run(serve_once, launch, strict_exception_groups=True)
     composition = compose(launch)
+    process.keep_what_is_loaded()
     return trio.run(serve, launch, composition, strict_exception_groups=True)
 
 

@@ -245,7 +245,7 @@ CARRIED = (
         "what came in before a channel was closed is not read",
         "daemon/meshnewsd/transports/packet_stream.py",
         "        return self._receive_rest()\n",
-        "        return b\"\"\n",
+        '        return b""\n',
         ("tests/bluetooth/test_end_of_channel.py",),
     ),
     Mutation(

@@ -1,3 +1,4 @@
+import gc
 import os
 import re
 import socket
@@ -184,6 +185,17 @@ print(Path("/proc/self/cmdline").read_bytes().rstrip(b"\\0").decode())
 print(resource.getrlimit(resource.RLIMIT_CORE))
 Path(sys.argv[2]).touch()
 """
+
+
+def test_what_is_loaded_is_not_looked_through_again() -> None:
+    before = gc.get_threshold()
+    try:
+        process.keep_what_is_loaded()
+        assert gc.get_freeze_count() > 0
+        assert gc.get_threshold()[0] == process.COLLECTED_EACH
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 @pytest.mark.parametrize("title", ["relayd", "a much longer title than a name may be"])

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import os
 import resource
 from pathlib import Path
@@ -15,6 +16,9 @@ _ARGUMENTS_START: Final = 48 - 3
 
 UMASK: Final = 0o077
 
+COLLECTED_EACH: Final = 20_000
+"""So many new objects that refer to others are made before those are looked through."""
+
 
 def harden() -> None:
     """Keep our files and our memory to ourselves: umask 077, no core dumps, no tracing by peers.
@@ -26,6 +30,17 @@ def harden() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def keep_what_is_loaded() -> None:
+    """Look for dead cycles no more among what is there now, and less often among what comes.
+
+    Modules stay until the end.  Going through them again and again costs a busy daemon one part
+    in fifteen of its time, in pauses of up to 40 ms.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTED_EACH)
 
 
 def rename(title: str) -> None:

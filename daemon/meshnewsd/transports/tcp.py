@@ -22,8 +22,8 @@ from meshnewsd.transports.interface import SCARCE, SCARCITY_S, Take, Unreachable
 BACKLOG: Final = 64
 """Streams that the kernel holds for us while we look away."""
 
-NOTSENT_LOWAT_BYTES: Final = 16 * 1024
-"""Unsent bytes that the kernel keeps at most; what is urgent never waits behind more."""
+NOTSENT_LOWAT_BYTES: Final = 64 * 1024
+"""Unsent bytes that the kernel keeps at most; with less a fast way is waited for too often."""
 NOTSENT_LOWAT_BYTES_MIN: Final = 2 * 1024
 """And at least: a little more than a packet."""
 
