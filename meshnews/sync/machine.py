@@ -12,7 +12,6 @@ on in OPEN is `meshnews.sync.talk`.
 import enum
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from meshnews.bundle.receipt import Receipt
@@ -22,7 +21,7 @@ from meshnews.ids import BundleRef, TrafficClass
 from meshnews.limits import STALL_S
 from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
-from meshnews.sync.compare import EVER, FAST, Manner, Sides
+from meshnews.sync.compare import EVER, Sides
 from meshnews.sync.event import Greeted, SyncEvent
 from meshnews.sync.greeting import greeting, horizon
 from meshnews.sync.layout import decode_message, encode_message
@@ -35,6 +34,7 @@ from meshnews.sync.messages import (
     Name,
     Reason,
 )
+from meshnews.sync.pace import Pace
 from meshnews.sync.request import Wish
 from meshnews.sync.routing import Routing
 from meshnews.sync.salt import Salt
@@ -55,25 +55,6 @@ class SyncState(enum.Enum):
     OPEN = "open"
     LEAVING = "leaving"
     ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """What suits a carrier.
-
-    Attributes:
-        block_bytes: largest block of one DATA.
-        window_bytes: how much is asked for and not yet received at a time.
-        manner: how to compare.
-        takes_bulk: bulk is asked for before `take_bulk` too.
-        most: classes after this one are not compared at all, in neither direction.
-    """
-
-    block_bytes: int
-    window_bytes: int
-    manner: Manner = FAST
-    takes_bulk: bool = True
-    most: TrafficClass = TrafficClass.BULK
 
 
 class SyncMachine:
@@ -281,8 +262,7 @@ class SyncMachine:
                 self._custody, salt, ours, theirs, self._pace.manner, horizon=self._horizon
             ),
             dialler=self._dialler,
-            block_bytes=self._pace.block_bytes,
-            window_bytes=self._pace.window_bytes,
+            pace=self._pace,
             fetcher=self,
             reports=self._reports,
             gate=self._routing.meet(theirs.classes[TrafficClass.BULK].flags),

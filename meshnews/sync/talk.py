@@ -44,6 +44,7 @@ from meshnews.sync.messages import (
     Want,
 )
 from meshnews.sync.outbox import Outbox
+from meshnews.sync.pace import Pace
 from meshnews.sync.question import (
     Cells,
     Days,
@@ -90,8 +91,7 @@ class Talk:
         *,
         sides: Sides,
         dialler: bool,
-        block_bytes: int,
-        window_bytes: int,
+        pace: Pace,
         fetcher: Fetcher,
         reports: list[SyncEvent],
         gate: Gate,
@@ -100,18 +100,19 @@ class Talk:
         self._reports = reports
         self._sides = sides
         self._salt = sides.salt
-        self._window = window_bytes
+        self._window = pace.window_bytes
+        self._unloads = pace.unloads
         self._budget = Budget()
         frame = min(FRAME_BYTES_MAX, sides.theirs.frame_bytes_max)
         self.giver = Giver(
-            custody, salt=sides.salt, block_bytes=min(block_bytes, frame - _DATA_HEAD_BYTES)
+            custody, salt=sides.salt, block_bytes=min(pace.block_bytes, frame - _DATA_HEAD_BYTES)
         )
         self.taker = Taker(
             custody,
             inflight,
             salt=sides.salt,
             budget=self._budget,
-            window_bytes=window_bytes,
+            window_bytes=pace.window_bytes,
             fetcher=fetcher,
         )
         self._gate = gate
@@ -284,7 +285,7 @@ class Talk:
             return True
         # News of large files may stream in all the while: what is more urgent is compared first.
         is_given = self.giver.bytes_before(opening) <= self._window
-        return is_given and self.taker.is_ready_for(opening)
+        return is_given and (self._unloads or self.taker.is_ready_for(opening))
 
     def _queue(self, findings: Findings, moment: Moment) -> None:
         self.outbox.names(findings.names, moment)

@@ -45,6 +45,8 @@ from tests.node.newsroom import TODAY, enrolled, make_desk
 
 DELAY_S: Final = 0.04
 GIVE_UP_S: Final = 1800.0
+EVENT_S: Final = 0.002
+"""What an event costs the collector, where no clock is to be asked."""
 NAME: Final = "collector-1"
 
 Rows = list[tuple[str, bytes, bytes]]
@@ -196,6 +198,26 @@ def play(
     print(f"{number} gateways on {kbit:.0f} kbit/s each, back within {within_s:.0f} s")
     print(f"all taken after {world.now_s - began_s:.0f} s; collector busy {world.busy_s:.1f} s")
     return gateways
+
+
+def visit(flashes: int, *, kbit: float) -> Gateway:
+    """Let one come to a collector that already holds so many flashes; return what became of it."""
+    world, rows, press = desk()
+    world.event_s = EVENT_S
+    collector = world.machines[NAME]
+    held = [press.text(each, TrafficClass.FLASH) for each in range(flashes)]
+
+    def keep(node: Node) -> None:
+        for bundle in held:
+            node.home.custody.keep_own(bundle, node.home.moment, release_after_s=0.0, pinned=False)
+
+    world.ask(collector, keep)
+    one = gateway(world, rows, 0, backlog(press))
+    began_s = world.now_s
+    one.come_back(world, Way(kbit * 125, DELAY_S, carrier=Carrier.UPLINK))
+    while one.took_s is None and world.now_s < began_s + GIVE_UP_S:
+        world.run(1.0)
+    return one
 
 
 def main() -> None:

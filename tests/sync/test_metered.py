@@ -7,7 +7,7 @@ import pytest
 from meshnews.ids import TrafficClass
 from meshnews.node.event import Carrier
 from meshnews.node.links.carriage import CARRIAGES, pace_on
-from meshnews.sync.machine import Pace
+from meshnews.sync.pace import Pace
 from tests.sync.world import LAN, Contact, Node, Press
 
 
@@ -18,6 +18,14 @@ def test_only_a_metered_uplink_keeps_bulk_away(carrier: Carrier, *, is_metered: 
     keeps_away = is_metered and carrier is Carrier.UPLINK
     assert pace.most is (TrafficClass.ROUTINE if keeps_away else TrafficClass.BULK)
     assert set(CARRIAGES) == set(Carrier)
+
+
+@pytest.mark.parametrize("carrier", Carrier)
+def test_only_over_an_uplink_does_what_goes_up_not_wait_for_what_comes_down(
+    carrier: Carrier,
+) -> None:
+    assert pace_on(carrier, is_metered=False, unloads=True).unloads is (carrier is Carrier.UPLINK)
+    assert not pace_on(carrier, is_metered=False).unloads
 
 
 def _paces(payer: int) -> tuple[Pace, Pace]:

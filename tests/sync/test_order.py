@@ -34,6 +34,30 @@ def test_news_of_large_files_does_not_put_off_the_comparison_of_what_is_more_urg
     assert came.index(picture.ref) < 8
 
 
+def fetched_before_its_text_was_taken(*, unloads: bool) -> tuple[int, Contact]:
+    """Let a gateway with a text meet who has forty flashes; return how many of them came first."""
+    gateway, collector, press = Node("gateway"), Node("collector"), Press(3)
+    text = press.make(ROUTINE)
+    gateway.keep(text, press.make(FLASH))
+    collector.keep(*(press.make(FLASH) for _ in range(40)), press.make(ROUTINE))
+    pace = replace(SMALL, unloads=unloads)
+    contact = Contact(gateway, collector, paces=(pace, SMALL), room_bytes=2048)
+    while text.ref not in arrivals(contact, 1):
+        contact.run(messages_max=1)
+    return len(arrivals(contact, 0)), contact
+
+
+def test_who_unloads_gives_its_texts_while_flashes_of_others_still_come() -> None:
+    before, contact = fetched_before_its_text_was_taken(unloads=True)
+    waiting, _ = fetched_before_its_text_was_taken(unloads=False)
+    assert before < 10 < 30 < waiting
+    contact.run()
+    for side, number in ((0, 41), (1, 2)):
+        came = [ref.traffic for ref in arrivals(contact, side)]
+        assert came == sorted(came)
+        assert len(came) == number
+
+
 def test_the_pieces_of_today_go_before_those_of_yesterday() -> None:
     """Days are of two days: yesterday's photo and today's preview took turns, piece by piece."""
     left, right, press = Node("left"), Node("right"), Press(2)

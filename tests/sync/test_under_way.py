@@ -3,7 +3,8 @@
 import pytest
 
 from meshnews.limits import BLOCK_BYTES_MIN, WIRE_BYTES
-from meshnews.sync.machine import Pace, SyncMachine
+from meshnews.sync.machine import SyncMachine
+from meshnews.sync.pace import Pace
 from meshnews.sync.talk import Talk
 from tests.sync.world import Contact, Node, Press, Sample
 

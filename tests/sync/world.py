@@ -19,8 +19,9 @@ from meshnews.store.port import State
 from meshnews.store.terms import Terms
 from meshnews.sync.event import SyncEvent
 from meshnews.sync.layout import decode_message
-from meshnews.sync.machine import Pace, SyncMachine
+from meshnews.sync.machine import SyncMachine
 from meshnews.sync.messages import CLASSES, Data
+from meshnews.sync.pace import Pace
 from meshnews.sync.routing import Flooding, Routing
 from meshnews.sync.schedule import InFlight
 

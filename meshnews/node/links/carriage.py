@@ -19,7 +19,7 @@ from meshnews.limits import (
 from meshnews.link.records import Sizes
 from meshnews.node.event import Carrier
 from meshnews.sync.compare import FAST, SLOW, Manner
-from meshnews.sync.machine import Pace
+from meshnews.sync.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,16 @@ CARRIAGES: Final = MappingProxyType(
 )
 
 
-def pace_on(carrier: Carrier, *, is_metered: bool, is_narrow: bool = False) -> Pace:
+def pace_on(
+    carrier: Carrier, *, is_metered: bool, is_narrow: bool = False, unloads: bool = False
+) -> Pace:
     """Return how a conversation goes on over a carrier.
 
     Args:
         carrier: what it runs over.
         is_metered: what crosses an uplink is paid for: no bulk crosses it.
         is_narrow: the way rests, and was called for a flash: notices and flashes alone cross it.
+        unloads: over an uplink, what goes up does not wait for what comes down.
 
     Raises:
         Nothing.
@@ -72,4 +75,5 @@ def pace_on(carrier: Carrier, *, is_metered: bool, is_narrow: bool = False) -> P
         manner=suits.manner,
         takes_bulk=carrier is not Carrier.BLUETOOTH,
         most=most,
+        unloads=unloads and carrier is Carrier.UPLINK,
     )

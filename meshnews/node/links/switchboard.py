@@ -198,6 +198,7 @@ class Switchboard:
                 talk.carrier,
                 is_metered=home.settings.is_metered,
                 is_narrow=self._uplinks.is_narrow(talk.link),
+                unloads=not home.identity.is_desk,
             ),
             routing=self._routing,
             desk=home.identity.is_desk or home.identity.is_collector,
