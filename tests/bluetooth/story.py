@@ -30,6 +30,8 @@ ALONE_S: Final = 30.0
 """How much of that nothing happens at least."""
 
 PICTURE_BYTES: Final = 300_000
+LARGE_PICTURE_BYTES: Final = 1_000_000
+"""Takes as long as bluetoothd does to come back; what is above 1 MiB waits (decision 0153)."""
 
 CONTRACT_WORDS: Final = (
     *("-q", "-p", "no:cacheprovider", "-c", str(TREE / "pyproject.toml"), "--color=no"),
@@ -118,11 +120,12 @@ class Story:
 
     def bluez_is_killed(self) -> None:
         with self.claim("bluetoothd-killed"):
-            picture = self.file_picture()
+            picture = self.file_picture(LARGE_PICTURE_BYTES)
             self.await_part_of(picture)
             self.bluetoothd.kill()
             time.sleep(2)
             self.bluetoothd.start()
+            assert not self.has_whole(picture), "too late: all of it has crossed"
             self.arrives_with(picture)
 
     def far_side_vanishes(self) -> None:
@@ -225,9 +228,9 @@ class Story:
         status, printed = self.reporter.cli("file", str(path), "--slug", slug, "--now", *words)
         assert status == 0, printed
 
-    def file_picture(self) -> Path:
+    def file_picture(self, size: int = PICTURE_BYTES) -> Path:
         path = HOMES / f"picture{self._dice.randrange(10**6)}.bin"
-        path.write_bytes(self._dice.randbytes(PICTURE_BYTES))
+        path.write_bytes(self._dice.randbytes(size))
         self.file(path.stem, "With a picture.", "--attach", str(path))
         self.pictures.append(path)
         return path
