@@ -94,6 +94,33 @@ def test_an_adapter_that_went_begins_afresh(timetable: Timetable) -> None:
     assert timetable.step(10.0).up == (A,)
 
 
+def test_a_beacon_that_went_up_late_has_the_next_one_wait_for_as_long(
+    timetable: Timetable,
+) -> None:
+    """On a machine that is very busy BlueZ takes seconds, and the address is made in the end."""
+    timetable.show([A])
+    timetable.step(0.0)
+    timetable.went_up(7.0)
+    timetable.show([B])
+    assert timetable.step(ADDRESS_S - MARGIN_S) == ((A,), ())
+    assert timetable.step(ADDRESS_S + MARGIN_S) == ((), ())
+    assert timetable.due_s == 7.0 + ADDRESS_S + MARGIN_S
+    assert timetable.step(timetable.due_s) == ((), (B,))
+
+
+def test_a_beacon_that_is_shown_besides_does_not_make_the_address_any_younger(
+    timetable: Timetable,
+) -> None:
+    timetable.show([A])
+    timetable.step(0.0)
+    timetable.went_up(1.0)
+    timetable.show([A, B])
+    timetable.step(500.0)
+    timetable.went_up(501.0)
+    timetable.step(timetable.due_s)
+    assert timetable.due_s == 1.0 + ADDRESS_S + MARGIN_S
+
+
 @given(st.lists(st.tuples(st.floats(0.1, 400), st.sampled_from([(), (A,), (B,), (A, B), (C,)]))))
 def test_no_two_addresses_ever_show_the_same_beacon(
     script: list[tuple[float, tuple[bytes, ...]]],

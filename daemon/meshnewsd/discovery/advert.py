@@ -84,7 +84,9 @@ class Timetable:
         self._address_s = address_s
         self._shown: tuple[bytes, ...] = ()
         self._up: tuple[bytes, ...] = ()
-        self._began_s = -math.inf
+        # The address is made between these two: the first beacon is to go up, and it is up.
+        self._began_s = self._made_s = -math.inf
+        self._is_made = False
 
     @property
     def up(self) -> tuple[bytes, ...]:
@@ -97,11 +99,11 @@ class Timetable:
 
     def forget(self) -> None:
         """Take note that nothing of ours is on the air any more, and begin afresh."""
-        self._up, self._began_s = (), -math.inf
+        self._up, self._began_s, self._made_s = (), -math.inf, -math.inf
 
     def step(self, now_s: float) -> Change:
-        """Return what is to be done now; it is taken to be done."""
-        if now_s >= self._began_s + self._address_s + MARGIN_S:
+        """Return what is to be done now; it is taken to be done, and `went_up` says by when."""
+        if now_s >= self._made_s + self._address_s + MARGIN_S:
             self._began_s = -math.inf
         if not self._shown:
             wanted: tuple[bytes, ...] = ()
@@ -112,16 +114,24 @@ class Timetable:
         else:
             wanted = () if math.isfinite(self._began_s) else self._shown
         if wanted and not math.isfinite(self._began_s):
-            self._began_s = now_s
+            self._began_s = self._made_s = now_s
+            self._is_made = False
         before, self._up = self._up, wanted
         return Change(
             down=tuple(one for one in before if one not in wanted),
             up=tuple(one for one in wanted if one not in before),
         )
 
+    def went_up(self, now_s: float) -> None:
+        """Take note that what `step` let up is on the air: the address may be as young as that."""
+        if not self._is_made:
+            self._made_s, self._is_made = now_s, True
+
     @property
     def due_s(self) -> float:
         """When `step` has something to do, unless `show` is called before."""
         if not math.isfinite(self._began_s):
             return math.inf
-        return self._began_s + self._address_s + (-MARGIN_S if self._up else MARGIN_S)
+        if self._up:
+            return self._began_s + self._address_s - MARGIN_S
+        return self._made_s + self._address_s + MARGIN_S

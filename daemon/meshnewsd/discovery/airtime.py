@@ -208,6 +208,7 @@ class Airtime:
             company, content = dress(beacon, self._habits.shape)
             await bluez.show(adapter, name, company=company, content=content)
         if change.up:
+            self._timetable.went_up(_now())
             self._tell(Radio.ON)
 
     async def _clear(self, bluez: Bluez, adapter: BluezAdapter) -> None:
