@@ -107,6 +107,7 @@ async def test_small_sends_do_not_pile_up_in_the_kernel_of_a_slow_line() -> None
     box, send_bytes = Postbox(), 4096
     async with trio.open_nursery() as nursery:
         nursery.start_soon(doorway.serve, lambda stream, _: taken.append(stream))
+        await wait_all_tasks_blocked()
         ours = await TcpTransport(addresses=[]).open(f"127.0.0.1:{doorway.port}")
         while not taken:
             await trio.lowlevel.checkpoint()

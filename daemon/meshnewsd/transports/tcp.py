@@ -29,13 +29,13 @@ NOTSENT_LOWAT_BYTES_MIN: Final = 2 * 1024
 
 NEAR_RTT_S: Final = 0.01
 """An answer within this is that of a neighbour on a cable or a radio of this building."""
-NEAR_RECEIVE_BYTES: Final = 128 * 1024
-"""What of a near neighbour may be on its way to us or wait in the kernel.
+NEAR_RECEIVE_BYTES: Final = 64 * 1024
+"""Half of what of a near neighbour may be on its way to us or wait in the kernel, which doubles it.
 
 Left alone, the kernel lets it grow to megabytes. Whatever is urgent would wait behind them, a
 process that is killed would lose them, and thirty streams would fill a small machine.
 It carries 13 MB/s over a way of 10 ms, and costs
-a twentieth of the speed on loopback. What comes from farther is left to the kernel."""
+a few hundredths of the speed on loopback. What comes from farther is left to the kernel."""
 
 KEEPALIVE_IDLE_S: Final = 20
 KEEPALIVE_EVERY_S: Final = 5
