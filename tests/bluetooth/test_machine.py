@@ -7,6 +7,8 @@ Where no test that is slow was asked for, it tells the story in short.
 import contextlib
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 from collections import defaultdict
@@ -96,7 +98,9 @@ def _unmeasured() -> float:
 def _listening() -> Iterator[Callable[[], float]]:
     """Measure, while the machine runs, what it costs here to listen only; yield what tells."""
     words = [sys.executable, "-m", "tests.bluetooth.idle_cost", "--seconds", "75"]
-    running = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=TREE)
+    running = subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, cwd=TREE, start_new_session=True
+    )
 
     def percent() -> float:
         said, _ = running.communicate(timeout=300)
@@ -106,7 +110,9 @@ def _listening() -> Iterator[Callable[[], float]]:
     try:
         yield percent
     finally:
-        running.kill()
+        # The street is a process of its own.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
         running.wait()
 
 
