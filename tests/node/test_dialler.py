@@ -15,17 +15,15 @@ from meshnews.link.beacon import Flag, Heard
 from meshnews.link.handshake import InvitationTarget, MemberTarget, RelayTarget
 from meshnews.link.rendezvous import Rendezvous
 from meshnews.node.event import Address, Dial
+from meshnews.node.links.candidates import LINKS_WANTED, MEET_AGAIN_S, RELAYS_WANTED
 from meshnews.node.links.dialler import (
     BACKOFF_S_MAX,
     CROWDED_S_MIN,
     CUTS_PER_BEACON,
     EXTRA_S,
-    LINKS_WANTED,
-    MEET_AGAIN_S,
     MEMBER_S_MAX,
     MEMBERS_REMEMBERED_MAX,
     NEWS_S_MAX,
-    RELAYS_WANTED,
     STEADY_S,
     Dialler,
 )

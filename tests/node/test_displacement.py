@@ -14,8 +14,8 @@ from meshnews.link.party import MemberTarget
 from meshnews.link.rendezvous import Rendezvous
 from meshnews.link.session import LinkSession
 from meshnews.node.event import Address, Carrier
+from meshnews.node.links.candidates import LINKS_WANTED, RELAYS_WANTED
 from meshnews.node.links.conversation import Conversation
-from meshnews.node.links.dialler import LINKS_WANTED, RELAYS_WANTED
 from meshnews.node.links.displacement import FRESH_S, displaced_by, one_too_many
 from meshnews.node.links.target import Target
 

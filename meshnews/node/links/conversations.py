@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from meshnews.ids import LinkId
+from meshnews.node.links.candidates import NOBODY, Callers
 from meshnews.node.links.conversation import Conversation
-from meshnews.node.links.dialler import NOBODY, Callers
 from meshnews.node.speaker import Speaker
 from meshnews.store.age import Moment
 

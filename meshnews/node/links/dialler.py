@@ -23,11 +23,11 @@ See docs/protocol/discovery.md.
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from meshnews.crypto.entropy import Entropy, below, between
+from meshnews.crypto.entropy import Entropy, between
 from meshnews.crypto.keys import SymmetricKey
 from meshnews.desk.pack import RelayKeys
 from meshnews.ids import LinkId
@@ -35,8 +35,9 @@ from meshnews.limits import NEIGHBOURS_MAX
 from meshnews.link.beacon import Heard
 from meshnews.link.rendezvous import Rendezvous
 from meshnews.node.event import Address, Dial
-from meshnews.node.links.company import Company, place_of
-from meshnews.node.links.target import BACKOFF_S_MIN, Target, off_radio, on_radio
+from meshnews.node.links.candidates import NOBODY, Callers, Candidates, Outlook
+from meshnews.node.links.company import place_of
+from meshnews.node.links.target import BACKOFF_S_MIN, Target, on_radio
 
 BACKOFF_S_MAX: Final = 20.0
 BACKOFF_S_MAX_RADIO: Final = 300.0
@@ -53,17 +54,9 @@ MEMBERS_REMEMBERED_MAX: Final = 64
 MEMBER_S_MAX: Final = 2700.0
 """A member's beacon is worth nothing after the three epochs in which it is answered."""
 
-LINKS_WANTED: Final = 4
-RELAYS_WANTED: Final = 2
-"""With this many links a member calls no more members; with so many of them to relays, no more
-relays.  It still answers all.  How links are counted: `meshnews.node.links.company`."""
-
 EXTRA_S: Final = (60.0, 180.0)
 """After a time drawn from here one more is called than are wanted, whoever is in contact.  The
 time is drawn here alone, so nobody can bring a call forward or put it off."""
-
-MEET_AGAIN_S: Final = 900.0
-"""Whom we were linked to within this time is no stranger: members show the beacon of an epoch."""
 
 CUTS_PER_BEACON: Final = 4
 """Calls answered by nothing but the end of the stream, at one address, likewise."""
@@ -72,26 +65,6 @@ ADDRESSES_HEARD_MAX: Final = 8
 
 STEADY_S: Final = 10.0
 """A link that lasted this long was a good one: after its end the backoff begins anew."""
-
-Callers = Mapping[LinkId, Address]
-"""From where each neighbour in contact called us."""
-
-NOBODY: Final[Callers] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class _Outlook:
-    """When there will be somebody to call, as long as nothing happens.
-
-    Attributes:
-        callers: the neighbours in contact for whom this was looked up.
-        call_s: when one of those is due whom there is a use in calling; never: infinite.
-        extra_s: when one more may be called than are wanted.
-    """
-
-    callers: Callers
-    call_s: float
-    extra_s: float
 
 
 @dataclass
@@ -105,8 +78,12 @@ class Dialler:
     _attempts: dict[int, Target] = field(default_factory=dict)
     _links: dict[LinkId, Target] = field(default_factory=dict)
     _extra_at_s: float | None = None
-    _outlook: "_Outlook | None" = None
+    _outlook: Outlook | None = None
+    _candidates: Candidates = field(init=False)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self._candidates = Candidates(self.targets, self._attempts, self._links, self.links_max)
 
     # Who there is -----------------------------------------------------------
 
@@ -214,62 +191,15 @@ class Dialler:
 
     def _call_who_is_due(self, now_s: float, callers: Callers) -> list[Dial]:
         waited = [each for each in self.targets.values() if now_s >= each.not_before_s]
-        ready = list(self._callable(waited, callers))
+        ready = list(self._candidates.worth_calling(waited, callers))
         ready.sort(key=lambda target: target.name)
         called = [self._call(target) for target in ready if not target.is_member]
         members = [target for target in ready if target.is_member]
-        while wanted := self._wanted(members, callers):
-            target, place = self._draw(wanted, callers)
+        while wanted := self._candidates.wanted(members, callers):
+            target, place = self._candidates.draw(wanted, callers, self.entropy)
             called.append(self._call(target, place))
             members.remove(target)
         return called
-
-    def _callable(self, targets: Iterable[Target], callers: Callers) -> Iterator[Target]:
-        """Yield those whom there is a use in calling, with these neighbours in contact."""
-        idle = [each for each in targets if each.may_be_called]
-        if not idle:
-            return
-        has_relays = sum(target.is_relay for target in self._called()) >= RELAYS_WANTED
-        company = self._company(callers)
-        closed = {each for each in (LINKS_WANTED, self.links_max) if company.is_enough(each)}
-        for target in idle:
-            is_spare = target.is_member or (target.is_relay and has_relays)
-            enough = LINKS_WANTED if is_spare else self.links_max
-            if enough in closed and not target.is_collector:
-                continue
-            if target.is_radio and self._is_better_left_alone(target):
-                continue
-            if target.is_collector or company.wants(target.places, enough):
-                yield target
-
-    def _called(self) -> list[Target]:
-        return [*self._attempts.values(), *self._links.values()]
-
-    def _company(self, callers: Callers) -> Company:
-        # A stream that was kept in place of a call of ours leads to whom we chose.
-        chosen = {target.twin for target in self.targets.values()} if callers else ()
-        return Company(
-            [target.going_to for target in self._called()]
-            + [place_of(where) for link, where in callers.items() if link in chosen],
-            [place_of(where) for link, where in callers.items() if link not in chosen],
-        )
-
-    def _wanted(self, members: Sequence[Target], callers: Callers) -> list[Target]:
-        company = self._company(callers)
-        return [each for each in members if company.wants(each.places, LINKS_WANTED)]
-
-    def _draw(self, targets: Sequence[Target], callers: Callers) -> tuple[Target, str]:
-        """Choose one by chance, at one of the places where the fewest links lead; say where.
-
-        Places are drawn before machines: who shows many beacons is as likely as who shows one.
-        """
-        company = self._company(callers)
-        places = sorted({place for target in targets for place in target.places})
-        fewest = min(company.links_at(place) for place in places)
-        few = [place for place in places if company.links_at(place) == fewest]
-        place = few[below(self.entropy, len(few))]
-        there = [target for target in targets if place in target.places]
-        return there[below(self.entropy, len(there))], place
 
     def _extra(self, now_s: float, callers: Callers) -> list[Dial]:
         """Return the call to one we have not met lately, when the time for it has come."""
@@ -278,28 +208,13 @@ class Dialler:
         is_due = self._extra_at_s is not None
         self._outlook = None
         self._extra_at_s = now_s + between(self.entropy, *EXTRA_S)
-        strangers = [t for t in self._strangers(now_s) if now_s >= t.not_before_s]
+        strangers = [t for t in self._candidates.strangers(now_s) if now_s >= t.not_before_s]
         if not is_due or not strangers:
             return []
-        target, place = self._draw(sorted(strangers, key=lambda t: t.name), callers)
+        target, place = self._candidates.draw(
+            sorted(strangers, key=lambda t: t.name), callers, self.entropy
+        )
         return [self._call(target, place, is_extra=True)]
-
-    def _strangers(self, now_s: float) -> Iterator[Target]:
-        for target in self.targets.values():
-            # Over the air a call takes the radio from those who use it (decision 0152).
-            if target.is_radio or now_s < target.met_at_s + MEET_AGAIN_S:
-                continue
-            if (target.is_member or target.is_relay) and target.may_be_called:
-                yield target
-
-    def _is_better_left_alone(self, target: Target) -> bool:
-        if target.is_member:
-            # Who is linked already shows a new beacon in each epoch, which names nobody.
-            near = [each for each in self.targets.values() if each.is_radio and each.is_member]
-            linked = {each.link or each.twin for each in near} - {None}
-            return sum(each.may_be_called for each in near) <= len(linked)
-        known = self.targets.get(off_radio(target.name))
-        return known is not None and not known.is_radio and known.is_promising
 
     def _call(self, target: Target, place: str = "", *, is_extra: bool = False) -> Dial:
         self._outlook = None
@@ -319,19 +234,21 @@ class Dialler:
         next_s = min(outlook.call_s, outlook.extra_s)
         return next_s if next_s < math.inf else None
 
-    def _look_ahead(self, callers: Callers) -> _Outlook:
+    def _look_ahead(self, callers: Callers) -> Outlook:
         """Return what is to be expected; asked at every event, and looked up after a change."""
         outlook = self._outlook
         if outlook is None or outlook.callers != callers:
             waiting = sorted(self.targets.values(), key=lambda target: target.not_before_s)
-            call_s = next((t.not_before_s for t in self._callable(waiting, callers)), math.inf)
-            outlook = self._outlook = _Outlook(dict(callers), call_s, self._extra_due_s())
+            call_s = next(
+                (t.not_before_s for t in self._candidates.worth_calling(waiting, callers)), math.inf
+            )
+            outlook = self._outlook = Outlook(dict(callers), call_s, self._extra_due_s())
         return outlook
 
     def _extra_due_s(self) -> float:
         if self._extra_at_s is None:
             return math.inf
-        times = (each.not_before_s for each in self._strangers(self._extra_at_s))
+        times = (each.not_before_s for each in self._candidates.strangers(self._extra_at_s))
         return max(self._extra_at_s, min(times, default=math.inf))
 
     def hurry(self, now_s: float) -> None:

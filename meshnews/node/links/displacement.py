@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from meshnews.crypto.entropy import Entropy, shuffled
+from meshnews.node.links.candidates import LINKS_WANTED, RELAYS_WANTED
 from meshnews.node.links.company import place_of
 from meshnews.node.links.conversation import Conversation
-from meshnews.node.links.dialler import LINKS_WANTED, RELAYS_WANTED
 
 FRESH_S: Final = 60.0
 """What a neighbour gave in this time decides whether another takes its place; and so long is
