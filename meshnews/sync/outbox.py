@@ -2,7 +2,8 @@
 
     first   STORED, CANCEL, NOTHELD     what keeps the other side's window open
     then    news: HAVE, ACKED           of what arrived while in contact
-    then    the comparison              in the order in which it was found
+    then    the comparison              in the order in which it was found; names wait while much
+                                        that is more urgent is being given
     last    ACKED in full               receipts of bundles that the peer never had
 
 References wait here, never the messages made of them; both their number and
@@ -33,6 +34,10 @@ from meshnews.sync.routing import Gate
 
 _NAMES_AT_ONCE: Final = GROUPS_PER_MESSAGE_MAX
 """Names in one HAVE of ours: in the worst case each is of another bucket."""
+
+BEHIND_BYTES: Final = 16 * 1024
+"""With more than this asked for, nothing less urgent is named: a film of a gigabyte is half a
+megabyte of names, which would share a bad line with a picture."""
 
 _FULL_AT_ONCE: Final = 16
 """Full receipts in one message of what a comparison found: on Bluetooth a fifth of a second."""
@@ -203,7 +208,7 @@ class Outbox:
         while self._news_receipts:
             if (body := self._next_receipts()) is not None:
                 return body
-        while self._jobs:
+        while self._jobs and self._may_say(self._jobs[0]):
             if (body := self._next_job(moment)) is not None:
                 return body
         while self._full_receipts:
@@ -222,6 +227,12 @@ class Outbox:
             case bytes():
                 self._waiting -= 1
                 return job
+
+    def _may_say(self, job: bytes | _Names | _Receipts) -> bool:
+        if not isinstance(job, _Names) or not self._giver.has_data:
+            return True
+        # A class is opened when those before it are compared: nothing urgent waits behind this.
+        return self._giver.bytes_before(job.refs[-1].traffic) <= BEHIND_BYTES
 
     def _next_receipts(self) -> bytes | None:
         full = self._news_receipts[0][1]

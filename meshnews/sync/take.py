@@ -90,7 +90,8 @@ class Taker:
         """Tell whether so little of more urgent classes is left to fetch that this is compared."""
         if self._resting:
             return True
-        before = self._wishes.bytes_before(traffic) + self._underway.due_before(traffic)
+        before = self._wishes.bytes_before(traffic) + self._underway.offered_before(traffic)
+        before += self._judged.bytes_before(traffic) + self._underway.due_before(traffic)
         return before <= self._window
 
     @property

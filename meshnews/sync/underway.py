@@ -28,6 +28,7 @@ class Underway:
         self._late: dict[bytes, None] = {}
         self._due_bytes = [0] * len(TrafficClass)
         self._offers = 0
+        self._offered_bytes = [0] * len(TrafficClass)
         self._offers_max = max(4, 2 * window_bytes // WIRE_BYTES[-1])
 
     def __len__(self) -> int:
@@ -58,6 +59,10 @@ class Underway:
     def due_before(self, traffic: TrafficClass) -> int:
         """Return how many bytes of blocks of more urgent classes are owed."""
         return sum(self._due_bytes[:traffic])
+
+    def offered_before(self, traffic: TrafficClass) -> int:
+        """Return how large what is more urgent is of which the offer is owed."""
+        return sum(self._offered_bytes[:traffic])
 
     @property
     def is_full(self) -> bool:
@@ -93,7 +98,7 @@ class Underway:
         """Note what is being asked for."""
         self._requests[short] = request
         if request.how is How.OFFER:
-            self._offers += 1
+            self._note_offer(request.wish, 1)
         else:
             self._note_due(request.wish, request.due)
 
@@ -105,7 +110,7 @@ class Underway:
         """Note that nothing more is owed of a request."""
         del self._requests[short]
         if request.how is How.OFFER:
-            self._offers -= 1
+            self._note_offer(request.wish, -1)
         else:
             self._note_due(request.wish, -request.due)
 
@@ -119,6 +124,10 @@ class Underway:
     def clear(self) -> None:
         """Forget what is owed: the link has ended."""
         self._requests.clear()
+
+    def _note_offer(self, wish: Wish, more: int) -> None:
+        self._offers += more
+        self._offered_bytes[wish.name.ref.traffic] += more * wish.name.size
 
     def _note_due(self, wish: Wish, more_bytes: int) -> None:
         self._due_bytes[wish.name.ref.traffic] += more_bytes

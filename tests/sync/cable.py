@@ -64,6 +64,7 @@ class Account:
         again_bytes: those of them that had arrived at that node before.
         in_vain_bytes: of the streams that crossed but completed no message when they were
             cut: the record that was not whole, and the message begun in those before it.
+        in_vain_most_bytes: the most of these that one way lost at one cut.
         cuts: how many contacts were cut.
     """
 
@@ -71,6 +72,7 @@ class Account:
     payload_bytes: int = 0
     again_bytes: int = 0
     in_vain_bytes: int = 0
+    in_vain_most_bytes: int = 0
     cuts: int = 0
     arrived: Counter[tuple[str, BundleRef]] = field(default_factory=Counter)
     """How often a node reported that it has verified and kept a bundle."""
@@ -239,7 +241,9 @@ class Cable:
     def cut(self, *, dead: int | None = None) -> None:
         """End the contact where it is: what is under way is lost.  A dead side knows of nothing."""
         self.account.cuts += 1
-        self.account.in_vain_bytes += sum(map(_useless_bytes, self.talks))
+        lost = [_useless_bytes(talk) for talk in self.talks]
+        self.account.in_vain_bytes += sum(lost)
+        self.account.in_vain_most_bytes = max(self.account.in_vain_most_bytes, *lost)
         self.end(dead=dead)
 
     def end(self, *, dead: int | None = None) -> None:

@@ -53,7 +53,7 @@ class Case:
 
     @property
     def cut_bytes(self) -> int:
-        """What may have crossed in vain at a cut: less than a block, and less than a record."""
+        """What may have crossed in vain one way at a cut: less than a block and a record."""
         carriage = CARRIAGES[self.carrier]
         return carriage.block_bytes + carriage.records[-1]
 
@@ -138,7 +138,7 @@ class Reunion:
         account = self.account
         if not self.deaths:
             assert account.again_bytes == 0, f"{self.case}: what had crossed crossed again"
-        assert account.in_vain_bytes <= account.cuts * self.case.cut_bytes, self.case
+        assert account.in_vain_most_bytes <= self.case.cut_bytes, self.case
         assert account.twice_bytes <= self.allowed_bytes, self.case
 
     @property
@@ -146,7 +146,7 @@ class Reunion:
         """How many bytes may have crossed twice or in vain."""
         account = self.account
         once_bytes = account.payload_bytes - account.again_bytes
-        per_cut = account.cuts * self.case.cut_bytes + self.deaths * WIRE_BYTES[-1]
+        per_cut = 2 * account.cuts * self.case.cut_bytes + self.deaths * WIRE_BYTES[-1]
         return SHARE_TWICE_MAX * once_bytes + per_cut
 
     def _check_union(self, sample: Sample, states: tuple[State | None, ...]) -> None:

@@ -11,6 +11,7 @@ from tests.sync.world import Node, Press, Sample
 BYTES_PER_S = 8000.0
 CHUNK_BYTES = 66560
 PIECES = 12
+FILM_PIECES = 200
 
 SEND_AND_BLOCK_S = 0.35
 """A send of 1 KiB on its way, a block of 1,400 bytes begun, in records of 256."""
@@ -54,6 +55,21 @@ def test_nine_tenths_of_what_crosses_are_bundles() -> None:
     assert uplink.run()
     assert uplink.account.payload_bytes == PIECES * CHUNK_BYTES
     assert uplink.account.payload_bytes >= 0.9 * uplink.delivered[1]
+
+
+def test_a_large_file_is_not_told_of_while_what_is_more_urgent_takes_seconds() -> None:
+    """The names of a film share the line with a picture, and made it come late."""
+    left, right, press = Node("left"), Node("right"), Press(1)
+    picture = [press.make(size=CHUNK_BYTES) for _ in range(PIECES // 2)]
+    film = [press.make(TrafficClass.BULK, size=2048) for _ in range(FILM_PIECES)]
+    left.keep(*picture, *film)
+    uplink = Uplink(left, right, [*picture, *film])
+    while not uplink.told_of & {piece.ref for piece in film}:
+        assert not uplink.run(bytes_max=sum(uplink.delivered) + 256)
+    here = sum(right.state(piece) is State.HELD for piece in picture)
+    assert here >= len(picture) - 1
+    assert uplink.run()
+    assert all(right.state(piece) is State.HELD for piece in (*picture, *film))
 
 
 def test_a_flash_is_told_of_behind_one_send_and_one_block() -> None:
