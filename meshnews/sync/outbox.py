@@ -2,8 +2,8 @@
 
     first   STORED, CANCEL, NOTHELD     what keeps the other side's window open
     then    news: HAVE, ACKED           of what arrived while in contact
-    then    the comparison              in the order in which it was found; names wait while much
-                                        that is more urgent is being given
+    then    the comparison              in the order in which it was found; names that are put off,
+                                        behind it
     last    ACKED in full               receipts of bundles that the peer never had
 
 References wait here, never the messages made of them; both their number and
@@ -58,9 +58,16 @@ class _Receipts:
 
 
 class Outbox:
-    """The control messages of one link that are not yet sent."""
+    """The control messages of one link that are not yet sent.
 
-    def __init__(self, custody: Custody, giver: Giver, gate: Gate) -> None:
+    Args:
+        custody: what is named.
+        giver: who is told what was named.
+        gate: which bulk may go.
+        puts_off: names wait while much that is more urgent is being given.
+    """
+
+    def __init__(self, custody: Custody, giver: Giver, gate: Gate, *, puts_off: bool) -> None:
         self._custody = custody
         self._giver = giver
         self._gate = gate
@@ -70,6 +77,8 @@ class Outbox:
         self._news: deque[BundleRef] = deque()
         self._news_receipts: deque[tuple[BundleRef, bool]] = deque()
         self._jobs: deque[bytes | _Names | _Receipts] = deque()
+        self._puts_off = puts_off
+        self._late: deque[_Names] = deque()
         self._full_receipts: deque[_Receipts] = deque()
         self._waiting = 0
 
@@ -78,6 +87,7 @@ class Outbox:
         """Nothing waits but what the giver misses."""
         return not (
             self._jobs
+            or self._late
             or self._full_receipts
             or self._stored
             or self._cancelled
@@ -85,6 +95,11 @@ class Outbox:
             or self._news
             or self._news_receipts
         )
+
+    @property
+    def holds_names(self) -> bool:
+        """Names wait for what is more urgent to be given."""
+        return bool(self._late)
 
     @property
     def waiting(self) -> int:
@@ -208,8 +223,14 @@ class Outbox:
         while self._news_receipts:
             if (body := self._next_receipts()) is not None:
                 return body
-        while self._jobs and self._may_say(self._jobs[0]):
+        while self._jobs:
             if (body := self._next_job(moment)) is not None:
+                return body
+        return self._last(moment)
+
+    def _last(self, moment: Moment) -> bytes | None:
+        while self._late and self._may_name(self._late[0]):
+            if (body := self._names_of(self._late.popleft(), moment)) is not None:
                 return body
         while self._full_receipts:
             if (body := self._acked(self._full_receipts.popleft().refs, full=True)) is not None:
@@ -218,9 +239,11 @@ class Outbox:
 
     def _next_job(self, moment: Moment) -> bytes | None:
         match job := self._jobs.popleft():
-            case _Names(refs):
-                self._waiting -= len(refs)
-                return self._have(refs, moment)
+            case _Names():
+                if self._may_name(job):
+                    return self._names_of(job, moment)
+                self._late.append(job)
+                return None
             case _Receipts(refs, full):
                 self._waiting -= len(refs)
                 return self._acked(refs, full=full)
@@ -228,11 +251,14 @@ class Outbox:
                 self._waiting -= 1
                 return job
 
-    def _may_say(self, job: bytes | _Names | _Receipts) -> bool:
-        if not isinstance(job, _Names) or not self._giver.has_data:
+    def _may_name(self, job: _Names) -> bool:
+        if not self._puts_off or not self._giver.has_data:
             return True
-        # A class is opened when those before it are compared: nothing urgent waits behind this.
         return self._giver.bytes_before(job.refs[-1].traffic) <= BEHIND_BYTES
+
+    def _names_of(self, job: _Names, moment: Moment) -> bytes | None:
+        self._waiting -= len(job.refs)
+        return self._have(job.refs, moment)
 
     def _next_receipts(self) -> bytes | None:
         full = self._news_receipts[0][1]

@@ -116,7 +116,7 @@ class Talk:
             fetcher=fetcher,
         )
         self._gate = gate
-        self.outbox = Outbox(custody, self.giver, gate)
+        self.outbox = Outbox(custody, self.giver, gate, puts_off=dialler)
         self._comparison: Comparison = Dialler(sides) if dialler else Answerer(sides, self._budget)
         self._dialler = dialler
         self.in_sync = False
@@ -274,7 +274,7 @@ class Talk:
             if step is None:
                 break
             self.outbox.message(encode_message(step))
-        if self._comparison.finished:
+        if self._comparison.finished and not self.outbox.holds_names:
             self.outbox.message(encode_message(Done()))
             self._finish(moment)
 
