@@ -24,6 +24,9 @@ from meshnewsd.transports.tcp import keep_little_unsent, own_host
 RECEIVE_BYTES: Final = 64 * 1024
 """One system call's worth."""
 
+SEGMENT_BYTES: Final = 64 * 1024
+"""So much the kernel sends as one."""
+
 UNPROCESSED_BYTES_MAX: Final = 512 * 1024
 """What one neighbour may have waiting for a commit; keeps a fast link busy during an fsync."""
 
@@ -179,9 +182,9 @@ class PeerStream:
         keep_little_unsent(self._stream, len(data) // 2)
         try:
             await self._stream.send_all(data)
-            # A segment that the kernel has begun it fills up to 64 kB, whatever may be unsent: a
+            # A segment that the kernel has begun it fills to the end, whatever may be unsent: a
             # small send is taken at once, and would look as if the network had carried it.
-            if not self.is_closing:
+            if len(data) < SEGMENT_BYTES and not self.is_closing:
                 await self._stream.wait_send_all_might_not_block()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._scope.cancel()
