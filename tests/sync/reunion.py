@@ -9,10 +9,10 @@ The accounting, exact:
                 the message that had begun in the records before it
     twice       again + in vain
 
-A cut of the link alone makes nothing come again, and crosses less than one block and one record in
-vain.  A node that dies forgets besides what it has not written down of the bundles
+A cut of the link alone makes nothing come again, and each way less than one block and one record
+cross in vain.  A node that dies forgets besides what it has not written down of the bundles
 under way, which is a second of a slow bundle or the whole of a fast one.  What was sent and had
-not crossed is in no account: it is never more than a tenth of a second's worth.
+not crossed is in no account: it is a tenth of a second's worth, or the least send of a slow line.
 """
 
 import enum
