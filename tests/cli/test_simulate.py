@@ -38,6 +38,19 @@ def test_rows_and_picture_are_written_and_rows_printed(
     assert svg.read_text(encoding="utf-8").startswith("<svg")
 
 
+def test_a_name_that_is_taken_is_refused_before_the_play_and_leaves_no_empty_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    svg, rows = tmp_path / "a.svg", tmp_path / "a.json"
+    rows.write_text("kept")
+    status, _, err = simulated(capsys, "--svg", str(svg), "--rows", str(rows))
+    assert status != 0
+    assert "There is already something" in err
+    assert "Playing" not in err
+    assert rows.read_text() == "kept"
+    assert not svg.exists()
+
+
 def test_the_bound_alone_plays_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = simulated(capsys, "--bound")
     assert status == 0

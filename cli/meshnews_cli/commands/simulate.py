@@ -1,6 +1,7 @@
 """``meshnews simulate``: replay a contact plan with whole nodes, beside the best possible."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,16 +69,23 @@ def simulate(  # noqa: PLR0917  click hands over one argument for each option
     if bound:
         click.echo(rows_json(flooding_bound(plan)))
         return None
-    note(f"Playing {describe(plan)}.")
-    settings = Settings(bulk_routing=BulkRouting(routing))
-    play = Play(plan, seed=seed, settings=settings, files_now=not hold, stopwatch=time.process_time)
-    played = play.run()
-    if svg is not None:
-        with new_file(svg) as fill:
-            fill(timeline(played).encode())
-    if rows is not None:
-        with new_file(rows) as fill:
-            fill(rows_json(played.rows).encode() + b"\n")
+    with ExitStack() as files:
+        # A play takes minutes: a name that is taken is refused before it.
+        draw = None if svg is None else files.enter_context(new_file(svg))
+        write = None if rows is None else files.enter_context(new_file(rows))
+        note(f"Playing {describe(plan)}.")
+        play = Play(
+            plan,
+            seed=seed,
+            settings=Settings(bulk_routing=BulkRouting(routing)),
+            files_now=not hold,
+            stopwatch=time.process_time,
+        )
+        played = play.run()
+        if draw is not None:
+            draw(timeline(played).encode())
+        if write is not None:
+            write(rows_json(played.rows).encode() + b"\n")
     click.echo(rows_json(played.rows) if as_json else table(played, "real"), nl=as_json)
     note(_spent())
     return None
