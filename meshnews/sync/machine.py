@@ -162,6 +162,7 @@ class SyncMachine:
     def start(self, moment: Moment) -> None:
         """Begin: both sides say HELLO."""
         assert self._hello is None, "a conversation starts once"
+        self._is_quiet = False
         self._horizon = horizon(moment, desk=self._desk)
         self._hello = greeting(
             self._custody,

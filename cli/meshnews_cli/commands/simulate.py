@@ -1,7 +1,8 @@
 """``meshnews simulate``: replay a contact plan with whole nodes, beside the best possible."""
 
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from meshnews_cli.options import Command, FilePath
 
 if TYPE_CHECKING:
     from meshnews.sim.plan import Plan
+    from meshnews.sim.play import Played
 
 SHARE = click.FloatRange(0.0, 1.0)
 
@@ -59,8 +61,7 @@ def simulate(  # noqa: PLR0917  click hands over one argument for each option
     from meshnews.sim.plan import refused
     from meshnews.sim.play import Play
     from meshnews.sim.report import rows_json, table
-    from meshnews.sim.timeline import describe, timeline
-    from meshnews_cli.folder import new_file
+    from meshnews.sim.timeline import describe
     from meshnews_cli.terminal import note
 
     plan = _read(plan_file, quota, stopped, cut, hostile)
@@ -69,26 +70,38 @@ def simulate(  # noqa: PLR0917  click hands over one argument for each option
     if bound:
         click.echo(rows_json(flooding_bound(plan)))
         return None
-    with ExitStack() as files:
-        # A play takes minutes: a name that is taken is refused before it.
-        draw = None if svg is None else files.enter_context(new_file(svg))
-        write = None if rows is None else files.enter_context(new_file(rows))
+    settings = Settings(bulk_routing=BulkRouting(routing))
+    play = Play(plan, seed=seed, settings=settings, files_now=not hold, stopwatch=time.process_time)
+    with _written(svg, rows) as write:
         note(f"Playing {describe(plan)}.")
-        play = Play(
-            plan,
-            seed=seed,
-            settings=Settings(bulk_routing=BulkRouting(routing)),
-            files_now=not hold,
-            stopwatch=time.process_time,
-        )
         played = play.run()
-        if draw is not None:
-            draw(timeline(played).encode())
-        if write is not None:
-            write(rows_json(played.rows).encode() + b"\n")
+        write(played)
     click.echo(rows_json(played.rows) if as_json else table(played, "real"), nl=as_json)
     note(_spent())
     return None
+
+
+@contextmanager
+def _written(svg: Path | None, rows: Path | None) -> Iterator[Callable[["Played"], None]]:
+    """Make both files, and yield what fills them.
+
+    A play takes minutes: a name that is taken is refused before it.
+    """
+    from meshnews.sim.report import rows_json
+    from meshnews.sim.timeline import timeline
+    from meshnews_cli.folder import new_file
+
+    with ExitStack() as files:
+        draw = None if svg is None else files.enter_context(new_file(svg))
+        note_rows = None if rows is None else files.enter_context(new_file(rows))
+
+        def write(played: "Played") -> None:
+            if draw is not None:
+                draw(timeline(played).encode())
+            if note_rows is not None:
+                note_rows(rows_json(played.rows).encode() + b"\n")
+
+        yield write
 
 
 def _read(
