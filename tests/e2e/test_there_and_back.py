@@ -125,10 +125,10 @@ def neighbours(machine: Machine) -> int:
     return len(machine.ask("neighbours")["neighbours"])
 
 
-def settled(*machines: Machine) -> bool:
+def settled(*machines: Machine, for_s: float = 3.0) -> bool:
     """Tell whether nothing has crossed their links for some seconds."""
     before = [crossed(machine) for machine in machines]
-    time.sleep(3)
+    time.sleep(for_s)
     return before == [crossed(machine) for machine in machines]
 
 
