@@ -1,15 +1,10 @@
 """What lets a relay tell press bundles from noise: postage, and stamps for those without.
 
-    auth    = postage | stamp, filled up with zeros to 179 bytes
-    postage = pack[ 1, pk32, expiry_day, class, n, kid4, cert64, sig64 ]
-    stamp   = pack[ 2, nonce8, bits ]
+    kid  = b2('issuer', issuer's public key)[:4]
+    cert = issuer's signature over 'postage1' ‖ pk ‖ expiry_day u16 ‖ class u8 ‖ n u8
+    sig  = postage key's signature over 'frank1' ‖ id; the id names pk
 
-        kid  = b2('issuer', issuer's public key)[:4]
-        cert = issuer's signature over 'postage1' ‖ pk ‖ expiry_day u16 ‖ class u8 ‖ n u8
-        sig  = postage key's signature over 'frank1' ‖ id; the id names pk
-        b2('stamp', id ‖ nonce8) begins with at least `bits` zero bits
-
-See docs/protocol/bundles.md.
+The field that carries them is `auth_field`'s.  See docs/protocol/bundles.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,13 +12,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from meshnews.bundle.auth_field import (
+    ISSUER_ID_BYTES,
+    Postage,
+    Stamp,
+    decode_auth,
+    encode_auth,
+    what_is_certified,
+)
 from meshnews.bundle.format import Bundle, Offer
-from meshnews.bundle.shape import AUTH_BYTES
+from meshnews.bundle.stamp import verify_work
 from meshnews.crypto.digest import Label, b2
 from meshnews.crypto.entropy import Entropy
 from meshnews.crypto.keys import (
     KEY_BYTES,
-    SIGNATURE_BYTES,
     Ed25519Public,
     Ed25519Secret,
     PostageKey,
@@ -31,55 +33,12 @@ from meshnews.crypto.keys import (
 )
 from meshnews.errors import Exceeded, Forged, LocalMisuse, Malformed
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, IssuerId, TrafficClass
-from meshnews.limits import (
-    CERTIFICATES_REMEMBERED_MAX,
-    POSTAGE_IDS_MAX,
-    STAMP_BITS_MAX,
-    STAMP_BITS_MIN,
-)
-from meshnews.wire.codec import encode
+from meshnews.limits import CERTIFICATES_REMEMBERED_MAX, POSTAGE_IDS_MAX
 
-ISSUER_ID_BYTES: Final = 4
-NONCE_BYTES: Final = 8
 EXPIRY_DAY_MAX: Final = 0xFFFF
-
-_POSTAGE_LEAD: Final = b"\x98\x01\xc4\x20"
-_KID_LEAD: Final = b"\xc4\x04"
-_SIGNATURE_LEAD: Final = b"\xc4\x40"
-_STAMP_LEAD: Final = b"\x93\x02\xc4\x08"
-_DAY_AT: Final = len(_POSTAGE_LEAD) + KEY_BYTES
-_STAMP_BYTES: Final = len(_STAMP_LEAD) + NONCE_BYTES + 1
-_DAY_2_BYTES: Final = 0xCC
-_DAY_3_BYTES: Final = 0xCD
 
 Issuers = Callable[[IssuerId], Sequence[tuple[Ed25519Public, Day]]]
 """Gives every issuer known under an identifier, with the last day of each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Postage:
-    """The fields of one postage, read and not yet believed."""
-
-    key: Ed25519Public
-    expiry_day: Day
-    traffic: TrafficClass
-    n: int
-    issuer: IssuerId
-    certificate: bytes
-    signature: bytes
-
-    @property
-    def certified(self) -> bytes:
-        """What the issuer signed."""
-        return _certified(self.key, self.expiry_day, self.traffic, self.n)
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """The fields of one stamp, read and not yet believed."""
-
-    nonce: bytes
-    bits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +121,7 @@ def certify(
     """
     if not 1 <= n <= POSTAGE_IDS_MAX or not 0 <= expiry_day <= EXPIRY_DAY_MAX:
         raise LocalMisuse("postage with an n or day that none may have")
-    certified = _certified(Ed25519Secret(seed).public, expiry_day, traffic, n)
+    certified = what_is_certified(Ed25519Secret(seed).public, expiry_day, traffic, n)
     certificate = issuer.sign(Label.POSTAGE_1, certified)
     return PostageKey(seed, expiry_day, traffic, n, issuer_id(issuer.public), certificate)
 
@@ -206,132 +165,6 @@ class ByPostage:
                 signature=self._secret.sign(Label.FRANK_1, id),
             )
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ByStamp:
-    """A franker that pays with work: see `make_stamp`."""
-
-    bits: int = STAMP_BITS_MIN
-    first: int = 0
-
-    @property
-    def payer(self) -> bytes:
-        """Nobody: anyone may stamp anything."""
-        return b""
-
-    def auth(self, id: BundleId) -> bytes:  # noqa: A002  the protocol's word
-        """Return the auth field, once its work is done."""
-        return make_stamp(id, bits=self.bits, first=self.first)
-
-
-def find_stamp(id: BundleId, *, bits: int, first: int, tries: int) -> bytes | None:  # noqa: A002  the protocol's word
-    """Return the auth field with the first nonce that gives a stamp of `bits`, if one does.
-
-    Tries `tries` nonces from `first` on: about 2^bits are needed, a microsecond
-    each, so whoever has other things to do asks for a few thousand at a time.
-
-    Raises:
-        LocalMisuse: `bits` is one that no stamp may have.
-    """
-    if not STAMP_BITS_MIN <= bits <= STAMP_BITS_MAX:
-        raise LocalMisuse("a stamp with too few or too many bits")
-    limit = (1 << (8 * NONCE_BYTES - bits)).to_bytes(NONCE_BYTES, "big")
-    for number in range(first, first + tries):
-        nonce = number.to_bytes(NONCE_BYTES, "big")
-        if b2(Label.STAMP, id + nonce) < limit:
-            return encode_auth(Stamp(nonce, bits))
-    return None
-
-
-def make_stamp(id: BundleId, *, bits: int = STAMP_BITS_MIN, first: int = 0) -> bytes:  # noqa: A002  the protocol's word
-    """Return an auth field with a stamp of `bits` for the bundle `id`; takes about 2^bits tries.
-
-    Raises:
-        LocalMisuse: `bits` is one that no stamp may have.
-    """
-    tries = 1 << 12
-    while (auth := find_stamp(id, bits=bits, first=first, tries=tries)) is None:
-        first += tries
-    return auth
-
-
-def encode_auth(auth: Postage | Stamp) -> bytes:
-    """Return the auth field, filled up with zeros.
-
-    Raises:
-        LocalMisuse: it is longer than an auth field.
-    """
-    if isinstance(auth, Postage):
-        fields = encode(
-            [
-                int(AuthKind.POSTAGE),
-                auth.key,
-                auth.expiry_day,
-                int(auth.traffic),
-                auth.n,
-                auth.issuer,
-                auth.certificate,
-                auth.signature,
-            ]
-        )
-    else:
-        fields = encode([int(AuthKind.STAMP), auth.nonce, auth.bits])
-    if len(fields) > AUTH_BYTES:
-        raise LocalMisuse("an auth field that is too long")
-    return fields.ljust(AUTH_BYTES, b"\0")
-
-
-def decode_auth(auth: bytes) -> Postage | Stamp:
-    """Return the fields of an auth field; whether they hold is for `check` to say.
-
-    Raises:
-        Malformed: it is none, or not in canonical form.
-    """
-    if len(auth) != AUTH_BYTES:
-        raise Malformed("an auth field of the wrong length")
-    read = _read_postage(auth) if auth.startswith(_POSTAGE_LEAD) else _read_stamp(auth)
-    # One encoding for every value, zeros behind it: comparing judges all of it.
-    if encode_auth(read) != auth:
-        raise Malformed("an auth field that is not in canonical form")
-    return read
-
-
-def _read_postage(auth: bytes) -> Postage:
-    """Read the fields from where they would stand in the canonical form."""
-    at = _DAY_AT
-    day = auth[at]
-    if day == _DAY_3_BYTES:
-        day, at = int.from_bytes(auth[at + 1 : at + 3], "big"), at + 2
-    elif day == _DAY_2_BYTES:
-        day, at = auth[at + 1], at + 1
-    traffic, n = auth[at + 1], auth[at + 2]
-    if traffic > TrafficClass.BULK or not 1 <= n <= POSTAGE_IDS_MAX:
-        raise Malformed("postage with a class or n that none may have")
-    kid_at = at + 3 + len(_KID_LEAD)
-    certificate_at = kid_at + ISSUER_ID_BYTES + len(_SIGNATURE_LEAD)
-    signature_at = certificate_at + SIGNATURE_BYTES + len(_SIGNATURE_LEAD)
-    return Postage(
-        key=Ed25519Public(auth[len(_POSTAGE_LEAD) : _DAY_AT]),
-        expiry_day=Day(day),
-        traffic=TrafficClass(traffic),
-        n=n,
-        issuer=IssuerId(auth[kid_at : kid_at + ISSUER_ID_BYTES]),
-        certificate=auth[certificate_at : certificate_at + SIGNATURE_BYTES],
-        signature=auth[signature_at : signature_at + SIGNATURE_BYTES],
-    )
-
-
-def _read_stamp(auth: bytes) -> Stamp:
-    """Read the fields from where they would stand in the canonical form."""
-    bits = auth[_STAMP_BYTES - 1]
-    if not STAMP_BITS_MIN <= bits <= STAMP_BITS_MAX:
-        raise Malformed("a stamp with too few or too many bits, or no auth field")
-    return Stamp(auth[len(_STAMP_LEAD) : len(_STAMP_LEAD) + NONCE_BYTES], bits)
-
-
-def _certified(key: bytes, expiry_day: Day, traffic: TrafficClass, n: int) -> bytes:
-    return key + expiry_day.to_bytes(2, "big") + bytes((traffic, n))
 
 
 def check(
@@ -389,9 +222,7 @@ def check_bundle(bundle: Bundle | Offer, *, issuers: Issuers, memo: CertificateM
 def _check_stamp(stamp: Stamp, ref: BundleRef) -> Franked:
     if ref.traffic is TrafficClass.NOTICE:
         raise Exceeded("a stamp on a notice")
-    work = int.from_bytes(b2(Label.STAMP, ref.id + stamp.nonce)[:NONCE_BYTES], "big")
-    if work >> (8 * NONCE_BYTES - stamp.bits):
-        raise Forged("a stamp whose work was not done")
+    verify_work(stamp, ref.id)
     return Franked(AuthKind.STAMP, b"", 0)
 
 

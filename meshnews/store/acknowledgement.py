@@ -8,8 +8,8 @@ docs/protocol/custody.md, "Receipts".
 
 from typing import Final
 
+from meshnews.bundle.auth_field import Postage, decode_auth
 from meshnews.bundle.format import parse
-from meshnews.bundle.postage import Postage, decode_auth
 from meshnews.bundle.receipt import Receipt, ShortReceipt
 from meshnews.errors import Exceeded, Forged
 from meshnews.ids import BundleRef, TrafficClass

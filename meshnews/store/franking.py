@@ -9,15 +9,9 @@ See docs/protocol/custody.md, "Admission".
 
 from typing import Final
 
+from meshnews.bundle.auth_field import Postage, decode_auth
 from meshnews.bundle.format import Bundle, Offer
-from meshnews.bundle.postage import (
-    CertificateMemo,
-    Franked,
-    Issuers,
-    Postage,
-    check_bundle,
-    decode_auth,
-)
+from meshnews.bundle.postage import CertificateMemo, Franked, Issuers, check_bundle
 from meshnews.errors import Exceeded, Forged
 from meshnews.ids import AuthKind, BundleRef
 from meshnews.limits import CLOCK_AHEAD_S_MAX

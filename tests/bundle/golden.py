@@ -12,7 +12,7 @@ from typing import Any, Final
 from meshnews.bundle.chunks import TreeWriter, open_index, purge_of, root_node
 from meshnews.bundle.format import Bundle, parse
 from meshnews.bundle.open import find
-from meshnews.bundle.postage import ByPostage, ByStamp, frank, issue
+from meshnews.bundle.postage import ByPostage, frank, issue
 from meshnews.bundle.receipt import receipt_of
 from meshnews.bundle.seal import (
     Reader,
@@ -24,6 +24,7 @@ from meshnews.bundle.seal import (
     wrap_foreign,
 )
 from meshnews.bundle.shape import AUTH_BYTES
+from meshnews.bundle.stamp import ByStamp
 from meshnews.bundle.statement import (
     FIRST_LINK,
     Inner,

@@ -8,24 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshnews.bundle import postage as subject
+from meshnews.bundle.auth_field import Postage, Stamp, decode_auth, encode_auth
 from meshnews.bundle.format import parse, payer_of
 from meshnews.bundle.postage import (
     ByPostage,
-    ByStamp,
     CertificateMemo,
-    Postage,
-    Stamp,
     check,
     check_bundle,
-    decode_auth,
-    encode_auth,
-    find_stamp,
     frank,
     issue,
     issuer_id,
-    make_stamp,
 )
 from meshnews.bundle.shape import AUTH_BYTES
+from meshnews.bundle.stamp import ByStamp, find_stamp, make_stamp
 from meshnews.crypto.digest import Label, b2
 from meshnews.crypto.entropy import SeededEntropy
 from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, PostageKey

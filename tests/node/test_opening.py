@@ -7,9 +7,9 @@ import pytest
 from meshnews.bundle.envelope import close
 from meshnews.bundle.format import Head, assemble, parse
 from meshnews.bundle.open import HINT_BYTES, found_by, open_found
-from meshnews.bundle.postage import ByStamp
 from meshnews.bundle.seal import wrap_context
 from meshnews.bundle.shape import shape_of
+from meshnews.bundle.stamp import ByStamp
 from meshnews.bundle.statement import Kind, Priority
 from meshnews.bundle.tree import WIDEST
 from meshnews.crypto.hpke import open_psk

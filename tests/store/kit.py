@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meshnews.bundle.format import Bundle, Franker, Head, assemble, commitment
-from meshnews.bundle.postage import ByPostage, ByStamp, Issuers, issue, issuer_id
+from meshnews.bundle.postage import ByPostage, Issuers, issue, issuer_id
 from meshnews.bundle.receipt import Receipt, receipt_of
 from meshnews.bundle.shape import shape_of
+from meshnews.bundle.stamp import ByStamp
 from meshnews.crypto.entropy import Entropy, SeededEntropy
 from meshnews.crypto.keys import Ed25519Public, Ed25519Secret, PostageKey
 from meshnews.ids import AuthKind, BundleId, BundleRef, Day, IssuerId, TrafficClass

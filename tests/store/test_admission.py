@@ -8,8 +8,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from meshnews.bundle.auth_field import Postage, decode_auth
 from meshnews.bundle.format import Bundle, Offer, parse
-from meshnews.bundle.postage import Postage, decode_auth, frank
+from meshnews.bundle.postage import frank
 from meshnews.crypto.digest import Label
 from meshnews.crypto.keys import Ed25519Secret, PostageKey
 from meshnews.errors import Exceeded, Forged, Malformed, PeerError
