@@ -25,9 +25,6 @@ LISTED_BYTES: Final = 9
 DAY_BYTES_LEAST: Final = 512
 """What is left to each day behind: enough for a short list, or for GRID and some cells."""
 
-VAIN_BYTES: Final = 64
-"""What is charged for each bundle named and then not held."""
-
 
 class Budget:
     """What is left of a peer's allowance, in bytes of comparison."""

@@ -78,7 +78,7 @@ class Outbox:
         self._news_receipts: deque[tuple[BundleRef, bool]] = deque()
         self._jobs: deque[bytes | _Names | _Receipts] = deque()
         self._puts_off = puts_off
-        self._late: deque[_Names] = deque()
+        self._late: dict[TrafficClass, deque[BundleRef]] = {}
         self._full_receipts: deque[_Receipts] = deque()
         self._waiting = 0
 
@@ -87,7 +87,7 @@ class Outbox:
         """Nothing waits but what the giver misses."""
         return not (
             self._jobs
-            or self._late
+            or self.holds_names
             or self._full_receipts
             or self._stored
             or self._cancelled
@@ -99,7 +99,7 @@ class Outbox:
     @property
     def holds_names(self) -> bool:
         """Names wait for what is more urgent to be given."""
-        return bool(self._late)
+        return any(self._late.values())
 
     @property
     def waiting(self) -> int:
@@ -218,7 +218,7 @@ class Outbox:
         """Return a message of news or of the comparison, or None."""
         while self._news:
             part = [self._news.popleft() for _ in range(min(len(self._news), _NAMES_AT_ONCE))]
-            if (body := self._have(part, moment)) is not None:
+            if (body := self._have(self._timely(part), moment)) is not None:
                 return body
         while self._news_receipts:
             if (body := self._next_receipts()) is not None:
@@ -229,9 +229,11 @@ class Outbox:
         return self._last(moment)
 
     def _last(self, moment: Moment) -> bytes | None:
-        while self._late and self._may_name(self._late[0]):
-            if (body := self._names_of(self._late.popleft(), moment)) is not None:
-                return body
+        for traffic, refs in sorted(self._late.items()):
+            while refs and self._may_name(traffic):
+                job = _Names([refs.popleft() for _ in range(min(len(refs), _NAMES_AT_ONCE))])
+                if (body := self._names_of(job, moment)) is not None:
+                    return body
         while self._full_receipts:
             if (body := self._acked(self._full_receipts.popleft().refs, full=True)) is not None:
                 return body
@@ -240,9 +242,10 @@ class Outbox:
     def _next_job(self, moment: Moment) -> bytes | None:
         match job := self._jobs.popleft():
             case _Names():
-                if self._may_name(job):
+                traffic = job.refs[-1].traffic
+                if self._may_name(traffic):
                     return self._names_of(job, moment)
-                self._late.append(job)
+                self._late.setdefault(traffic, deque()).extend(job.refs)
                 return None
             case _Receipts(refs, full):
                 self._waiting -= len(refs)
@@ -251,10 +254,21 @@ class Outbox:
                 self._waiting -= 1
                 return job
 
-    def _may_name(self, job: _Names) -> bool:
+    def _may_name(self, traffic: TrafficClass) -> bool:
         if not self._puts_off or not self._giver.has_data:
             return True
-        return self._giver.bytes_before(job.refs[-1].traffic) <= BEHIND_BYTES
+        return self._giver.bytes_before(traffic) <= BEHIND_BYTES
+
+    def _timely(self, news: Sequence[BundleRef]) -> list[BundleRef]:
+        """Return of some news what may be told now; the rest is put off, up to the bound."""
+        timely: list[BundleRef] = []
+        for ref in news:
+            if self._may_name(ref.traffic):
+                timely.append(ref)
+            elif self._waiting < REPLIES_QUEUED_MAX:
+                self._waiting += 1
+                self._late.setdefault(ref.traffic, deque()).append(ref)
+        return timely
 
     def _names_of(self, job: _Names, moment: Moment) -> bytes | None:
         self._waiting -= len(job.refs)

@@ -27,7 +27,7 @@ from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
 from meshnews.store.port import State
 from meshnews.store.terms import Judgement
-from meshnews.sync.budget import VAIN_BYTES, Budget
+from meshnews.sync.budget import Budget
 from meshnews.sync.messages import Data, Group, How, Name, OfferMessage, Want
 from meshnews.sync.request import Request, WantDraft, Wish
 from meshnews.sync.salt import Salt
@@ -36,6 +36,13 @@ from meshnews.sync.underway import Underway
 
 SAVED_APART_S: Final = 1.0
 """What has come of a slow bundle is saved so often, should the power fail."""
+
+VAIN_NAMES_MAX: Final = 4096
+"""Names that may turn out not to be held, before the peer is asked for nothing for a while."""
+
+VAIN_REST_S: Final = 60.0
+VAIN_NAMES_AGAIN: Final = 64
+"""How long that while is, and how many names may be vain after it before the next."""
 
 _LOOKED_AT_MAX: Final = 4096
 """Wishes weighed for one WANT, so that a batch stays short."""
@@ -75,6 +82,8 @@ class Taker:
         self._progress_s = 0.0
         self._looked_s = 0.0
         self._resting = False
+        self._vain_left = VAIN_NAMES_MAX
+        self._distrusts_until_s: float | None = None
         self._weighing = False
         self.takes_bulk = True
         """Whether bulk is asked for; until then what was named of it waits."""
@@ -88,7 +97,7 @@ class Taker:
 
     def is_ready_for(self, traffic: TrafficClass) -> bool:
         """Tell whether so little of more urgent classes is left to fetch that this is compared."""
-        if self._resting:
+        if self._rests:
             return True
         before = self._wishes.bytes_before(traffic) + self._underway.offered_before(traffic)
         before += self._judged.bytes_before(traffic) + self._underway.due_before(traffic)
@@ -108,7 +117,7 @@ class Taker:
     @property
     def can_ask(self) -> bool:
         """There may be something to ask for, and room for it in the window."""
-        if self._resting or self._underway.is_full:
+        if self._rests or self._underway.is_full:
             return False
         if self._judged and self._underway.has_room:
             return True
@@ -118,21 +127,27 @@ class Taker:
         return self._underway.has_room_for(top, is_first=True)
 
     @property
+    def _rests(self) -> bool:
+        """Nothing is asked for: the peer brings nothing of what it is asked for, or has none."""
+        return self._resting or self._distrusts_until_s is not None
+
+    @property
     def is_weighing(self) -> bool:
         """The last `next_want` stopped at its bound: there is more to look at."""
         return self._weighing
 
     @property
     def deadline_s(self) -> float | None:
-        """When the peer is too late with something."""
+        """When the peer is too late with something, or may be asked again."""
         oldest = self._underway.oldest
         if oldest is None:
-            return None
-        return min(
+            return self._distrusts_until_s
+        late_s = min(
             self._progress_s + STALL_S,
             self._looked_s + CONTESTED_S,
             oldest.asked_at_s + REQUEST_S_MAX,
         )
+        return late_s if self._distrusts_until_s is None else min(late_s, self._distrusts_until_s)
 
     # Wishing and asking
 
@@ -170,7 +185,7 @@ class Taker:
 
     def _next_request(self, moment: Moment) -> Request | None:
         self._weighing = False
-        if self._underway.is_full:
+        if self._underway.is_full or self._distrusts_until_s is not None:
             return None
         if self._judged and self._underway.has_room:
             return self._judged.pop()
@@ -276,11 +291,11 @@ class Taker:
             self._budget.allow_for_bundle()
         return Taken(short, accepted.bundle, accepted.outcome)
 
-    def not_held(self, groups: Iterable[Group]) -> None:
+    def not_held(self, groups: Iterable[Group], moment: Moment) -> None:
         """Give up what the peer does not hold, after all.
 
         Raises:
-            PeerError: it was not asked for, or the peer named too much in vain.
+            PeerError: it was not asked for.
         """
         for group in groups:
             for short in group.shorts:
@@ -296,13 +311,26 @@ class Taker:
                     self._custody.partials.drop(request.ref)
                     self.wish(request.wish)
                 elif not request.wish.unlisted:
-                    self._budget.charge(VAIN_BYTES)
+                    self._named_in_vain(moment)
+
+    def _named_in_vain(self, moment: Moment) -> None:
+        """Count a name that led to nothing; after too many, ask this peer for nothing for a while.
+
+        It is still given what it lacks.  Were the link ended instead, the side that calls would be
+        back within seconds, and all of it compared and asked for once more.
+        """
+        self._vain_left -= 1
+        if self._vain_left <= 0:
+            self._distrusts_until_s = moment.lived_s + VAIN_REST_S
+            self._vain_left = VAIN_NAMES_AGAIN
 
     # Time and endings
 
     def give_up_late(self, moment: Moment) -> Sequence[Group]:
         """Return what to cancel because the peer is too late with it; others may be asked."""
         now_s = moment.lived_s
+        if self._distrusts_until_s is not None and now_s >= self._distrusts_until_s:
+            self._distrusts_until_s = None
         stalled = bool(self._underway) and now_s >= self._progress_s + STALL_S
         late = [
             (short, request)

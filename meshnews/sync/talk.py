@@ -159,7 +159,7 @@ class Talk:
                 if refused is not None:
                     self.outbox.cancel([refused])
             case NotHeld():
-                self.taker.not_held(message.groups)
+                self.taker.not_held(message.groups, moment)
             case Cancel():
                 self.giver.cancel(message.groups)
             case Spans() | Grid() | More() | Split() | List() | Tell() if not self._dialler:

@@ -1,5 +1,8 @@
 """Peers that lie, flood, stall or send what nobody asked for."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +12,6 @@ from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import (
     BLOCK_BYTES_MIN,
     QUESTIONS_OPEN_MAX,
-    RECONCILE_BYTES_BASE,
     REPLIES_QUEUED_MAX,
     WANTS_QUEUED_MAX,
 )
@@ -35,6 +37,7 @@ from meshnews.sync.messages import (
 )
 from meshnews.sync.question import List, Spans
 from meshnews.sync.salt import Salt
+from meshnews.sync.take import VAIN_NAMES_AGAIN, VAIN_NAMES_MAX, VAIN_REST_S
 from tests.sync.sample import HELLO, MESSAGES
 from tests.sync.stranger import SESSION, Stranger
 from tests.sync.world import MOMENT, TODAY, Contact, Node, Press
@@ -173,18 +176,41 @@ def test_not_held_of_what_was_not_asked_for_is_refused() -> None:
     peer.refused(NotHeld(peer.group(ONE)), OutOfTurn)
 
 
-def test_what_is_named_and_never_held_is_charged() -> None:
-    peer = Stranger(Node("node"))
-    with pytest.raises(Exceeded):
-        for turn in range(RECONCILE_BYTES_BASE // 64 // 256 + 1):
-            ids = [BundleId((turn * 256 + n).to_bytes(32, "big")) for n in range(256)]
-            refs = [BundleRef(ROUTINE, TODAY, identifier) for identifier in ids]
-            peer.say(Have(tuple([Name(ref, 2048, acked=False) for ref in refs])))
-            asked = [message for message in peer.heard() if isinstance(message, Want)]
-            for want in asked:
-                shorts = want.groups[0].ids
-                peer.say(NotHeld((Group(ROUTINE, TODAY, shorts),)))
-    assert peer.machine.state is SyncState.ENDED
+def names_of_nothing(first: int, many: int) -> list[Name]:
+    """Return names of bundles that there are not."""
+    ids = [BundleId(number.to_bytes(32, "big")) for number in range(first, first + many)]
+    return [Name(BundleRef(ROUTINE, TODAY, each), 2048, acked=False) for each in ids]
+
+
+def lets_down(peer: Stranger, heard: Sequence[object]) -> int:
+    """Answer every request with nothing; return how much was asked for until no more was."""
+    asked = 0
+    while wants := [message for message in heard if isinstance(message, Want)]:
+        for want in wants:
+            asked += len(want.groups[0].ids)
+            peer.say(NotHeld((Group(ROUTINE, TODAY, want.groups[0].ids),)))
+        heard = peer.heard()
+    return asked
+
+
+def test_who_names_thousands_in_vain_is_asked_for_nothing_for_a_while_and_still_given_to() -> None:
+    node = Node("node")
+    node.keep(ONE)
+    peer = Stranger(node)
+    asked = 0
+    for turn in range(30):
+        peer.say(Have(tuple(names_of_nothing(turn * 256, 256))))
+        asked += lets_down(peer, peer.heard())
+    assert VAIN_NAMES_MAX <= asked < 30 * 256
+    assert peer.machine.state is SyncState.OPEN
+    peer.say(Want((WantGroup(ROUTINE, TODAY, (ONE.ref.id,), How.DATA),)))
+    assert any(isinstance(message, Data) for message in peer.heard())
+
+    rested_s = peer.machine.deadline_s
+    assert rested_s == MOMENT.lived_s + VAIN_REST_S
+    peer.machine.tick(replace(MOMENT, lived_s=rested_s))
+    again = lets_down(peer, peer.heard())
+    assert VAIN_NAMES_AGAIN <= again < 30 * 256 - asked
 
 
 def test_a_want_for_what_is_not_held_is_answered_so() -> None:

@@ -72,6 +72,27 @@ def test_a_large_file_is_not_told_of_while_what_is_more_urgent_takes_seconds() -
     assert all(right.state(piece) is State.HELD for piece in (*picture, *film))
 
 
+def test_pieces_of_a_large_file_that_come_meanwhile_are_not_told_of_either() -> None:
+    """Its names came as news, each at once, and took as much of the line."""
+    left, right, press = Node("left"), Node("right"), Press(1)
+    picture = [press.make(size=CHUNK_BYTES) for _ in range(PIECES // 2)]
+    film = [press.make(TrafficClass.BULK, size=2048) for _ in range(FILM_PIECES)]
+    left.keep(*picture)
+    uplink = Uplink(left, right, [*picture, *film])
+    assert not uplink.run(bytes_max=CHUNK_BYTES)
+    machine = uplink.talks[0].machine
+    assert machine is not None
+    for piece in film:
+        left.keep(piece)
+        machine.announce(piece.ref, uplink.watch.moment)
+    while not uplink.told_of & {piece.ref for piece in film}:
+        assert not uplink.run(bytes_max=sum(uplink.delivered) + 256)
+    here = sum(right.state(piece) is State.HELD for piece in picture)
+    assert here >= len(picture) - 1
+    assert uplink.run()
+    assert all(right.state(piece) is State.HELD for piece in (*picture, *film))
+
+
 def test_a_flash_is_told_of_behind_one_send_and_one_block() -> None:
     """It waited for sends of 4 KiB, which are half a second."""
     uplink, flashes = uplink_with_a_picture()
