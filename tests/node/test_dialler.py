@@ -24,6 +24,7 @@ from meshnews.node.links.dialler import (
     MEMBER_S_MAX,
     MEMBERS_REMEMBERED_MAX,
     NEWS_S_MAX,
+    SHUNNED_S_MAX,
     STEADY_S,
     Dialler,
 )
@@ -275,6 +276,29 @@ def test_who_has_news_calls_at_once_those_it_left_alone(dialler: Dialler) -> Non
     next_s = dialler.next_s()
     assert next_s is not None
     assert next_s <= 12.0 + NEWS_S_MAX
+
+
+def test_who_broke_the_protocol_is_called_ever_later_and_not_for_news(dialler: Dialler) -> None:
+    dialler.know(RELAY, [FIXED])
+    now_s, waits = 0.0, []
+    for link in range(1, 12):
+        call(dialler, now_s, link=link)
+        dialler.completed(LinkId(link), now_s)
+        now_s += STEADY_S
+        dialler.ended(LinkId(link), now_s, broke=True)
+        dialler.has_news(now_s)
+        next_s = dialler.next_s()
+        assert next_s is not None
+        waits.append(next_s - now_s)
+        now_s = next_s
+    assert waits[0] <= 1.0
+    assert SHUNNED_S_MAX / 2 <= waits[-1] <= SHUNNED_S_MAX
+    call(dialler, now_s, link=99)
+    dialler.completed(LinkId(99), now_s)
+    dialler.ended(LinkId(99), now_s + STEADY_S)
+    next_s = dialler.next_s()
+    assert next_s is not None
+    assert next_s - now_s - STEADY_S <= 1.0
 
 
 def test_a_link_that_held_is_called_again_soon_and_one_that_did_not_ever_later(

@@ -78,6 +78,7 @@ class Conversation:
             something has, since anything was last said.
         is_doubted: nothing came in time, and the last look is still to come.
         trouble: why the handshake was never completed, or the call given up.
+        broke: it broke the protocol, and we ended it.
         held: what the neighbour is to be told of, and when; a heap, the soonest first.
         rate: bytes a second that the stream took lately; 0: it has not been filled yet.
     """
@@ -100,6 +101,7 @@ class Conversation:
     unheard_since_s: float | None = None
     is_doubted: bool = False
     trouble: Trouble | None = None
+    broke: bool = False
     rate: int = 0
     held: list[tuple[float, BundleRef]] = field(default_factory=list)
     _brought: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))

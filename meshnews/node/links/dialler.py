@@ -45,6 +45,11 @@ CROWDED_S_MIN: Final = 60.0
 CROWDED_S_MAX: Final = 900.0
 """How long to stay away from a neighbour who had no room for us, at first and after many times."""
 
+SHUNNED_S_MIN: Final = 1.0
+SHUNNED_S_MAX: Final = 300.0
+"""How long to stay away from a neighbour that broke the protocol, at first and after many times.
+The stream of an honest one can be damaged; of another each call costs a whole comparison."""
+
 NEWS_S_MAX: Final = 2.0
 """Who has something new calls those it stays away from within this time."""
 
@@ -261,7 +266,8 @@ class Dialler:
     def has_news(self, now_s: float) -> None:
         """Do not stay away from those who had no room: there is something to bring them."""
         for _, target in sorted(self.targets.items()):
-            if target.not_before_s > now_s + NEWS_S_MAX and target.completed:
+            is_away = target.not_before_s > now_s + NEWS_S_MAX and target.completed
+            if is_away and not target.shunned_s:
                 self._outlook = None
                 target.not_before_s = now_s + between(self.entropy, 0.0, NEWS_S_MAX)
 
@@ -303,7 +309,13 @@ class Dialler:
             target.twin = kept
 
     def ended(
-        self, link: LinkId, now_s: float, *, crowded: bool = False, cut: bool = False
+        self,
+        link: LinkId,
+        now_s: float,
+        *,
+        crowded: bool = False,
+        cut: bool = False,
+        broke: bool = False,
     ) -> None:
         """Take note that a stream has ended.
 
@@ -312,6 +324,7 @@ class Dialler:
             now_s: the moment, in seconds of life.
             crowded: the other side said that it has no room for it.
             cut: it was the other side, or the network, that ended it.
+            broke: it was us, since the other side broke the protocol.
         """
         self._outlook = None
         for twin in self.targets.values():
@@ -324,6 +337,11 @@ class Dialler:
         target.link = None
         if target.completed:
             target.met_at_s = now_s
+        if broke and target.completed:
+            target.shunned_s = min(max(SHUNNED_S_MIN, target.shunned_s * 2), SHUNNED_S_MAX)
+            target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.shunned_s
+            return
+        target.shunned_s = 0.0
         if crowded:
             target.crowded_s = min(max(CROWDED_S_MIN, target.crowded_s * 2), CROWDED_S_MAX)
             target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.crowded_s

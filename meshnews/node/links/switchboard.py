@@ -270,6 +270,7 @@ class Switchboard:
         """Leave a peer that broke the protocol in silence."""
         if not talk.is_open:
             talk.trouble = trouble
+        talk.broke = True
         self._drop(talk)
         after_s = between(self._home.entropy, *SILENCE_S)
         self.effects.append(Close(talk.link, after_s))
@@ -297,8 +298,13 @@ class Switchboard:
         self._ended(talk)
 
     def _dialler_ended(self, link: LinkId, talk: Conversation | None, *, cut: bool) -> None:
-        crowded = talk is not None and talk.was_crowded_out
-        self._dialler.ended(link, self._home.moment.lived_s, crowded=crowded, cut=cut)
+        self._dialler.ended(
+            link,
+            self._home.moment.lived_s,
+            crowded=talk is not None and talk.was_crowded_out,
+            cut=cut,
+            broke=talk is not None and talk.broke,
+        )
         moved = 0 if talk is None else talk.sent + talk.received
         self._uplinks.ended(link, None if talk is None else talk.trouble, moved=moved)
 

@@ -55,6 +55,8 @@ class Target:
         met_at_s: when there was last a link.
         tries: calls since that beacon that reached nobody.
         twin: another stream to the same machine, which was kept in place of ours.
+        crowded_s: how long to stay away when it next has no room; 0: it had room.
+        shunned_s: how long it is left alone, having broken the protocol; 0: it has not, lately.
         is_radio: it is called over Bluetooth, where its short beacons are heard.  A machine
             that is known by name may be there twice, and is called over networks first.
     """
@@ -85,6 +87,7 @@ class Target:
     not_before_s: float = 0.0
     backoff_s: float = BACKOFF_S_MIN
     crowded_s: float = 0.0
+    shunned_s: float = 0.0
     is_radio: bool = False
     completed: bool = True
     """The last call completed its handshake; true before the first."""
