@@ -78,7 +78,7 @@ class Conversation:
             something has, since anything was last said.
         is_doubted: nothing came in time, and the last look is still to come.
         trouble: why the handshake was never completed, or the call given up.
-        broke: it broke the protocol, and we ended it.
+        broke: what it said under the session broke the protocol, and we ended it.
         held: what the neighbour is to be told of, and when; a heap, the soonest first.
         rate: bytes a second that the stream took lately; 0: it has not been filled yet.
     """

@@ -270,7 +270,8 @@ class Switchboard:
         """Leave a peer that broke the protocol in silence."""
         if not talk.is_open:
             talk.trouble = trouble
-        talk.broke = True
+        # A record that fails may be anybody's doing on the way.
+        talk.broke = talk.machine is not None and talk.machine.is_over
         self._drop(talk)
         after_s = between(self._home.entropy, *SILENCE_S)
         self.effects.append(Close(talk.link, after_s))
