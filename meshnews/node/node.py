@@ -5,6 +5,7 @@ is in them: a node that is thrown away and made again goes on where the last
 transaction left it.  See docs/protocol/README.md and docs/decisions/0001.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -69,7 +70,6 @@ WAKE_LATE_S: Final = 0.001
 """And not more often than the one; the other later than is needed.  Life is a sum of floats:
 a timer set to the very moment goes off a hair before it as often as not, for nothing."""
 
-
 _SHOWN_ALIKE: Final = (Received, Drained, Heard, DialFailed)
 
 
@@ -105,7 +105,7 @@ class Node:
         self.work = Work(self.home)
         self.wire_log = WireLog(self.home)
         self.drop = Drop(self.home)
-        self._woken_for_s = float("inf")
+        self._ticked_s = -math.inf
         self._shown = Advertise(())
         self._is_shown_stale = True
         self._sweep_s = 0.0
@@ -145,7 +145,7 @@ class Node:
         """Let it be the moment that these clocks show: before anything is asked of a part."""
         self.home.moment = self.time.moment(clock)
         self.home.wall = Wall(int(clock.wall_s), self.time.believes_wall(clock))
-        self.presence.turn(clock)
+        self._is_shown_stale |= self.presence.turn(clock)
 
     def settle(self, clock: Clock) -> list[Effect]:
         """Draw the consequences of what was done since `at`; return the effects."""
@@ -200,6 +200,7 @@ class Node:
             case Drained(link):
                 self.switchboard.drained(link)
             case Tick():
+                self._ticked_s = self.home.moment.lived_s
                 self._happened(self.switchboard.tick())
             case Networks(here):
                 if self.surroundings.moved(here):
@@ -310,7 +311,9 @@ class Node:
             )
             if s is not None
         ]
-        return max(WAKE_S_MIN, min(times) - now_s + WAKE_LATE_S)
+        # Counted from the last: each event asks anew, and were there no end of them, in vain.
+        at_s = max(min(times) + WAKE_LATE_S, self._ticked_s + WAKE_S_MIN)
+        return max(0.0, at_s - now_s)
 
     def _elsewhere(self) -> set[bytes]:
         """Return the collectors in contact by other ways than an uplink, where there is one."""

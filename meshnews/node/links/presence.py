@@ -14,6 +14,7 @@ may be noticed everywhere; nobody seeks there.
 See docs/protocol/discovery.md.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -113,6 +114,7 @@ class Presence:
         self._turns = 0
         self._basis: _Basis | None = None
         self._shown = Advertise(())
+        self._shown_until_s = math.inf
         self._moving_until_s: dict[str, float] = {}
         self._own_before: tuple[Rendezvous, ...] = ()
         self._own_keys: tuple[SymmetricKey, ...] = ()
@@ -135,7 +137,7 @@ class Presence:
         self._moving_until_s.pop(transport, None)
 
     def turn(self, clock: Clock) -> bool:
-        """Go to the beacons of this moment; tell whether they have changed."""
+        """Go to the beacons of this moment; tell whether time has ended what was last shown."""
         self._clock = clock
         wall = clock.wall_s if clock.wall_is_trusted else None
         turned = self._book.turn(boot_s=clock.boot_s, wall_s=wall)
@@ -152,16 +154,18 @@ class Presence:
                 until_s = self._home.moment.lived_s + MOVING_S_MAX
                 self._moving_until_s = dict.fromkeys((NETWORK, RADIO), until_s)
             self._has_begun = True
-        return turned
+        return turned or self._home.moment.lived_s >= self._shown_until_s
 
     def due_in_s(self, clock: Clock) -> float:
-        """Return in how many seconds `turn` wants to be called."""
-        due_s = max(0.0, self._book.due_s - clock.boot_s)
-        look_s = self._surroundings.look_left_s
-        return min(due_s, look_s) if look_s > 0 else due_s
+        """Return in how many seconds `turn` wants to be called, or what is shown lapses."""
+        lapses_in_s = self._shown_until_s - self._home.moment.lived_s
+        return max(0.0, min(lapses_in_s, self._book.due_s - clock.boot_s))
 
     def shown(self) -> Advertise:
         """Return what finders are to show at this moment, and where."""
+        now_s = self._home.moment.lived_s
+        ends = (now_s + self._surroundings.look_left_s, *self._moving_until_s.values())
+        self._shown_until_s = min((s for s in ends if s > now_s), default=math.inf)
         places = self._surroundings.places()
         basis = _Basis(
             epoch=self._turns,
