@@ -79,6 +79,7 @@ class Outbox:
         self._jobs: deque[bytes | _Names | _Receipts] = deque()
         self._puts_off = puts_off
         self._late: dict[TrafficClass, deque[BundleRef]] = {}
+        self._unsaid = 0
         self._full_receipts: deque[_Receipts] = deque()
         self._waiting = 0
 
@@ -98,8 +99,8 @@ class Outbox:
 
     @property
     def holds_names(self) -> bool:
-        """Names wait for what is more urgent to be given."""
-        return any(self._late.values())
+        """Names of what a comparison found, or of news put off, are yet to be said."""
+        return self._unsaid > 0
 
     @property
     def waiting(self) -> int:
@@ -127,6 +128,7 @@ class Outbox:
             PeerError: the peer asks and does not read.
         """
         self._count(len(refs))
+        self._unsaid += len(refs)
         ordered = sorted(refs, key=lambda ref: (ref.traffic, -ref.day, self._age_s(ref, moment)))
         for at in range(0, len(ordered), _NAMES_AT_ONCE):
             self._jobs.append(_Names(ordered[at : at + _NAMES_AT_ONCE]))
@@ -267,11 +269,13 @@ class Outbox:
                 timely.append(ref)
             elif self._waiting < REPLIES_QUEUED_MAX:
                 self._waiting += 1
+                self._unsaid += 1
                 self._late.setdefault(ref.traffic, deque()).append(ref)
         return timely
 
     def _names_of(self, job: _Names, moment: Moment) -> bytes | None:
         self._waiting -= len(job.refs)
+        self._unsaid -= len(job.refs)
         return self._have(job.refs, moment)
 
     def _next_receipts(self) -> bytes | None:

@@ -133,8 +133,8 @@ class Taker:
 
     @property
     def is_weighing(self) -> bool:
-        """The last `next_want` stopped at its bound: there is more to look at."""
-        return self._weighing
+        """The last `next_want` stopped at its bound: there is more to look at, and room for it."""
+        return self._weighing and self.can_ask
 
     @property
     def deadline_s(self) -> float | None:

@@ -344,7 +344,22 @@ class Talk:
         return not self.outbox.is_empty or self.giver.has_misses or self.taker.can_ask
 
     def next_control(self, moment: Moment) -> bytes | None:
-        """Return the next control message, encoded, or None."""
+        """Return the next control message, encoded, or None.
+
+        Raises:
+            PeerError: a question that had to wait contradicts itself.
+        """
+        while True:
+            before = self.taker.wishes, self.outbox.waiting
+            body = self._next_control(moment)
+            is_left = before == (self.taker.wishes, self.outbox.waiting)
+            if body is not None or is_left or self.taker.is_weighing:
+                return body
+            # What the comparison waited for was let go without a word: another link fetches it,
+            # or it is gone.
+            self.advance(moment)
+
+    def _next_control(self, moment: Moment) -> bytes | None:
         urgent = self.outbox.urgent()
         if urgent is not None:
             return urgent
