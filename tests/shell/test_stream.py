@@ -13,6 +13,7 @@ from meshnews.ids import LinkId
 from meshnews.node.event import Address, Drained, Lost, Received
 from meshnewsd.peers.stream import (
     DISCARD_BYTES_MAX,
+    FLUSH_S_MAX,
     LINGER_S_MAX,
     SEND_S_MAX,
     SILENCE_S_MAX,
@@ -261,3 +262,14 @@ async def test_a_stream_that_is_forgotten_says_nothing() -> None:
         await wait_all_tasks_blocked()
         assert rig.box.events == []
         assert rig.ended_s is not None
+
+
+async def test_a_close_waits_little_for_a_neighbour_that_takes_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_rig() as rig:
+        rig.peer.send(bytes(3 * PIPE_BYTES_MAX))
+        await wait_all_tasks_blocked()
+        rig.peer.close(0.0)
+        await trio.sleep(FLUSH_S_MAX + LINGER_S_MAX + 0.1)
+        assert rig.lost() == 1

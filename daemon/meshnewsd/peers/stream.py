@@ -74,6 +74,7 @@ class PeerStream:
         self._close_after_s: float | None = None
         self._is_forgotten = False
         self._scope = trio.CancelScope()
+        self._sending = trio.CancelScope()
         self._write_wanted = trio.Event()
         self._read_wanted = trio.Event()
 
@@ -97,6 +98,8 @@ class PeerStream:
         """End the stream after a silence.  Nothing of it but `Lost` reaches the node any more."""
         if not self.is_closing:
             self._close_after_s = min(max(after_s, 0.0), SILENCE_S_MAX)
+            flushed_s = trio.current_time() + FLUSH_S_MAX
+            self._sending.deadline = min(self._sending.deadline, flushed_s)
             if isinstance(self._stream, PacketStream):
                 # A radio carries few: this one may go when another wants its place.
                 self._stream.spare()
@@ -164,11 +167,15 @@ class PeerStream:
                 self._write_wanted = trio.Event()
                 await self._write_wanted.wait()
                 continue
-            with trio.move_on_after(SEND_S_MAX) as deadline:
+            self._sending = trio.move_on_after(SEND_S_MAX)
+            with self._sending:
                 await self._send_outgoing()
-            if deadline.cancelled_caught:
+            if self._sending.cancelled_caught:
                 _log.info("neighbour takes nothing", link=self.link)
-                self._scope.cancel()
+                if not self.is_closing:
+                    self._scope.cancel()
+                # Behind what was sent in part nothing makes sense.
+                self._outgoing.clear()
         await self._finish(self._close_after_s or 0.0)
         self._scope.cancel()
 
