@@ -323,3 +323,23 @@ def fill_up(store: Store, said: int) -> None:
     """Put on carry what the vault knows and carry lacks, as a node does when it starts."""
     for number in range(store.carry.count_elements(), said):
         store.carry.add(entry_of(number), body_of(entry_of(number)))
+
+
+def test_nothing_is_remembered_of_a_transaction_that_a_broken_disk_does_not_take_back(
+    tmp_path: Path,
+) -> None:
+    """The node that is built again asks the same store."""
+    store = open_store(tmp_path, CARRY_KEY, VAULT_KEY)
+    add(store, 1)
+    before = store.carry.usage()
+
+    def work() -> None:
+        store.carry.add(entry_of(2), body_of(entry_of(2)))
+        assert store.carry.entry(entry_of(2).ref) is not None
+        connection_of(store._carry_db).close(True)
+
+    with pytest.raises(apsw.ConnectionClosedError):
+        store.transact(work)
+    assert store.carry.usage() == before
+    with pytest.raises(apsw.ConnectionClosedError):
+        store.carry.entry(entry_of(2).ref)

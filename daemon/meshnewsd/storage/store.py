@@ -113,12 +113,13 @@ class Store:
             raise
 
     def _roll_back(self) -> None:
+        # First what is remembered: a disk that is broken may refuse the rest.
+        self._carry.rolled_back()
         try:
             self._carry_db.rollback()
         finally:
             if self._vault_db is not None:
                 self._vault_db.rollback()
-        self._carry.rolled_back()
 
 
 def open_store(folder: Path, carry_key: bytes, vault_key: bytes | None = None) -> Store:
