@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -343,3 +344,19 @@ def test_nothing_is_remembered_of_a_transaction_that_a_broken_disk_does_not_take
     assert store.carry.usage() == before
     with pytest.raises(apsw.ConnectionClosedError):
         store.carry.entry(entry_of(2).ref)
+
+
+def test_days_on_which_nothing_lies_cost_no_memory_however_many_are_asked_about(
+    tmp_path: Path,
+) -> None:
+    days = range(0, 1000, 2)
+    with open_store(tmp_path, CARRY_KEY) as store:
+        store.carry.pages(TrafficClass.BULK, Day(1001))
+        tracemalloc.start()
+        try:
+            for day in days:
+                assert not store.carry.pages(TrafficClass.BULK, Day(day))
+            kept_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert kept_bytes < 100 * len(days)

@@ -177,7 +177,11 @@ class SqliteCarry(SqliteShelves):
 
     def pages(self, traffic: TrafficClass, day: Day) -> Mapping[int, Page]:
         """Return the pages of one bucket that have elements."""
-        return self._index(traffic, day).pages()
+        pages = self._index(traffic, day).pages()
+        if not pages:
+            # A peer may ask about any day: of those without elements nothing is kept.
+            self._indexes.pop((traffic, day), None)
+        return pages
 
     def bucket_digest(self, traffic: TrafficClass, day: Day) -> bytes:
         """Return the digest of one bucket, as the port defines it."""
