@@ -100,6 +100,11 @@ class Answerer:
         return
 
     @property
+    def asking(self) -> None:
+        """The answerer asks about nothing."""
+        return
+
+    @property
     def is_asking(self) -> bool:
         """The answerer asks nothing."""
         return False

@@ -69,6 +69,11 @@ class Comparison(Protocol):
         ...
 
     @property
+    def asking(self) -> TrafficClass | None:
+        """The class that the next proposal is about; None: all is proposed, or never will be."""
+        ...
+
+    @property
     def is_asking(self) -> bool:
         """A question has gone out and is not answered."""
         ...

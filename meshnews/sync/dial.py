@@ -91,6 +91,14 @@ class Dialler:
         """The next class, when all of those before is compared and nothing of it has begun."""
         return self._classes[0][0] if self._classes and self._is_between() else None
 
+    @property
+    def asking(self) -> TrafficClass | None:
+        """The class of the next question; None: all is asked."""
+        self._let_go()
+        if self._ways or self._days:
+            return (self._ways or self._days)[0][0]
+        return self._more.traffic if self._more is not None else self.opening
+
     def _is_between(self) -> bool:
         self._let_go()
         return not (self._asked or self._more or self._days or self._open or self._ways)

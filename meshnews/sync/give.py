@@ -30,6 +30,12 @@ BLOCK_S: Final = 0.175
 With the message that names it, a flash leaves behind one block within 200 ms; the heads of
 blocks are 31 bytes each, and of 64 kbit/s they took three hundredths when this was 100 ms."""
 
+LITTLE_BYTES_MIN: Final = 16 * 1024
+LITTLE_BLOCKS: Final = 16
+"""With more than so much asked for, nothing less urgent is named or compared by who calls: the
+names of a film of a gigabyte are half a megabyte, and the list of a smaller one 3 s of 64 kbit/s,
+which a picture would have to share."""
+
 _MISSES_MAX: Final = 256
 """Requests found empty in one go, so that a pull stays short."""
 
@@ -70,6 +76,11 @@ class Giver:
         """
         fitting = int(bytes_per_s * BLOCK_S)
         self._block = min(max(fitting, 2 * BLOCK_BYTES_MIN), self._block_max)
+
+    @property
+    def little_bytes(self) -> int:
+        """What the line takes in about three seconds; while its rate is not known, a guess."""
+        return max(LITTLE_BYTES_MIN, LITTLE_BLOCKS * self._block)
 
     @property
     def is_idle(self) -> bool:

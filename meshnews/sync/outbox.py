@@ -35,10 +35,6 @@ from meshnews.sync.routing import Gate
 _NAMES_AT_ONCE: Final = GROUPS_PER_MESSAGE_MAX
 """Names in one HAVE of ours: in the worst case each is of another bucket."""
 
-BEHIND_BYTES: Final = 16 * 1024
-"""With more than this asked for, nothing less urgent is named: a film of a gigabyte is half a
-megabyte of names, which would share a bad line with a picture."""
-
 _FULL_AT_ONCE: Final = 16
 """Full receipts in one message of what a comparison found: on Bluetooth a fifth of a second."""
 
@@ -259,7 +255,7 @@ class Outbox:
     def _may_name(self, traffic: TrafficClass) -> bool:
         if not self._puts_off or not self._giver.has_data:
             return True
-        return self._giver.bytes_before(traffic) <= BEHIND_BYTES
+        return self._giver.bytes_before(traffic) <= self._giver.little_bytes
 
     def _timely(self, news: Sequence[BundleRef]) -> list[BundleRef]:
         """Return of some news what may be told now; the rest is put off, up to the bound."""

@@ -269,7 +269,7 @@ class Talk:
             self._queue(self._comparison.receive(self._questions.popleft()), moment)
         if not self._dialler or self.in_sync:
             return
-        while self._may_compare(opening=self._comparison.opening):
+        while self._may_compare(opening=self._comparison.opening) and not self._gives_urgent():
             step = self._comparison.propose()
             if step is None:
                 break
@@ -286,6 +286,14 @@ class Talk:
         # News of large files may stream in all the while: what is more urgent is compared first.
         is_given = self.giver.bytes_before(opening) <= self._window
         return is_given and (self._unloads or self.taker.is_ready_for(opening))
+
+    def _gives_urgent(self) -> bool:
+        """Tell whether what is given is more urgent than the next question, and takes seconds.
+
+        The list of a film is as much as seconds of a bad line.
+        """
+        asking = self._comparison.asking
+        return asking is not None and self.giver.bytes_before(asking) > self.giver.little_bytes
 
     def _queue(self, findings: Findings, moment: Moment) -> None:
         self.outbox.names(findings.names, moment)
