@@ -40,8 +40,8 @@ SAVED_APART_S: Final = 1.0
 VAIN_NAMES_MAX: Final = 4096
 """Names that may turn out not to be held, before the peer is asked for nothing for a while."""
 
-VAIN_REST_S: Final = 60.0
-VAIN_NAMES_AGAIN: Final = 64
+VAIN_REST_S: Final = 15.0
+VAIN_NAMES_AGAIN: Final = 256
 """How long that while is, and how many names may be vain after it before the next."""
 
 _LOOKED_AT_MAX: Final = 4096
