@@ -89,6 +89,9 @@ def main(arguments: Sequence[str]) -> int:
     came = {(row.slug, row.node) for row in became.rows}
     lacking = [row for row in bound if (row.slug, row.node) not in came]
     print(told(plan, became, lacking, spent))
+    for row in lacking:
+        after_s = row.at_s - plan.start_s
+        print(f"lacking: {row.slug} at {row.node}, there by flooding after {after_s:.0f} s")
     is_dear = spent.muster_s + spent.play_s > CPU_S_MAX or spent.memory_bytes > MEMORY_BYTES_MAX
     return int(bool(lacking) or is_dear)
 
