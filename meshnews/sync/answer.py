@@ -105,6 +105,11 @@ class Answerer:
         return
 
     @property
+    def is_cut_short(self) -> bool:
+        """The answerer never knows."""
+        return False
+
+    @property
     def is_asking(self) -> bool:
         """The answerer asks nothing."""
         return False

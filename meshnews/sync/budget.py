@@ -67,6 +67,8 @@ class Purse:
 
     def __init__(self) -> None:
         self._left = RECONCILE_BYTES_BASE // 2
+        self.ran_out = False
+        """Something was left uncompared for want of it."""
 
     def credit_bundle(self) -> None:
         """Add what a bundle earns that the peer has stored."""
@@ -89,6 +91,7 @@ class Purse:
     def take(self, spent_bytes: int, *, reserve: int) -> bool:
         """Spend, if at least `reserve` is left then; tell whether it was."""
         if self._left - spent_bytes < reserve:
+            self.ran_out = True
             return False
         self._left -= spent_bytes
         return True

@@ -78,6 +78,11 @@ class Comparison(Protocol):
         """A question has gone out and is not answered."""
         ...
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Something was left to another contact: the comparison may cost no more."""
+        ...
+
     def credit_bundle(self) -> None:
         """Count a bundle that the peer has stored: it allows us that much more comparison."""
         ...

@@ -108,6 +108,11 @@ class Dialler:
         """A question has gone out and is not answered."""
         return bool(self._asked or self._open)
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Something was left to another contact: the comparison may cost no more."""
+        return self._purse.ran_out
+
     def credit_bundle(self) -> None:
         """Count a bundle that the peer has stored."""
         self._purse.credit_bundle()

@@ -293,6 +293,8 @@ class SyncMachine:
         if talk is not None:
             talk.outbox.cancel(talk.taker.give_up_late(moment))
             talk.advance(moment)
+            if talk.is_worth_again:
+                self.leave()
         return self.harvest()
 
     # Giving out

@@ -67,6 +67,9 @@ from meshnews.sync.take import Taken, Taker
 _WISHES_AHEAD_MAX: Final = 4096
 """Wishes beyond which no further list is asked for or answered."""
 
+WORTH_AGAIN: Final = 64
+"""Bundles that have to cross before a comparison that was cut short is worth another contact."""
+
 _KNOWN_THERE_MAX: Final = 8192
 """Bundles remembered as known to the peer, so that news is not told back to it."""
 
@@ -126,6 +129,18 @@ class Talk:
         self._receipts = ReceiptQuota()
         self._refused: list[Name] = []
         self._has_told = False
+        self._crossed = 0
+
+    @property
+    def is_worth_again(self) -> bool:
+        """The comparison was cut short, all that it found is across, and that was much.
+
+        A contact that begins anew may find as much again; one that found little would not.
+        """
+        if not self._comparison.is_cut_short or self._crossed < WORTH_AGAIN:
+            return False
+        is_idle = self.taker.is_idle and self.giver.is_idle and self.outbox.is_empty
+        return self.in_sync and is_idle
 
     @property
     def is_owed(self) -> bool:
@@ -177,6 +192,7 @@ class Talk:
             return
         if taken.outcome is Judgement.WANTED:
             self._reports.append(Arrived(taken.bundle))
+            self._crossed += 1
         bundle, reference = taken.bundle, (message.traffic, message.day, taken.short)
         self._note_known(bundle.id, acked=False)
         if taken.outcome in {Judgement.WANTED, Judgement.KNOWN}:
@@ -202,6 +218,7 @@ class Talk:
         acked: list[BundleRef] = []
         for ref, is_acked in self.giver.stored(message.bundles):
             self._reports.append(Carried(ref))
+            self._crossed += 1
             if ref.id not in self._known_there:
                 # One more machine has it.  Asked for again, it is the same machine.
                 self._custody.stored_by_peer(ref)

@@ -8,7 +8,9 @@ from meshnews.ids import AuthKind, BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import RECEIPTS_FOUND_MAX, RECONCILE_BYTES_BASE
 from meshnews.store.port import Entry, State
 from meshnews.sync.budget import DAY_BYTES_LEAST, Purse, ReceiptQuota, Share
-from tests.sync.world import TODAY, Contact, Node, Press
+from meshnews.sync.machine import SyncMachine, SyncState
+from meshnews.sync.talk import WORTH_AGAIN
+from tests.sync.world import MOMENT, TODAY, Contact, Node, Press
 
 FLASH, ROUTINE, BULK = TrafficClass.FLASH, TrafficClass.ROUTINE, TrafficClass.BULK
 NOISE = (7200, 3550, 1760, 880, 430, 215, 100, 48)
@@ -73,6 +75,32 @@ def test_a_few_bundles_of_each_old_day_come_over_in_one_contact() -> None:
     left.keep(*old)
     Contact(left, right).run()
     assert [one for one in old if right.state(one) is None] == []
+
+
+def test_who_compared_in_part_and_found_much_leaves_to_call_again() -> None:
+    left, right, press = Node("left"), Node("right"), Press(7)
+    for at, count in enumerate(NOISE):
+        differ_for_ever(left, ROUTINE, TODAY - 2 * at, 2 * count)
+    found = [press.make(FLASH) for _ in range(2 * WORTH_AGAIN)]
+    left.keep(*found)
+    contact = Contact(left, right)
+    contact.run()
+    assert all(right.state(one) is State.HELD for one in found)
+    told = [state_after_tick(machine) for machine in contact.machines]
+    assert told == [SyncState.LEAVING, SyncState.OPEN]
+
+
+def test_who_has_compared_all_stays() -> None:
+    left, right, press = Node("left"), Node("right"), Press(7)
+    left.keep(*[press.make(ROUTINE) for _ in range(2 * WORTH_AGAIN)])
+    contact = Contact(left, right)
+    contact.run()
+    assert [state_after_tick(machine) for machine in contact.machines] == 2 * [SyncState.OPEN]
+
+
+def state_after_tick(machine: SyncMachine) -> SyncState:
+    machine.tick(MOMENT)
+    return machine.state
 
 
 def test_receipts_of_one_class_leave_half_to_those_behind() -> None:
