@@ -53,6 +53,14 @@ def uplink_with_a_picture() -> tuple[Uplink, list[Sample]]:
     return Uplink(left, right, [*pieces, *flashes]), flashes
 
 
+def the_picture_came_first(uplink: Uplink, picture: list[Sample], film: list[Sample]) -> None:
+    """Check that all of a picture but its last piece is across, and that in the end all is."""
+    _, right = uplink.nodes
+    assert sum(right.state(piece) is State.HELD for piece in picture) >= len(picture) - 1
+    assert uplink.run()
+    assert all(right.state(piece) is State.HELD for piece in (*picture, *film))
+
+
 def test_nine_tenths_of_what_crosses_are_bundles() -> None:
     """Heads of blocks took three hundredths, beside the eight of small records."""
     uplink, _ = uplink_with_a_picture()
@@ -70,10 +78,7 @@ def test_a_large_file_is_not_told_of_while_what_is_more_urgent_takes_seconds() -
     uplink = Uplink(left, right, [*picture, *film])
     while not uplink.told_of & {piece.ref for piece in film}:
         assert not uplink.run(bytes_max=sum(uplink.delivered) + 256)
-    here = sum(right.state(piece) is State.HELD for piece in picture)
-    assert here >= len(picture) - 1
-    assert uplink.run()
-    assert all(right.state(piece) is State.HELD for piece in (*picture, *film))
+    the_picture_came_first(uplink, picture, film)
 
 
 def test_a_large_file_is_not_compared_while_what_is_more_urgent_takes_seconds() -> None:
@@ -86,10 +91,7 @@ def test_a_large_file_is_not_compared_while_what_is_more_urgent_takes_seconds() 
     uplink = Uplink(left, right, [*picture, *film])
     while TrafficClass.BULK not in uplink.asked_about:
         assert not uplink.run(bytes_max=sum(uplink.delivered) + 256)
-    here = sum(right.state(piece) is State.HELD for piece in picture)
-    assert here >= len(picture) - 1
-    assert uplink.run()
-    assert all(right.state(piece) is State.HELD for piece in (*picture, *film))
+    the_picture_came_first(uplink, picture, film)
 
 
 def test_pieces_of_a_large_file_that_come_meanwhile_are_not_told_of_either() -> None:
@@ -107,10 +109,7 @@ def test_pieces_of_a_large_file_that_come_meanwhile_are_not_told_of_either() -> 
         machine.announce(piece.ref, uplink.watch.moment)
     while not uplink.told_of & {piece.ref for piece in film}:
         assert not uplink.run(bytes_max=sum(uplink.delivered) + 256)
-    here = sum(right.state(piece) is State.HELD for piece in picture)
-    assert here >= len(picture) - 1
-    assert uplink.run()
-    assert all(right.state(piece) is State.HELD for piece in (*picture, *film))
+    the_picture_came_first(uplink, picture, film)
 
 
 def test_a_flash_is_told_of_behind_one_send_and_one_block() -> None:
