@@ -25,15 +25,7 @@ from meshnews.sync.compare import EVER, Sides
 from meshnews.sync.event import Greeted, SyncEvent
 from meshnews.sync.greeting import greeting, horizon
 from meshnews.sync.layout import decode_message, encode_message
-from meshnews.sync.messages import (
-    INSTANCE_BYTES,
-    NONCE_BYTES,
-    Bye,
-    Hello,
-    Message,
-    Name,
-    Reason,
-)
+from meshnews.sync.messages import INSTANCE_BYTES, NONCE_BYTES, Bye, Hello, Message, Name, Reason
 from meshnews.sync.pace import Pace
 from meshnews.sync.request import Wish
 from meshnews.sync.routing import Routing
@@ -95,6 +87,7 @@ class SyncMachine:
         self._horizon = EVER
         self._greet_by_s: float | None = None
         self._talk: Talk | None = None
+        self._bytes_per_s: float | None = None
         self._first: list[bytes] = []
         self._reports: list[SyncEvent] = []
         self._early: deque[BundleRef] = deque(maxlen=_EARLY_MAX)
@@ -269,6 +262,8 @@ class SyncMachine:
             gate=self._routing.meet(theirs.classes[TrafficClass.BULK].flags),
         )
         self._talk.taker.takes_bulk = self.takes_bulk
+        if self._bytes_per_s is not None:
+            self._talk.giver.pace(self._bytes_per_s)
         self._state = SyncState.OPEN
         for ref in self._early:
             self._talk.announce(ref)
@@ -375,7 +370,8 @@ class SyncMachine:
             self._talk.hand_over(receipts)
 
     def pace(self, bytes_per_s: float) -> None:
-        """Choose blocks for a carrier that was measured at this rate."""
+        """Choose blocks for a carrier that was measured at this rate, from the greeting on."""
+        self._bytes_per_s = bytes_per_s
         if self._talk is not None:
             self._talk.giver.pace(bytes_per_s)
 

@@ -216,6 +216,7 @@ class Conversation:
     def begin(self, speaker: Speaker, moment: Moment) -> None:
         """Let `speaker` speak: the session stands."""
         self.speaker, self.talking_since_s = speaker, moment.lived_s
+        self._pace(self._room / ROOM_S)
         speaker.start(moment)
 
     def brought(self, now_s: float, size: int) -> None:
@@ -295,9 +296,6 @@ class Conversation:
     def _fill(self, moment: Moment) -> None:
         if self.speaker is None:
             return
-        if not self.rate:
-            # What is spoken has blocks to pace only when both have greeted each other.
-            self._pace(self._room / ROOM_S)
         room = self._room - self.session.queued_bytes
         if room > 0:
             for message in self.speaker.pull(room, moment):
