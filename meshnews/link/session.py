@@ -11,7 +11,7 @@ raises.  See docs/protocol/link.md.
 """
 
 from meshnews.crypto.entropy import Entropy
-from meshnews.errors import LocalMisuse, OutOfTurn, PeerError
+from meshnews.errors import Forged, LocalMisuse, OutOfTurn, PeerError
 from meshnews.limits import RECORD_BYTES, RECORDS_PER_KEY
 from meshnews.link.handshake import Answering, Calling, Established
 from meshnews.link.party import LinkKeys, Peer, ReplayGuard, Target
@@ -37,6 +37,7 @@ class LinkSession:
         self._reader: RecordReader | None = None
         self._frames = FrameReader()
         self._has_failed = False
+        self._was_spoilt = False
 
     @classmethod
     def initiate(
@@ -83,6 +84,15 @@ class LinkSession:
         enrolment each side has proved the invitation only by its first record.
         """
         return self._established is not None and not self._has_failed
+
+    @property
+    def was_spoilt(self) -> bool:
+        """It has failed in a record that the peer did not seal so, behind some that it did.
+
+        That is the doing of somebody or something on the way, who could as well have
+        ended the stream: it says nothing of the peer.
+        """
+        return self._was_spoilt
 
     @property
     def session_id(self) -> bytes:
@@ -149,7 +159,8 @@ class LinkSession:
         self._check()
         try:
             return self._receive(data)
-        except PeerError:
+        except PeerError as fault:
+            self._was_spoilt = isinstance(fault, Forged) and self.records_received > 0
             self._fail()
             raise
 

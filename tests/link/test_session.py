@@ -105,6 +105,32 @@ def test_what_came_before_a_broken_record_was_delivered() -> None:
         responder.receive(bytes(broken))
 
 
+def test_a_record_that_comes_twice_was_spoilt_on_the_way() -> None:
+    caller, responder = linked()
+    stream = say(caller, [b"one"])
+    with pytest.raises(PeerError):
+        responder.receive(stream * 2)
+    assert responder.was_spoilt
+
+
+def test_who_has_opened_no_record_yet_cannot_tell_who_spoilt_the_first() -> None:
+    caller, responder = linked()
+    spoilt = bytearray(say(caller, [b"one"]))
+    spoilt[100] ^= 4
+    with pytest.raises(PeerError):
+        responder.receive(bytes(spoilt))
+    assert not responder.was_spoilt
+
+
+def test_what_the_peer_has_sealed_itself_was_not_spoilt_on_the_way() -> None:
+    caller, responder = linked()
+    responder.receive(say(caller, [b"one"]))
+    caller._open_writer.queue(b"\xff\xff\xff")
+    with pytest.raises(PeerError):
+        responder.receive(caller.take(0))
+    assert not responder.was_spoilt
+
+
 def test_a_cut_stream_delivers_what_was_whole() -> None:
     caller, responder = linked()
     stream = say(caller, [b"one", bytes(60_000)])

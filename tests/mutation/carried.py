@@ -314,6 +314,20 @@ CARRIED = (
         ("tests/node/test_dialler.py",),
     ),
     Mutation(
+        "a link that is spoilt on the way is left in silence",
+        "meshnews/node/links/switchboard.py",
+        "        if talk.session.was_spoilt:\n",
+        "        if False:\n",
+        ("tests/node/test_switchboard.py", "tests/sim/test_spoilt.py"),
+    ),
+    Mutation(
+        "whoever spoils the first record sees the stream close at once",
+        "meshnews/link/session.py",
+        "isinstance(fault, Forged) and self.records_received > 0\n",
+        "isinstance(fault, Forged)\n",
+        ("tests/link/test_session.py", "tests/node/test_switchboard.py"),
+    ),
+    Mutation(
         "each event puts the next tick off",
         "meshnews/node/node.py",
         "        at_s = max(min(times) + WAKE_LATE_S, self._ticked_s + WAKE_S_MIN)\n",

@@ -126,6 +126,30 @@ def test_an_answer_that_met_silence_is_not_given_again_there(dialler: Dialler) -
     assert dialler.due(60.0) == []
 
 
+def test_a_beacon_that_led_to_a_link_is_no_recording_and_is_answered_again(
+    dialler: Dialler,
+) -> None:
+    dialler.know(RELAY, [])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    call(dialler, 0.0)
+    dialler.completed(LinkId(1), 0.1)
+    dialler.ended(LinkId(1), 20.0)
+    for number in range(1, 1 + CUTS_PER_BEACON):
+        call(dialler, number * 100.0)
+        dialler.ended(LinkId(1), number * 100.0 + 5.0)
+    assert dialler.due(1000.0) == []
+
+
+def test_each_link_lets_a_beacon_be_answered_in_vain_anew(dialler: Dialler) -> None:
+    dialler.know(RELAY, [])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    for number in range(3 * CUTS_PER_BEACON):
+        call(dialler, number * 100.0)
+        if number % CUTS_PER_BEACON == 0:
+            dialler.completed(LinkId(1), number * 100.0)
+        dialler.ended(LinkId(1), number * 100.0 + 5.0)
+
+
 def test_who_repeats_a_relays_beacon_does_not_keep_us_from_the_relay(dialler: Dialler) -> None:
     dialler.know(RELAY, [])
     dialler.hear(of_relay(1), [HERE], 0.0)
@@ -322,6 +346,21 @@ def test_a_link_that_held_is_called_again_soon_and_one_that_did_not_ever_later(
     next_s = dialler.next_s()
     assert next_s is not None
     assert next_s - now_s - STEADY_S <= 1.0
+
+
+def test_a_link_that_was_of_use_is_called_again_soon_however_short_it_was(
+    dialler: Dialler,
+) -> None:
+    dialler.know(RELAY, [FIXED])
+    now_s = 0.0
+    for link in range(1, 6):
+        call(dialler, now_s, link=link)
+        dialler.completed(LinkId(link), now_s)
+        dialler.ended(LinkId(link), now_s, useful=link == 5)
+        next_s = dialler.next_s()
+        assert next_s is not None
+        waited_s, now_s = next_s - now_s, next_s
+    assert waited_s <= 1.0
 
 
 def test_a_network_that_appears_ends_all_waiting(dialler: Dialler) -> None:

@@ -66,7 +66,14 @@ class Door:
         return b"".join(e.data for e in self.done if isinstance(e, Send) and e.link == link)
 
     def call(self, number: int) -> tuple[LinkId, LinkSession]:
-        """Come in as a member does that knows the relay."""
+        """Come in as a member does that knows the relay, and greet it."""
+        link, session = self.reach(number)
+        session.queue(encode_message(HELLO))
+        self.tell(Received(link, session.take(2000)))
+        return link, session
+
+    def reach(self, number: int) -> tuple[LinkId, LinkSession]:
+        """Come in, and say nothing yet."""
         own = self.relay.node.home.identity.relay
         assert own is not None
         assert own.beacon_key is not None
@@ -75,8 +82,6 @@ class Door:
         link = self.knock(number)
         self.tell(Received(link, session.start()))
         session.receive(self.said(link))
-        session.queue(encode_message(HELLO))
-        self.tell(Received(link, session.take(2000)))
         return link, session
 
 
@@ -84,6 +89,11 @@ class Door:
 def door() -> Door:
     editor, _ = make_desk()
     return Door(enrolled(editor, "relay-1", Role.RELAY))
+
+
+def flipped(stream: bytes) -> bytes:
+    """Return what arrives when somebody on the way changes one bit."""
+    return stream[:100] + bytes([stream[100] ^ 1]) + stream[101:]
 
 
 # Strangers
@@ -147,7 +157,28 @@ def test_a_recorded_call_is_left_in_silence(door: Door) -> None:
     assert door.said(third) == b""
 
 
+def test_whoever_spoils_the_first_record_is_left_in_silence(door: Door) -> None:
+    link, session = door.reach(1)
+    session.queue(encode_message(HELLO))
+    door.tell(Received(link, flipped(session.take(2000))))
+    assert door.closed()[link] >= SILENCE_S[0]
+
+
 # Neighbours
+
+
+def test_a_link_that_is_spoilt_on_the_way_is_closed_at_once(door: Door) -> None:
+    link, session = door.call(1)
+    session.queue(bytes(100))
+    door.tell(Received(link, flipped(session.take(2000))))
+    assert door.closed()[link] == 0.0
+
+
+def test_a_neighbour_that_breaks_the_protocol_itself_is_left_in_silence(door: Door) -> None:
+    link, session = door.call(1)
+    session.queue(bytes(100))
+    door.tell(Received(link, session.take(2000)))
+    assert door.closed()[link] >= SILENCE_S[0]
 
 
 def test_a_link_is_made_afresh_after_an_hour(door: Door) -> None:

@@ -225,6 +225,16 @@ def test_who_has_a_good_link_calls_nobody_and_who_lost_it_calls_soon() -> None:
     assert one.wait(2.5)
 
 
+def test_a_link_that_was_of_use_is_called_again_soon_however_short_it_was() -> None:
+    one = gateway()
+    for _ in range(6):
+        one.wait(WAIT_S_MAX + 3)
+        one.all_fail()
+    assert one.wait(WAIT_S_MAX + 3)
+    one.keeper.ended(one.links_up(TLS), None, useful=True)
+    assert one.wait(WAIT_S_MIN + 0.5)
+
+
 def test_a_desks_machine_keeps_all_its_collectors() -> None:
     desk = gateway(role=Role.EDITOR, collectors=2)
     assert desk.wait(10)[0] == TLS

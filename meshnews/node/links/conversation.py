@@ -79,6 +79,7 @@ class Conversation:
         is_doubted: nothing came in time, and the last look is still to come.
         trouble: why the handshake was never completed, or the call given up.
         broke: what it said under the session broke the protocol, and we ended it.
+        was_useful: something crossed it, whole, that one of the two did not have.
         held: what the neighbour is to be told of, and when; a heap, the soonest first.
         rate: bytes a second that the stream took lately; 0: it has not been filled yet.
     """
@@ -102,6 +103,7 @@ class Conversation:
     is_doubted: bool = False
     trouble: Trouble | None = None
     broke: bool = False
+    was_useful: bool = False
     rate: int = 0
     held: list[tuple[float, BundleRef]] = field(default_factory=list)
     _brought: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))

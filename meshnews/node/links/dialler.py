@@ -16,7 +16,7 @@ however many links there are: those that are there may be of no use.
 An answer to a beacon that meets silence is not tried again with that beacon at
 that address: it was a recording, or somebody else repeats it.  A stream that
 could not be opened, or was closed at once, says nothing of the kind (there may
-be a crowd) and is tried a few times.
+be a crowd) and is tried a few times; as is a beacon that led to a link there.
 See docs/protocol/discovery.md.
 """
 
@@ -64,12 +64,14 @@ EXTRA_S: Final = (60.0, 180.0)
 time is drawn here alone, so nobody can bring a call forward or put it off."""
 
 CUTS_PER_BEACON: Final = 4
-"""Calls answered by nothing but the end of the stream, at one address, likewise."""
+"""Calls in a row, at one address, that are answered by nothing but the end of the stream; or by
+nothing, where an answer to the same beacon has led to a link before."""
 
 ADDRESSES_HEARD_MAX: Final = 8
 
 STEADY_S: Final = 10.0
-"""A link that lasted this long was a good one: after its end the backoff begins anew."""
+"""A link that lasted this long was a good one, as is one over which something new crossed: after
+its end the backoff begins anew."""
 
 
 @dataclass
@@ -300,6 +302,8 @@ class Dialler:
             target.completed, target.tries, target.linked_at_s = True, 0, now_s
             target.turn = 0
             target.met_at_s = now_s
+            target.answered = (target.nonce, target.reached)
+            target.cuts = [where for where in target.cuts if where != target.reached]
 
     def shares(self, link: LinkId, kept: LinkId) -> None:
         """Take note that `link`, about to end, leads where the stream `kept` leads already."""
@@ -316,6 +320,7 @@ class Dialler:
         crowded: bool = False,
         cut: bool = False,
         broke: bool = False,
+        useful: bool = False,
     ) -> None:
         """Take note that a stream has ended.
 
@@ -325,6 +330,7 @@ class Dialler:
             crowded: the other side said that it has no room for it.
             cut: it was the other side, or the network, that ended it.
             broke: it was us, since the other side broke the protocol.
+            useful: something crossed it, whole, that one of the two did not have.
         """
         self._outlook = None
         for twin in self.targets.values():
@@ -348,7 +354,7 @@ class Dialler:
             return
         if not target.completed:
             self._unanswered(target, cut=cut)
-        elif now_s >= target.linked_at_s + STEADY_S:
+        elif useful or now_s >= target.linked_at_s + STEADY_S:
             target.backoff_s, target.crowded_s = BACKOFF_S_MIN, 0.0
         self._back_off(target, now_s)
 
@@ -356,9 +362,11 @@ class Dialler:
     def _unanswered(target: Target, *, cut: bool) -> None:
         where = target.reached
         assert where is not None, "a link that leads nowhere"
-        if cut:
+        # Who has answered this beacon there is no recording: the call was damaged on the way.
+        may_repeat = cut or (target.nonce, where) == target.answered
+        if may_repeat:
             target.cuts.append(where)
-        if not cut or target.cuts.count(where) >= CUTS_PER_BEACON:
+        if not may_repeat or target.cuts.count(where) >= CUTS_PER_BEACON:
             if not target.answers_a_beacon:
                 # Perhaps it knows only a key of before, or no longer that.
                 target.turn += 1

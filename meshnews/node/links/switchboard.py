@@ -2,7 +2,7 @@
 
 Accepted streams begin in a pool of unfinished handshakes that strangers cannot get out of; a new
 one takes the place of the oldest of whoever has most.  A peer that fails is left in silence for a
-random time.  See docs/protocol/link.md.
+random time; a stream whose records were spoilt on the way ends at once.  See docs/protocol/link.md.
 """
 
 import math
@@ -40,7 +40,7 @@ from meshnews.node.links.presence import Presence
 from meshnews.node.links.replay import ReplayShelf
 from meshnews.node.links.target import Target
 from meshnews.node.links.uplink import UplinkKeeper
-from meshnews.sync.event import Arrived, Greeted, SyncEvent
+from meshnews.sync.event import Arrived, Carried, Greeted, HandedOver, Receipted, SyncEvent
 from meshnews.sync.machine import SyncMachine
 from meshnews.sync.messages import INSTANCE_BYTES, Reason
 from meshnews.sync.schedule import InFlight
@@ -107,11 +107,8 @@ class Switchboard:
     def lost(self, link: LinkId) -> None:
         """A stream has ended."""
         talk = self.talks.remove(link)
-        if talk is not None and not talk.is_open:
-            talk.trouble = Trouble.CUT
-        self._dialler_ended(link, talk, cut=True)
         if talk is not None:
-            self._ended(talk)
+            self._ended(talk, cut=True)
 
     def drained(self, link: LinkId) -> None:
         """The transport has taken the last send on a stream."""
@@ -236,6 +233,7 @@ class Switchboard:
     def _note(self, talk: Conversation, event: SyncEvent) -> None:
         if talk.is_at_collector:
             self._desk_seen.note()
+        talk.was_useful |= isinstance(event, Arrived | Receipted | Carried | HandedOver)
         if isinstance(event, Arrived):
             talk.brought(self._home.moment.lived_s, event.bundle.size)
         elif isinstance(event, Greeted):
@@ -268,9 +266,12 @@ class Switchboard:
 
     def _fail(self, talk: Conversation, trouble: Trouble = Trouble.STRANGER) -> None:
         """Leave a peer that broke the protocol in silence."""
+        if talk.session.was_spoilt:
+            # Whoever did that could have cut the stream as well, and it ends like a cut one.
+            self._hang_up(talk)
+            return
         if not talk.is_open:
             talk.trouble = trouble
-        # A record that fails may be anybody's doing on the way.
         talk.broke = talk.machine is not None and talk.machine.is_over
         self._drop(talk)
         after_s = between(self._home.entropy, *SILENCE_S)
@@ -295,21 +296,21 @@ class Switchboard:
 
     def _drop(self, talk: Conversation) -> None:
         self.talks.remove(talk.link)
-        self._dialler_ended(talk.link, talk, cut=False)
-        self._ended(talk)
+        self._ended(talk, cut=talk.session.was_spoilt)
 
-    def _dialler_ended(self, link: LinkId, talk: Conversation | None, *, cut: bool) -> None:
+    def _ended(self, talk: Conversation, *, cut: bool) -> None:
+        if cut and not talk.is_open:
+            talk.trouble = Trouble.CUT
         self._dialler.ended(
-            link,
+            talk.link,
             self._home.moment.lived_s,
-            crowded=talk is not None and talk.was_crowded_out,
+            crowded=talk.was_crowded_out,
             cut=cut,
-            broke=talk is not None and talk.broke,
+            broke=talk.broke,
+            useful=talk.was_useful,
         )
-        moved = 0 if talk is None else talk.sent + talk.received
-        self._uplinks.ended(link, None if talk is None else talk.trouble, moved=moved)
-
-    def _ended(self, talk: Conversation) -> None:
+        moved = talk.sent + talk.received
+        self._uplinks.ended(talk.link, talk.trouble, moved=moved, useful=talk.was_useful)
         if talk.speaker is not None:
             talk.speaker.ended()
         if talk.instance:

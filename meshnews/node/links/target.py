@@ -47,7 +47,8 @@ class Target:
         nonce: nonce of that beacon; empty: none heard.
         beacon: what it said.
         spoiled: answers that met silence: the nonce of the beacon, and where.
-        cuts: where answers to its newest beacon were cut short, once for each.
+        answered: the last answer that led to a link: the nonce of the beacon, and where.
+        cuts: where answers to its newest beacon were cut short, once for each since the last link.
         reached: where the call, or the link, leads that there is now.
         going_to: the place of that call or link.
         is_extra: it goes to one more than are wanted.
@@ -74,6 +75,7 @@ class Target:
     spoiled: deque[tuple[bytes, Address]] = field(
         default_factory=lambda: deque(maxlen=SPOILED_REMEMBERED_MAX)
     )
+    answered: tuple[bytes, Address | None] | None = None
     cuts: list[Address] = field(default_factory=list)
     reached: Address | None = None
     going_to: str = ""

@@ -48,7 +48,7 @@ WAIT_S_MAX: Final = 30.0
 through."""
 
 STEADY_S: Final = 10.0
-"""A link that lasted this long was a good one."""
+"""A link that lasted this long was a good one, as is one over which something new crossed."""
 
 FLASH_CALL_S: Final = 180.0
 """How long a route that rests is kept for a flash: the two minutes in which its receipt is let
@@ -237,13 +237,16 @@ class UplinkKeeper:
             route.linked_s = self._home.moment.lived_s
             self._learn(route, None)
 
-    def ended(self, link: LinkId, trouble: Trouble | None, *, moved: int = 0) -> None:
+    def ended(
+        self, link: LinkId, trouble: Trouble | None, *, moved: int = 0, useful: bool = False
+    ) -> None:
         """Take note that a stream has ended, and why, if that is a trouble of the route.
 
         Args:
             link: the stream.
             trouble: why, if the route is to blame.
             moved: the bytes that went over it.
+            useful: something crossed it, whole, that one of the two did not have.
         """
         if link not in self._links:
             return
@@ -256,7 +259,7 @@ class UplinkKeeper:
         if began_s is None:
             route.turn += 1
             return
-        if now_s >= began_s + STEADY_S:
+        if useful or now_s >= began_s + STEADY_S:
             self._wait_s = WAIT_S_MIN
         self._round_s = min(self._round_s, now_s + self._rest_s())
 
