@@ -1,10 +1,12 @@
 """Reading traces of who was near whom, in the two forms in which they are published.
 
     events     "time CONN a b up" and "time CONN a b down", as the ONE simulator writes
-    sightings  "time a b" for each pair seen, at a fixed interval
+    sightings  "time a b" for each pair seen, at a fixed interval; what follows says nothing here
 
-Times are seconds from any beginning.  Lines that are empty or begin with # say
-nothing.  A trace knows no desk, nobody's part and no rates: `cast` gives those.
+Between words are spaces, tabs, commas or semicolons.  Times are seconds from any
+beginning.  Lines that are empty or begin with # say nothing, nor do the heading of
+a table, a first line without a digit in front, and who sees himself.  A trace knows
+no desk, nobody's part and no rates: `cast` gives those.
 """
 
 import itertools
@@ -19,6 +21,8 @@ from meshnews.sim.plan import DESK, Contact, Part, Plan, PlanItem, Post, Urgency
 NODES_MAX: Final = 1024
 """As many as a desk can have."""
 
+_SEPARATORS: Final = str.maketrans(",;", "  ")
+_CONNECTION: Final = "CONN"
 _EVENT_WORDS: Final = 5
 _SIGHTING_WORDS: Final = 3
 _SIZES: Final = (
@@ -50,11 +54,14 @@ def read_trace(text: str, *, interval_s: float | None = None) -> list[Meeting]:
     Raises:
         Refusal: a line has neither form.
     """
-    lines = [line.split() for line in text.splitlines() if line.strip() and line[0] != "#"]
-    if not lines:
-        raise refused("the trace is empty.")
-    is_events = len(lines[0]) == _EVENT_WORDS
-    found = _of_events(lines) if is_events else _of_sightings(lines, interval_s)
+    plain = text.translate(_SEPARATORS)
+    lines = [line.split() for line in plain.splitlines() if line.strip() and line[0] != "#"]
+    if lines and not lines[0][0][:1].isdecimal():
+        del lines[0]
+    is_events = bool(lines) and _CONNECTION in lines[0]
+    found = list(_of_events(lines) if is_events else _of_sightings(lines, interval_s))
+    if not found:
+        raise refused("nobody meets in the trace.")
     return sorted(found, key=lambda one: (one.start_s, one.a, one.b))
 
 
@@ -62,9 +69,11 @@ def _of_events(lines: Iterable[list[str]]) -> Iterator[Meeting]:
     begun: dict[tuple[str, str], float] = {}
     now_s = 0.0
     for words in lines:
-        if len(words) != _EVENT_WORDS or words[1] != "CONN" or words[4] not in {"up", "down"}:
+        if len(words) != _EVENT_WORDS or words[1] != _CONNECTION or words[4] not in {"up", "down"}:
             raise refused(f"the line {' '.join(words)[:60]!r} is no event of a trace.")
         now_s, pair = _time(words[0]), _pair(words[2], words[3])
+        if pair[0] == pair[1]:
+            continue
         if words[4] == "up":
             begun.setdefault(pair, now_s)
         elif pair in begun and now_s > begun[pair]:
@@ -79,7 +88,9 @@ def _of_sightings(lines: Iterable[list[str]], interval_s: float | None) -> Itera
     for words in lines:
         if len(words) < _SIGHTING_WORDS:
             raise refused(f"the line {' '.join(words)[:60]!r} is no sighting of a trace.")
-        seen.setdefault(_pair(words[1], words[2]), []).append(_time(words[0]))
+        at_s, pair = _time(words[0]), _pair(words[1], words[2])
+        if pair[0] != pair[1]:
+            seen.setdefault(pair, []).append(at_s)
     if interval_s is None:
         times = sorted({at_s for each in seen.values() for at_s in each})
         apart = [later - earlier for earlier, later in itertools.pairwise(times)]
@@ -103,8 +114,6 @@ def _time(word: str) -> float:
 
 
 def _pair(one: str, other: str) -> tuple[str, str]:
-    if one == other:
-        raise refused(f"{one[:40]!r} is near itself.")
     return (one, other) if one < other else (other, one)
 
 

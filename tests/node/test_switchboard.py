@@ -181,6 +181,15 @@ def test_a_neighbour_that_breaks_the_protocol_itself_is_left_in_silence(door: Do
     assert door.closed()[link] >= SILENCE_S[0]
 
 
+def test_a_stream_that_was_one_too_many_ends_once_whatever_it_has_said_besides(door: Door) -> None:
+    door.call(1)
+    link, session = door.reach(2)
+    session.queue(encode_message(HELLO))
+    session.queue(bytes(100))
+    door.tell(Received(link, session.take(2000)))
+    assert [end.after_s for end in door.done if isinstance(end, Close)] == [0.0]
+
+
 def test_a_link_is_made_afresh_after_an_hour(door: Door) -> None:
     link, _ = door.call(1)
     door.wait(LINK_S_MAX - 1)

@@ -37,8 +37,9 @@ RELAY = "relay-newsroom"
 """Whose clock stands, and who is hostile: most of what is filed passes here."""
 
 LARGE_BYTES = 100_000_000
-CARRIES = frozenset({Mischief.WITHHOLD, Mischief.REPLAY, Mischief.FLOOD})
-"""Who does this gives what it has all the same, and is held against the bound of all."""
+CARRIES = frozenset({Mischief.WITHHOLD, Mischief.FLOOD})
+"""Who does this gives what it has all the same, as fast as the line is, and is held against the
+bound of all.  Who replays gives it too, but each link breaks after some seconds."""
 
 
 @dataclass(frozen=True, slots=True)

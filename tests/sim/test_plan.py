@@ -135,6 +135,16 @@ def test_a_trace_of_sightings_is_read() -> None:
     assert read_trace(SIGHTINGS) == read_trace(SIGHTINGS, interval_s=20.0)
 
 
+def test_a_table_of_sightings_with_a_heading_and_more_columns_is_read() -> None:
+    lines = [";".join([*line.split(), "class", "class"]) for line in SIGHTINGS.splitlines()]
+    table = "\n".join(["Time;id1;id2;PC;PC", *lines])
+    assert read_trace(table) == read_trace(SIGHTINGS)
+
+
+def test_who_sees_himself_meets_nobody() -> None:
+    assert read_trace(SIGHTINGS + "60 a a\n") == read_trace(SIGHTINGS)
+
+
 @pytest.mark.parametrize("text", ["", "# nothing", "1 CONN a b sideways", "x a b", "1 a", "1 a a"])
 def test_what_is_no_trace_is_refused(text: str) -> None:
     with pytest.raises(Refusal):

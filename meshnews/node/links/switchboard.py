@@ -16,16 +16,7 @@ from meshnews.limits import HANDSHAKES_PENDING_MAX, SILENCE_S
 from meshnews.link.crowding import makes_room
 from meshnews.link.rendezvous import Mode
 from meshnews.link.session import LinkSession
-from meshnews.node.event import (
-    Accepted,
-    Carrier,
-    Close,
-    Dialled,
-    Effect,
-    Received,
-    Topic,
-    Trouble,
-)
+from meshnews.node.event import Accepted, Carrier, Close, Dialled, Effect, Received, Topic, Trouble
 from meshnews.node.home import Home
 from meshnews.node.identity import Role
 from meshnews.node.links.carriage import CARRIAGES, pace_on
@@ -136,6 +127,9 @@ class Switchboard:
                 for reported in talk.speaker.receive(message, self._home.moment):
                     self._note(talk, reported)
                     yield Happening(talk, reported)
+                if self.talks.get(talk.link) is None:
+                    # It was one too many: what else it said is of no use.
+                    return
         except PeerError:
             # What came before the fault is in the store, and has to be dealt with.
             yield from self._harvest(talk)
