@@ -4,6 +4,7 @@ Every contact carries everything that either side has whole and the other has no
 in order of urgency, resumable at any byte, both ways at once and with no cost of
 protocol; nobody's disk is ever full.  No policy can do better.  What has come is
 known to a step of time: an instant is that of the step in which the last byte came.
+Of two contacts in one step, what the later brings does not go over one that was over before it.
 """
 
 from collections.abc import Iterator
@@ -116,16 +117,20 @@ class _Flood:
         since_s = max(now_s, contact.start_s)
         for_s = min(now_s + self.step_s, contact.end_s) - since_s
         bytes_max = contact.kbit_s * 1000 / 8 * for_s
-        self._give(contact.a, contact.b, bytes_max, since_s)
-        self._give(contact.b, contact.a, bytes_max, since_s)
+        for source, target in ((contact.a, contact.b), (contact.b, contact.a)):
+            self._give(source, target, bytes_max, since_s, contact.end_s)
 
-    def _give(self, source: str, target: str, bytes_max: float, now_s: float) -> None:
+    def _give(self, source: str, target: str, bytes_max: float, now_s: float, end_s: float) -> None:
         stock = list(self.stocks[source])
         if self.told.get((source, target)) == len(stock):
             # A stock only grows: who was given all of it lacks nothing yet.
             return
+        is_all = True
         for item in stock:
             if (item.slug, target) in self.whole:
+                continue
+            if self.whole[item.slug, source] >= end_s:
+                is_all = False
                 continue
             had = self.parts.get((item.slug, target), 0.0)
             given = min(bytes_max, item.size_bytes - had)
@@ -135,4 +140,5 @@ class _Flood:
                 self._has(target, item, now_s)
             if bytes_max <= 1e-6:
                 return
-        self.told[source, target] = len(stock)
+        if is_all:
+            self.told[source, target] = len(stock)

@@ -10,6 +10,7 @@ no desk, nobody's part and no rates: `cast` gives those.
 """
 
 import itertools
+import statistics
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -49,7 +50,7 @@ def read_trace(text: str, *, interval_s: float | None = None) -> list[Meeting]:
 
     Args:
         text: the trace.
-        interval_s: of a trace of sightings; None: the least time between two.
+        interval_s: of a trace of sightings; None: the time that most often lies between two.
 
     Raises:
         Refusal: a line has neither form.
@@ -94,7 +95,7 @@ def _of_sightings(lines: Iterable[list[str]], interval_s: float | None) -> Itera
     if interval_s is None:
         times = sorted({at_s for each in seen.values() for at_s in each})
         apart = [later - earlier for earlier, later in itertools.pairwise(times)]
-        interval_s = min(apart, default=20.0)
+        interval_s = statistics.mode(apart) if apart else 20.0
     for pair, times in sorted(seen.items()):
         times.sort()
         start_s = last_s = times[0]

@@ -64,6 +64,19 @@ def test_the_bound_is_slower_where_the_rate_is(plan: Plan) -> None:
     assert "long" in rows
 
 
+def test_what_the_later_of_two_contacts_brings_does_not_go_over_the_one_that_is_over(
+    plan: Plan,
+) -> None:
+    flash = next(one for one in plan.items if one.slug == "flash")
+    first, *_ = plan.contacts
+    onwards = replace(first, a="relay", b="desk", start_s=flash.filed_s, end_s=flash.filed_s + 10)
+    brings = replace(first, a=flash.author, b="relay", start_s=flash.filed_s + 11)
+    met = replace(plan, contacts=(brings, onwards), items=(flash,), pauses=())
+    assert flooding_bound(met) == []
+    overlap = replace(onwards, end_s=flash.filed_s + 12)
+    assert flooding_bound(replace(met, contacts=(brings, overlap))) != []
+
+
 @pytest.mark.skipif(not SCENARIO.exists(), reason="the outside material is not here")
 def test_the_bound_agrees_with_one_of_another_making() -> None:
     path = SCENARIO / "blackout-2022.json"
