@@ -140,6 +140,18 @@ def test_a_beacon_that_led_to_a_link_is_no_recording_and_is_answered_again(
     assert dialler.due(1000.0) == []
 
 
+def test_who_was_reached_by_a_secret_and_falls_silent_is_called_by_the_one_before(
+    dialler: Dialler,
+) -> None:
+    dialler.know(RELAY, [FIXED], former=[SymmetricKey(b"f" * 32)])
+    newest = call(dialler, 0.0).handshake
+    dialler.completed(LinkId(1), 0.1)
+    dialler.ended(LinkId(1), 20.0)
+    assert call(dialler, 100.0).handshake == newest
+    dialler.ended(LinkId(1), 105.0)
+    assert call(dialler, 200.0).handshake != newest
+
+
 def test_each_link_lets_a_beacon_be_answered_in_vain_anew(dialler: Dialler) -> None:
     dialler.know(RELAY, [])
     dialler.hear(of_relay(1), [HERE], 0.0)

@@ -362,8 +362,9 @@ class Dialler:
     def _unanswered(target: Target, *, cut: bool) -> None:
         where = target.reached
         assert where is not None, "a link that leads nowhere"
-        # Who has answered this beacon there is no recording: the call was damaged on the way.
-        may_repeat = cut or (target.nonce, where) == target.answered
+        # What has led to a link there is no recording: the call was damaged on the way.
+        is_live = target.answers_a_beacon and (target.nonce, where) == target.answered
+        may_repeat = cut or is_live
         if may_repeat:
             target.cuts.append(where)
         if not may_repeat or target.cuts.count(where) >= CUTS_PER_BEACON:
