@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 WORKERS ?= auto
 
-.PHONY: help run demo test lint format e2e e2e-all operating e2e-bluetooth kill-campaign filing-campaign capture-campaign cut-campaign soak simulate routing blackout thousand mutations bench bench-peers check clean
+.PHONY: help run demo test lint format e2e e2e-all operating e2e-bluetooth kill-campaign filing-campaign capture-campaign cut-campaign soak simulate routing blackout trace thousand mutations bench bench-peers check clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ blackout: $(STAMP)  ## The blackout of January 2022 in every variant; fails wher
 	@mkdir -p build
 	@set -o pipefail; $(BIN)/python -m tests.sim.blackout "$(BLACKOUT)" --svg build/blackout.svg \
 	  $(if $(LIGHT),--light) --only "$(ONLY)" | tee build/blackout.md
+
+trace: $(STAMP)  ## A recorded trace of contacts beside what flooding brings; TRACE=file
+	@$(BIN)/python -m tests.sim.trace_campaign "$(TRACE)"
 
 thousand: $(STAMP)  ## A day of a thousand whole nodes: what comes, CPU and memory
 	@$(BIN)/python -m tests.sim.thousand
