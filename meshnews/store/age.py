@@ -1,10 +1,11 @@
 """Time without trusting a clock: how long this node has lived, and how early it cannot be.
 
     life    seconds this node has lived: uptime by the boot clock, kept across
-            restarts; of a pause between two boots what the wall clock says when
-            it was trusted before and after, else only the uptime since
+            restarts; between two boots what the wall clock says when it was
+            trusted before and after, else only the uptime since
     floor   a time before which it is not now: moved by root-signed objects, at
-            most FLOOR_STEP_S_MAX each, and by uptime as it passes
+            most FLOOR_STEP_S_MAX each, and by uptime as it passes, which is no
+            more than life
 
 Whoever sets a wall clock falsely can make bundles age, which does no lasting
 harm; the floor, by which bundles are refused, he cannot move.
@@ -104,10 +105,13 @@ class _Life:
     def at(self, clock: Clock) -> "_Life":
         """Return the life at a later reading of the clocks."""
         if clock.boot_id != self.clock.boot_id:
-            # All of the present uptime came after the last reading.
+            # All of the present uptime came after the last reading; unless the home has moved to
+            # a machine that ran long before, which two clocks that are believed tell.
             up_s = max(0.0, clock.boot_s)
-            pause_s = max(up_s, _pause_s(self.clock, clock))
-            return _Life(self.lived_s + pause_s, self.up_s + up_s, clock)
+            pause_s = _pause_s(self.clock, clock)
+            if pause_s is None:
+                return _Life(self.lived_s + up_s, self.up_s + up_s, clock)
+            return _Life(self.lived_s + pause_s, self.up_s + min(up_s, pause_s), clock)
         passed_s = max(0.0, clock.boot_s - self.clock.boot_s)
         return _Life(self.lived_s + passed_s, self.up_s + passed_s, clock)
 
@@ -249,8 +253,8 @@ class Timekeeper:
         self._carry.put(SHELF, key, encode([int(pair[0] * 1000), int(pair[1] * 1000)]))
 
 
-def _pause_s(before: Clock, after: Clock) -> float:
-    """Return how long a machine was off, as far as its wall clock can be believed."""
-    if not (before.wall_is_trusted and after.wall_is_trusted):
-        return 0.0
-    return min(max(after.wall_s - before.wall_s, 0.0), float(CLOCK_AHEAD_S_MAX))
+def _pause_s(before: Clock, after: Clock) -> float | None:
+    """Return what lies between two boots by wall clocks; None: they are not to be believed."""
+    if not (before.wall_is_trusted and after.wall_is_trusted) or after.wall_s < before.wall_s:
+        return None
+    return min(after.wall_s - before.wall_s, float(CLOCK_AHEAD_S_MAX))

@@ -68,6 +68,18 @@ def test_a_pause_is_at_most_400_days_and_never_negative(carry: MemoryCarry) -> N
     assert Timekeeper(carry).moment(back).lived_s == CLOCK_AHEAD_S_MAX + 10.0
 
 
+def test_a_home_that_moves_to_a_machine_that_was_on_for_a_month_has_not_lived_that_month(
+    carry: MemoryCarry,
+) -> None:
+    keeper = Timekeeper(carry)
+    keeper.moment(START)
+    keeper.raise_floor(NOON - DAY_S)
+    moved = rebooted(START, off_s=60.0 - 30 * DAY_S, up_s=30.0 * DAY_S)
+    there = Timekeeper(carry)
+    assert there.moment(moved).lived_s == 60.0
+    assert there.believes_wall(moved)
+
+
 def test_a_boot_clock_that_runs_backwards_stands_still(carry: MemoryCarry) -> None:
     keeper = Timekeeper(carry)
     keeper.moment(START)
@@ -148,6 +160,12 @@ def test_the_floor_rises_with_uptime_also_across_restarts(carry: MemoryCarry) ->
     keeper.raise_floor(NOON)
     assert keeper.moment(later(START, 2 * DAY_S)).floor_day == 2102
     assert Timekeeper(carry).moment(later(START, 3 * DAY_S)).floor_day == 2103
+
+
+def test_a_wall_clock_that_went_back_says_nothing_of_what_has_passed(carry: MemoryCarry) -> None:
+    Timekeeper(carry).moment(START)
+    back = rebooted(START, off_s=-4000.0, up_s=500.0)
+    assert Timekeeper(carry).moment(back).lived_s == 500.0
 
 
 def test_a_lying_wall_clock_ages_but_does_not_move_the_floor(carry: MemoryCarry) -> None:
