@@ -86,8 +86,15 @@ KEPT = (
     Mutation(
         "life runs on by the wall clock alone",
         "meshnews/store/age.py",
-        "            pause_s = max(up_s, _pause_s(self.clock, clock))\n",
-        "            pause_s = clock.wall_s - self.clock.wall_s\n",
+        "            pause_s = _pause_s(self.clock, clock)\n",
+        "            pause_s: float | None = clock.wall_s - self.clock.wall_s\n",
+        ("tests/store/test_age.py",),
+    ),
+    Mutation(
+        "a home that was moved has been on as long as the machine that it comes to",
+        "meshnews/store/age.py",
+        "self.up_s + min(up_s, pause_s)",
+        "self.up_s + up_s",
         ("tests/store/test_age.py",),
     ),
     Mutation(
