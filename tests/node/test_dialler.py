@@ -337,43 +337,39 @@ def test_who_broke_the_protocol_is_called_ever_later_and_not_for_news(dialler: D
     assert next_s - now_s - STEADY_S <= 1.0
 
 
+def wait_after(dialler: Dialler, now_s: float, *, lasted_s: float, useful: bool = False) -> float:
+    """Make the call that is due, let it be a link for a while; return how long is waited then."""
+    call(dialler, now_s)
+    dialler.completed(LinkId(1), now_s)
+    dialler.ended(LinkId(1), now_s + lasted_s, useful=useful)
+    next_s = dialler.next_s()
+    assert next_s is not None
+    return next_s - now_s - lasted_s
+
+
+def after_short_links(dialler: Dialler) -> float:
+    """Let links come and go at once until waiting is long; return when the next call is due."""
+    dialler.know(RELAY, [FIXED])
+    now_s = waited_s = 0.0
+    for _ in range(5):
+        waited_s = wait_after(dialler, now_s, lasted_s=0.1)
+        now_s += 0.1 + waited_s
+    assert waited_s > 4.0
+    return now_s
+
+
 def test_a_link_that_held_is_called_again_soon_and_one_that_did_not_ever_later(
     dialler: Dialler,
 ) -> None:
-    dialler.know(RELAY, [FIXED])
-    now_s, waits = 0.0, []
-    for link in range(1, 6):
-        call(dialler, now_s, link=link)
-        dialler.completed(LinkId(link), now_s)
-        now_s += 0.1
-        dialler.ended(LinkId(link), now_s)
-        next_s = dialler.next_s()
-        assert next_s is not None
-        waits.append(next_s - now_s)
-        now_s = next_s
-    assert waits[-1] > 4.0
-    call(dialler, now_s, link=9)
-    dialler.completed(LinkId(9), now_s)
-    dialler.ended(LinkId(9), now_s + STEADY_S)
-    next_s = dialler.next_s()
-    assert next_s is not None
-    assert next_s - now_s - STEADY_S <= 1.0
+    now_s = after_short_links(dialler)
+    assert wait_after(dialler, now_s, lasted_s=STEADY_S) <= 1.0
 
 
 def test_a_link_that_was_of_use_is_called_again_soon_however_short_it_was(
     dialler: Dialler,
 ) -> None:
-    dialler.know(RELAY, [FIXED])
-    now_s, waits = 0.0, []
-    for link in range(1, 6):
-        call(dialler, now_s, link=link)
-        dialler.completed(LinkId(link), now_s)
-        dialler.ended(LinkId(link), now_s, useful=link == 5)
-        next_s = dialler.next_s()
-        assert next_s is not None
-        waits.append(next_s - now_s)
-        now_s = next_s
-    assert waits[4] <= 1.0 < waits[3]
+    now_s = after_short_links(dialler)
+    assert wait_after(dialler, now_s, lasted_s=0.1, useful=True) <= 1.0
 
 
 def test_a_network_that_appears_ends_all_waiting(dialler: Dialler) -> None:
