@@ -7,6 +7,7 @@ known to a step of time: an instant is that of the step in which the last byte c
 Of two contacts in one step, what the later brings does not go over one that was over before it.
 """
 
+from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -110,8 +111,7 @@ class _Flood:
 
     def _has(self, node: str, item: PlanItem, now_s: float) -> None:
         self.whole[item.slug, node] = now_s
-        self.stocks[node].append(item)
-        self.stocks[node].sort(key=order_of)
+        insort(self.stocks[node], item, key=order_of)
 
     def _meet(self, contact: Contact, now_s: float) -> None:
         since_s = max(now_s, contact.start_s)
