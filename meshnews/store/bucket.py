@@ -128,7 +128,8 @@ class Bucket:
     index: PageIndex = field(init=False)
 
     def __post_init__(self) -> None:
-        self.index = PageIndex(lambda first, end: list(self.elements(first, end)))
+        # A method, and no lambda: of a bucket that is copied the copy's own is copied with it.
+        self.index = PageIndex(self.elements)
 
     def set(self, id: BundleId, state: State | None) -> None:  # noqa: A002  the protocol's word
         """Give `id` a state, or with None take it out."""
@@ -142,11 +143,9 @@ class Bucket:
             insort(self.ids, id)
         self.states[id] = state
 
-    def elements(self, first: int, end: int) -> Iterator[tuple[BundleId, State]]:
-        """Yield the compared elements of the pages `first` … `end` - 1, in order."""
+    def elements(self, first: int, end: int) -> list[tuple[BundleId, State]]:
+        """Return the compared elements of the pages `first` … `end` - 1, in order."""
         low = bisect_left(self.ids, bytes((first,)))
         high = bisect_left(self.ids, bytes((end,))) if end < PAGES else len(self.ids)
-        for at in range(low, high):
-            state = self.states[self.ids[at]]
-            if state in COMPARED:
-                yield self.ids[at], state
+        states = ((id_, self.states[id_]) for id_ in self.ids[low:high])
+        return [(id_, state) for id_, state in states if state in COMPARED]

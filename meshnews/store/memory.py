@@ -162,7 +162,7 @@ class MemoryCarry(MemoryShelves):
             Nothing.
         """
         bucket = self._buckets.get((traffic, day))
-        return list(bucket.elements(first, end)) if bucket else []
+        return bucket.elements(first, end) if bucket else []
 
     def pages(self, traffic: TrafficClass, day: Day) -> Mapping[int, Page]:
         """Return the pages of one bucket that have elements.

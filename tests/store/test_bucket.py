@@ -1,10 +1,12 @@
 """Pages of a bucket: only what changed is read again."""
 
+import copy
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshnews.ids import BundleId
-from meshnews.store.bucket import EMPTY_DIGEST, PageIndex, runs
+from meshnews.store.bucket import EMPTY_DIGEST, Bucket, PageIndex, digest_of, page_of, runs
 from meshnews.store.port import State
 
 
@@ -57,3 +59,15 @@ def test_runs_are_the_pages_in_their_order(pages: set[int]) -> None:
     found = list(runs(sorted(pages)))
     assert [page for first, end in found for page in range(first, end)] == sorted(pages)
     assert all(0 < end - first <= 16 for first, end in found)
+
+
+def test_a_copy_is_compared_by_its_own_elements() -> None:
+    """It was by those of the bucket that it had been copied from, as far as they went."""
+    original = Bucket()
+    original.set(*element(7))
+    original.index.digest()
+    bucket = copy.deepcopy(original)
+    bucket.set(*element(9))
+    both = {7: page_of([element(7)]), 9: page_of([element(9)])}
+    assert bucket.index.digest() == digest_of(both)
+    assert original.index.digest() == digest_of({7: both[7]})
