@@ -10,6 +10,7 @@ no desk, nobody's part and no rates: `cast` gives those.
 """
 
 import itertools
+import math
 import statistics
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -77,8 +78,10 @@ def _of_events(lines: Iterable[list[str]]) -> Iterator[Meeting]:
             continue
         if words[4] == "up":
             begun.setdefault(pair, now_s)
-        elif pair in begun and now_s > begun[pair]:
-            yield Meeting(*pair, begun.pop(pair), now_s)
+        elif pair in begun:
+            start_s = begun.pop(pair)
+            if now_s > start_s:
+                yield Meeting(*pair, start_s, now_s)
     for pair, start_s in begun.items():
         if now_s > start_s:
             yield Meeting(*pair, start_s, now_s)
@@ -109,9 +112,12 @@ def _of_sightings(lines: Iterable[list[str]], interval_s: float | None) -> Itera
 
 def _time(word: str) -> float:
     try:
-        return float(word)
+        at_s = float(word)
     except ValueError as exc:
         raise refused(f"{word[:40]!r} is no time.") from exc
+    if not math.isfinite(at_s):
+        raise refused(f"{word[:40]!r} is no time.")
+    return at_s
 
 
 def _pair(one: str, other: str) -> tuple[str, str]:

@@ -126,6 +126,11 @@ def test_a_trace_of_events_is_read() -> None:
     ]
 
 
+def test_a_meeting_that_is_over_at_once_lasts_no_longer() -> None:
+    at_once = "5 CONN 1 2 up\n5 CONN 1 2 down\n"
+    assert read_trace(at_once + EVENTS) == read_trace(EVENTS)
+
+
 def test_a_trace_of_sightings_is_read() -> None:
     assert read_trace(SIGHTINGS, interval_s=20.0) == [
         Meeting("a", "b", 20.0, 80.0),
@@ -145,7 +150,20 @@ def test_who_sees_himself_meets_nobody() -> None:
     assert read_trace(SIGHTINGS + "60 a a\n") == read_trace(SIGHTINGS)
 
 
-@pytest.mark.parametrize("text", ["", "# nothing", "1 CONN a b sideways", "x a b", "1 a", "1 a a"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing",
+        "1 CONN a b sideways",
+        "x a b",
+        "1 a",
+        "1 a a",
+        "1 a b\nnan a b",
+        "1 a b\ninf a b",
+        "1 CONN a b up\n1e999 CONN a b down",
+    ],
+)
 def test_what_is_no_trace_is_refused(text: str) -> None:
     with pytest.raises(Refusal):
         read_trace(text)
