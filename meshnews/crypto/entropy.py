@@ -38,6 +38,18 @@ class SeededEntropy:
         self._block = 0
         self._rest = b""
 
+    @classmethod
+    def of_words(cls, words: str) -> "SeededEntropy":
+        """Return the stream of a text of any length: what is too long for a seed is hashed.
+
+        Raises:
+            Nothing.
+        """
+        seed = words.encode()
+        if len(seed) > _BLOCK_BYTES:
+            seed = b2(Label.SEEDED_ENTROPY, seed, size=_BLOCK_BYTES)
+        return cls(seed)
+
     def draw(self, size: int) -> bytes:
         """Return the next `size` bytes of the stream.
 

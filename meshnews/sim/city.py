@@ -63,7 +63,7 @@ def city_days(seed: int, city: City) -> Plan:
     Raises:
         Refusal: it is larger than a desk can be.
     """
-    luck = SeededEntropy(f"city {seed}".encode())
+    luck = SeededEntropy.of_words(f"city {seed}")
     reporters = [f"reporter-{number}" for number in range(1, city.reporters + 1)]
     relays = [f"relay-{number}" for number in range(1, city.relays + 1)]
     couriers = [f"courier-{number}" for number in range(1, city.couriers + 1)]

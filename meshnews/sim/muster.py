@@ -88,7 +88,7 @@ class Muster:
         carry = carry_of(post.mischief, self.bodies)
         role = _ROLES[post.part]
         vault = None if role is Role.RELAY else MemoryVault()
-        entropy = SeededEntropy(f"{self.world.seed} {post.name}".encode()[:64])
+        entropy = SeededEntropy.of_words(f"{self.world.seed} {post.name}")
         with carry.transaction():
             create_home(carry, vault, role=role, endpoint=post.name == DESK, entropy=entropy)
         quota_bytes = post.quota_bytes or QUOTA_BYTES_DEFAULT

@@ -148,7 +148,7 @@ def cast(
         raise refused(f"more than {NODES_MAX} nodes are in it.")
     order = sorted(counts, key=lambda name: (-counts[name], name))
     names = {name: DESK if index == 0 else f"node-{name}" for index, name in enumerate(order)}
-    luck = SeededEntropy(f"trace {seed}".encode())
+    luck = SeededEntropy.of_words(f"trace {seed}")
     others = shuffled(luck, order[1:])
     relays = set(others[::3])
     posts = [Post(DESK, Part.EDITOR)]

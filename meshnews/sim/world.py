@@ -86,7 +86,7 @@ class World:
     stopwatch: Callable[[], float] | None = None
 
     def __post_init__(self) -> None:
-        self.luck = SeededEntropy(f"world {self.seed}".encode())
+        self.luck = SeededEntropy.of_words(f"world {self.seed}")
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._links = itertools.count(1)

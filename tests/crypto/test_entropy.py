@@ -50,3 +50,9 @@ def test_every_order_is_as_likely() -> None:
     counts = Counter(tuple(shuffled(source, "abc")) for _ in range(6000))
     assert set(counts) == set(itertools.permutations("abc"))
     assert all(850 < count < 1150 for count in counts.values())
+
+
+def test_texts_longer_than_a_seed_that_begin_alike_have_streams_of_their_own() -> None:
+    one, other = (SeededEntropy.of_words("x" * 64 + end) for end in "ab")
+    assert one.draw(32) != other.draw(32)
+    assert SeededEntropy.of_words("short").draw(32) == SeededEntropy(b"short").draw(32)

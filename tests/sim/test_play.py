@@ -20,7 +20,7 @@ from meshnews.node.event import Carrier
 from meshnews.sim.bound import flooding_bound
 from meshnews.sim.city import City, city_days
 from meshnews.sim.ledger import WatchedCarry
-from meshnews.sim.plan import Mischief, Plan, WallClock
+from meshnews.sim.plan import Mischief, Part, Plan, Post, WallClock
 from meshnews.sim.planfile import instant, read_plan
 from meshnews.sim.play import Play, Played
 from meshnews.sim.report import compare, rows_json, table
@@ -97,6 +97,13 @@ def test_everything_comes_within_a_minute_of_the_bound() -> None:
     for one in compare(played):
         assert one.behind_s is not None, one.slug
         assert one.behind_s <= 60.0, one
+
+
+def test_long_names_that_begin_alike_draw_secrets_of_their_own(plan: Plan) -> None:
+    more = [Post("ж" * 60 + end, Part.RELAY) for end in ("one", "two")]
+    play = Play(replace(plan, posts=(*plan.posts, *more)), light_cards=True)
+    drawn = {machine.entropy.draw(32) for machine in play.world.machines.values()}
+    assert len(drawn) == len(plan.posts) + len(more)
 
 
 def test_its_author_is_told_each_state_in_turn() -> None:
