@@ -6,15 +6,27 @@ Instants are seconds since 1970 UTC, and an interval holds its start and not its
 import enum
 from dataclasses import dataclass, replace
 from typing import Final
+from unicodedata import is_normalized
 
 from meshnews.errors import Refusal
 from meshnews.node.event import Carrier
 from meshnews.sim.stream import NO_FAULTS, Faults
+from meshnews.store.age import DAY_S, DAY_ZERO_S
 
 DESK: Final = "desk"
 """The node that collects and opens what is filed."""
 
 KIB: Final = 1024
+
+NODES_MAX: Final = 1024
+"""As many as a desk can have."""
+
+YEARS: Final = (2020, 2149)
+"""In which a plan can be played: time begins in 2020, and what a desk signs names days that
+are years ahead and have 16 bits."""
+
+_FIRST_S: Final = DAY_ZERO_S
+_LAST_S: Final = DAY_ZERO_S + 47_482 * DAY_S
 
 
 class Part(enum.StrEnum):
@@ -183,6 +195,10 @@ class Plan:
             Refusal: they do not, and how.
         """
         names = [post.name for post in self.posts]
+        if len(names) > NODES_MAX:
+            raise refused(f"more than {NODES_MAX} nodes are in it.")
+        for text in (self.about, *names, *(item.slug for item in self.items)):
+            _check_line(text)
         if len(names) != len(set(names)):
             raise refused("Two nodes have one name.")
         if self.post(DESK).part is not Part.EDITOR:
@@ -190,29 +206,48 @@ class Plan:
         if not self.items:
             raise refused("Nothing is filed in it.")
         for contact in self.contacts:
-            self.post(contact.a), self.post(contact.b)
-            if contact.a == contact.b:
-                raise refused(f"{contact.a!r} meets itself.")
-            if contact.kbit_s <= 0:
-                raise refused(f"A contact of {contact.a!r} carries nothing.")
-            if contact.end_s <= contact.start_s:
-                raise refused(f"A contact of {contact.a!r} ends before it begins.")
+            self._check_contact(contact)
         for pause in self.pauses:
             self.post(pause.node)
             if pause.end_s <= pause.start_s:
                 raise refused(f"A pause of {pause.node!r} ends before it begins.")
         self._check_items()
 
+    def _check_contact(self, contact: Contact) -> None:
+        self.post(contact.a), self.post(contact.b)
+        if contact.a == contact.b:
+            raise refused(f"{contact.a!r} meets itself.")
+        if contact.kbit_s <= 0:
+            raise refused(f"A contact of {contact.a!r} carries nothing.")
+        if contact.end_s <= contact.start_s:
+            raise refused(f"A contact of {contact.a!r} ends before it begins.")
+        _check_years(f"A contact of {contact.a!r}", contact.start_s, contact.end_s)
+
     def _check_items(self) -> None:
         slugs = [item.slug for item in self.items]
         if len(slugs) != len(set(slugs)):
             raise refused("Two items have one slug.")
         for item in self.items:
+            _check_years(f"{item.slug!r}", item.filed_s)
+            if item.size_bytes < 1:
+                raise refused(f"{item.slug!r} is empty.")
             part = self.post(item.author).part
             if item.to_field and part is not Part.EDITOR:
                 raise refused(f"{item.author!r} is no editor, and cannot speak to all.")
             if part in {Part.RELAY, Part.COURIER} or (item.author == DESK and not item.to_field):
                 raise refused(f"{item.author!r} cannot file {item.slug!r}.")
+
+
+def _check_line(text: str) -> None:
+    """Refuse what could not stand in a picture, drive a terminal or be the name on a card."""
+    if not text.isprintable() or not is_normalized("NFC", text):
+        raise refused(f"{text[:64]!a} is not one line of plain characters in normal form C.")
+
+
+def _check_years(what: str, *instants: float) -> None:
+    first, last = YEARS
+    if not all(_FIRST_S <= at_s < _LAST_S for at_s in instants):
+        raise refused(f"{what} is not in the years {first} to {last}.")
 
 
 def refused(why: str) -> Refusal:

@@ -18,10 +18,7 @@ from typing import Final
 
 from meshnews.crypto.entropy import SeededEntropy, below, between, shuffled
 from meshnews.node.event import Carrier
-from meshnews.sim.plan import DESK, Contact, Part, Plan, PlanItem, Post, Urgency, refused
-
-NODES_MAX: Final = 1024
-"""As many as a desk can have."""
+from meshnews.sim.plan import DESK, NODES_MAX, Contact, Part, Plan, PlanItem, Post, Urgency, refused
 
 _SEPARATORS: Final = str.maketrans(",;", "  ")
 _CONNECTION: Final = "CONN"

@@ -26,6 +26,9 @@ from meshnews.store.port import Entry, State
 LIFE_BACK_S: Final = 301.0
 """After a power cut life may fall back by what was not yet written down."""
 
+WORDS_BYTES_MIN: Final = 8
+"""Fewer bytes are on any disk by chance."""
+
 _ACKED: Final = frozenset({State.ACKED, State.ACKED_WITH_BODY})
 
 
@@ -175,7 +178,11 @@ class Watchman:
             self._look_through(machine, secrets, said)
 
     def _said(self) -> dict[str, bytes]:
-        return {f"the words of {slug}": words for slug, words in self.words.items()}
+        return {
+            f"the words of {slug}": words
+            for slug, words in self.words.items()
+            if len(words) >= WORDS_BYTES_MIN
+        }
 
     @staticmethod
     def _look_through(machine: Machine, secrets: Needles, said: Needles) -> None:

@@ -307,7 +307,7 @@ class World:
     def _dial(self, caller: Machine, dial: Dial) -> None:
         node = caller.node
         for address in dial.addresses:
-            name = address.where.split(":")[0]
+            name = address.where.rsplit(":", 1)[0]
             called, way = self.machines.get(name), caller.near.get(name)
             if called is not None and called.node is not None and way is not None:
                 call = partial(self._open, caller, called, dial.attempt, address)

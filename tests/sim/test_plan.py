@@ -111,6 +111,30 @@ def test_what_does_not_fit_together_is_refused(changes: dict[str, Any]) -> None:
         read_plan(plan_with(**changes))
 
 
+@pytest.mark.parametrize(
+    "said", ["two\\nlines", "\\u001b[31m", "turned \\u202e", "e\\u0301", "\\ufffe"]
+)
+@pytest.mark.parametrize("of", ["about", "name", "slug"])
+def test_what_could_not_stand_in_a_table_or_a_picture_is_refused(of: str, said: str) -> None:
+    was = {"about": json.loads(RELAY.read_bytes())["about"], "name": "relay", "slug": "notice"}[of]
+    text = RELAY.read_text(encoding="utf-8").replace(f'"{was}"', f'"{said}"')
+    with pytest.raises(Refusal, match="one line"):
+        read_plan(text.replace(f'"role": "{said}"', '"role": "relay"').encode())
+
+
+@pytest.mark.parametrize(
+    "day", ["0001-01-04", "1970-01-04", "2019-12-31", "2150-01-01", "9999-12-31"]
+)
+def test_years_that_no_desk_can_have_are_refused(day: str) -> None:
+    with pytest.raises(Refusal, match="years"):
+        read_plan(RELAY.read_bytes().replace(b"2022-01-04", day.encode()))
+
+
+def test_an_item_of_less_than_a_byte_is_refused() -> None:
+    with pytest.raises(Refusal, match="empty"):
+        read_plan(RELAY.read_bytes().replace(b'"kib": 14', b'"kib": 0.0001'))
+
+
 @pytest.mark.parametrize("garbage", [b"", b"[]", b"\xff\xfe", b'{"nodes": 3}', b"{" * 5000])
 def test_garbage_is_refused(garbage: bytes) -> None:
     with pytest.raises(Refusal):
@@ -173,7 +197,7 @@ def test_a_trace_is_cast_alike_for_one_seed() -> None:
     meetings = read_trace(EVENTS)
 
     def plan(seed: int) -> Any:
-        return cast(meetings, seed=seed, items=5, kbit_s=1000.0, start_s=1e9)
+        return cast(meetings, seed=seed, items=5, kbit_s=1000.0, start_s=1.7e9)
 
     assert plan(1) == plan(1)
     assert len(plan(1).items) == 5
@@ -183,6 +207,11 @@ def test_a_trace_is_cast_alike_for_one_seed() -> None:
 def test_city_days_are_those_of_their_seed() -> None:
     assert city_days(5, City()) == city_days(5, City())
     assert city_days(5, City()) != city_days(6, City())
+
+
+def test_a_city_larger_than_a_desk_is_refused() -> None:
+    with pytest.raises(Refusal, match="more than 1024 nodes"):
+        city_days(1, City(reporters=1100, visits=0, passes=0))
 
 
 def test_nobody_in_a_city_is_in_two_places_at_once() -> None:

@@ -106,6 +106,23 @@ def test_long_names_that_begin_alike_draw_secrets_of_their_own(plan: Plan) -> No
     assert len(drawn) == len(plan.posts) + len(more)
 
 
+def test_a_name_with_a_colon_is_called_by_it() -> None:
+    text = RELAY.read_bytes().replace(b'"relay"', b'"relay:1"')
+    plan = read_plan(text.replace(b'"role": "relay:1"', b'"role": "relay"'))
+    assert len(Play(plan, light_cards=True).run().rows) == 6
+
+
+def test_an_item_of_a_byte_betrays_nobody(plan: Plan) -> None:
+    items = tuple(replace(one, size_bytes=1) for one in plan.items)
+    assert len(Play(replace(plan, items=items), light_cards=True).run().rows) == 6
+
+
+@pytest.mark.parametrize("year", [2020, 2149])
+def test_the_first_and_the_last_year_are_played(year: int) -> None:
+    plan = read_plan(RELAY.read_bytes().replace(b"2022-01-04", f"{year}-12-30".encode()))
+    assert len(Play(plan, light_cards=True).run().rows) == 6
+
+
 def test_its_author_is_told_each_state_in_turn() -> None:
     played = played_once()
     told = [turn.state for turn in played.turns if turn.slug == "flash"]
