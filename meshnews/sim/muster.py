@@ -144,7 +144,8 @@ class Muster:
         own = load_identity(desk.carry).relay
         assert own is not None, "a desk that nobody can call"
         neighbour = StaticNeighbour(Address("tcp", f"{DESK}:{PORT}"), own.static.public)
-        wired = {one.a for one in self.plan.contacts if one.carrier is Carrier.UPLINK}
+        uplinks = [one for one in self.plan.contacts if one.carrier is Carrier.UPLINK]
+        wired = {name for one in uplinks for name in (one.a, one.b)}
         for name in sorted(wired - {DESK}):
             machine = self.world.machines[name]
             machine.settings = replace(machine.settings, neighbours=(neighbour,))

@@ -221,6 +221,8 @@ class Plan:
             raise refused(f"A contact of {contact.a!r} carries nothing.")
         if contact.end_s <= contact.start_s:
             raise refused(f"A contact of {contact.a!r} ends before it begins.")
+        if contact.carrier is Carrier.UPLINK and DESK not in {contact.a, contact.b}:
+            raise refused(f"{contact.a!r} has an uplink that does not lead to the desk.")
         _check_years(f"A contact of {contact.a!r}", contact.start_s, contact.end_s)
 
     def _check_items(self) -> None:

@@ -130,6 +130,11 @@ def test_years_that_no_desk_can_have_are_refused(day: str) -> None:
         read_plan(RELAY.read_bytes().replace(b"2022-01-04", day.encode()))
 
 
+def test_an_uplink_that_does_not_lead_to_the_desk_is_refused() -> None:
+    with pytest.raises(Refusal, match="desk"):
+        read_plan(RELAY.read_bytes().replace(b'"bluetooth"', b'"uplink"'))
+
+
 def test_an_item_of_less_than_a_byte_is_refused() -> None:
     with pytest.raises(Refusal, match="empty"):
         read_plan(RELAY.read_bytes().replace(b'"kib": 14', b'"kib": 0.0001'))

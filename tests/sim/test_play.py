@@ -112,6 +112,11 @@ def test_a_name_with_a_colon_is_called_by_it() -> None:
     assert len(Play(plan, light_cards=True).run().rows) == 6
 
 
+def test_an_uplink_is_one_whichever_end_is_named_first(plan: Plan) -> None:
+    turned = tuple(replace(one, a=one.b, b=one.a) for one in plan.contacts)
+    assert len(Play(replace(plan, contacts=turned), light_cards=True).run().rows) == 6
+
+
 def test_an_item_of_a_byte_betrays_nobody(plan: Plan) -> None:
     items = tuple(replace(one, size_bytes=1) for one in plan.items)
     assert len(Play(replace(plan, items=items), light_cards=True).run().rows) == 6
