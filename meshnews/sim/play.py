@@ -1,6 +1,7 @@
 """Playing a plan with whole nodes, from the first contact to the last."""
 
 import functools
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -107,6 +108,7 @@ class Play:
         self._states: dict[str, DispatchState] = {}
         self._unfiled: dict[str, list[PlanItem]] = {}
         self._meeting: dict[frozenset[str], list[Contact]] = {}
+        self._paused: Counter[str] = Counter()
         Muster(self.world, plan, settings or Settings(), light_cards).enrol_all()
         hostile = frozenset(one.name for one in plan.posts if one.mischief is not None)
         editors = frozenset(one.name for one in plan.posts if one.part is Part.EDITOR)
@@ -160,13 +162,15 @@ class Play:
 
     def _off(self, pause: Pause) -> None:
         machine = self.world.machines[pause.node]
+        self._paused[pause.node] += 1
         self.world.crash(machine)
         if pause.is_seized:
             self.watchman.search(machine)
 
     def _on(self, pause: Pause) -> None:
         machine = self.world.machines[pause.node]
-        if machine.node is not None:
+        self._paused[pause.node] -= 1
+        if self._paused[pause.node] or machine.node is not None:
             return
         self.world.boot(machine)
         for item in self._unfiled.pop(pause.node, []):

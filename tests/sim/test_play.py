@@ -20,7 +20,7 @@ from meshnews.node.event import Carrier
 from meshnews.sim.bound import flooding_bound
 from meshnews.sim.city import City, city_days
 from meshnews.sim.ledger import WatchedCarry
-from meshnews.sim.plan import Mischief, Part, Plan, Post, WallClock
+from meshnews.sim.plan import Mischief, Part, Pause, Plan, Post, WallClock
 from meshnews.sim.planfile import instant, read_plan
 from meshnews.sim.play import Play, Played
 from meshnews.sim.report import compare, rows_json, table
@@ -141,6 +141,21 @@ def test_what_is_filed_while_a_machine_is_off_is_filed_when_it_is_on(plan: Plan)
     played = play.run()
     filed = {turn.at_s for turn in played.turns if turn.state is DispatchState.FILED}
     assert filed == {plan.pauses[0].end_s}
+
+
+@pytest.mark.parametrize("halves", [((0, 60), (30, 3600)), ((60, 3600), (0, 60))])
+def test_a_machine_is_on_again_when_all_its_pauses_are_over(
+    plan: Plan, halves: tuple[tuple[float, float], ...]
+) -> None:
+    first, *_ = plan.contacts
+    off = tuple(
+        Pause("reporter", first.start_s + start_s, first.start_s + end_s)
+        for start_s, end_s in halves
+    )
+    at_s = first.start_s + 10
+    late = replace(plan, pauses=off, items=(replace(plan.items[1], filed_s=at_s),))
+    filed = [turn.at_s for turn in Play(late, light_cards=True).run().turns]
+    assert filed[0] == first.start_s + 3600
 
 
 @pytest.mark.parametrize("seed", range(2))
