@@ -32,6 +32,9 @@ from meshnews.sim.plan import (
 PLAN_BYTES_MAX: Final = 64 * 1024 * 1024
 """A day of a thousand people has some 20,000 contacts, of 150 bytes each."""
 
+QUOTA_MIB_MAX: Final = 1e9
+"""Of a disk: a pebibyte, and more than anybody's."""
+
 WIRE_DELAY_S: Final = 0.1
 """How late bytes come over an uplink that says nothing of it."""
 
@@ -43,6 +46,7 @@ _CARRIERS: Final = {
 }
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_Quota = Annotated[float, msgspec.Meta(ge=1 / KIB / KIB, le=QUOTA_MIB_MAX)]
 _Rate = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 
 
@@ -51,7 +55,7 @@ class _Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role: Part
     kind: str = "laptop"
     note: str = ""
-    quota_mib: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    quota_mib: _Quota | None = None
     clock: WallClock = WallClock.RIGHT
     hostile: Mischief | None = None
 

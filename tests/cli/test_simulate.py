@@ -65,6 +65,11 @@ def test_the_bound_alone_plays_nothing(capsys: pytest.CaptureFixture[str]) -> No
         ("--hostile", "relay=king"),
         ("--hostile", "nobody=drop"),
         ("--routing", "guess"),
+        ("--quota", "0"),
+        ("--quota", "-3"),
+        ("--quota", "nan"),
+        ("--quota", "inf"),
+        ("--cut", "nan"),
     ],
 )
 def test_what_the_plan_does_not_have_is_refused_in_words(

@@ -135,6 +135,13 @@ def test_an_uplink_that_does_not_lead_to_the_desk_is_refused() -> None:
         read_plan(RELAY.read_bytes().replace(b'"bluetooth"', b'"uplink"'))
 
 
+@pytest.mark.parametrize("quota", ["0", "1e-9", "1e308"])
+def test_a_disk_of_nothing_or_without_end_is_refused(quota: str) -> None:
+    disk = f'"kind": "pi", "quota_mib": {quota}'.encode()
+    with pytest.raises(Refusal, match="quota_mib"):
+        read_plan(RELAY.read_bytes().replace(b'"kind": "pi"', disk))
+
+
 def test_an_item_of_less_than_a_byte_is_refused() -> None:
     with pytest.raises(Refusal, match="empty"):
         read_plan(RELAY.read_bytes().replace(b'"kib": 14', b'"kib": 0.0001'))

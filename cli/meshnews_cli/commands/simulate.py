@@ -114,12 +114,17 @@ def _read(
     from dataclasses import replace
 
     from meshnews.sim.plan import KIB, Mischief, Part, WallClock, refused
-    from meshnews.sim.planfile import PLAN_BYTES_MAX, read_plan
+    from meshnews.sim.planfile import PLAN_BYTES_MAX, QUOTA_MIB_MAX, read_plan
     from meshnews.sim.stream import Faults
     from meshnews_cli.folder import read_small
 
     plan = read_plan(read_small(path, PLAN_BYTES_MAX))
+    # What is no number is within nothing.
+    if not 0 <= cut <= 1:
+        raise refused(f"{cut} is no share of all streams.")
     if quota is not None:
+        if not 1 / KIB / KIB <= quota <= QUOTA_MIB_MAX:
+            raise refused(f"no disk has {quota} MiB.")
         for post in plan.posts:
             if post.part in {Part.RELAY, Part.COURIER}:
                 plan = plan.with_post(replace(post, quota_bytes=int(quota * KIB * KIB)))
