@@ -46,11 +46,11 @@ def simulate(  # noqa: PLR0917  click hands over one argument for each option
 ) -> int | None:
     """Replay the contact plan in PLAN with the code that the daemon runs.
 
-    People, meetings, machines off and what is filed come from the plan (or from
-    a trace of contacts, when the file is none: docs/simulation.md); time is a
-    number, and everything else is real.  For each item the table says when it
-    reached whom, beside the earliest instant at which any network could have
-    brought it there.  The same seed gives the same run, to the byte.
+    People, meetings, machines off and what is filed come from the plan
+    (docs/simulation.md says how one is written); time is a number, and
+    everything else is real.  For each item the table says when it reached whom,
+    beside the earliest instant at which any network could have brought it
+    there.  The same seed gives the same run, to the byte.
 
     \b
     NODE=HOW: drop, withhold, replay, corrupt, lie, flood
