@@ -137,7 +137,7 @@ class _Flood:
             bytes_max -= given
             self.parts[item.slug, target] = had + given
             if had + given >= item.size_bytes - 1e-3:
-                self._has(target, item, now_s)
+                self._has(target, item, max(now_s, self.whole[item.slug, source]))
             if bytes_max <= 1e-6:
                 return
         if is_all:

@@ -77,6 +77,23 @@ def test_what_the_later_of_two_contacts_brings_does_not_go_over_the_one_that_is_
     assert flooding_bound(replace(met, contacts=(brings, overlap))) != []
 
 
+def test_nothing_can_come_before_it_is_filed_nor_over_what_was_over_by_then(plan: Plan) -> None:
+    flash = next(one for one in plan.items if one.slug == "flash")
+    first, *_ = plan.contacts
+    early = replace(first, start_s=first.start_s - 60)
+    filed_s = early.start_s + 20
+    items = (
+        replace(flash, slug="sooner", filed_s=early.start_s),
+        replace(flash, filed_s=filed_s),
+    )
+    at_desk = replace(early, a="relay", b="desk")
+    met = replace(plan, contacts=(early, at_desk), items=items, pauses=())
+    assert {row.slug: row.at_s for row in flooding_bound(met)}["flash"] == filed_s
+    over = replace(at_desk, end_s=filed_s)
+    rows = flooding_bound(replace(met, contacts=(early, over)))
+    assert [row.slug for row in rows] == ["sooner"]
+
+
 @pytest.mark.skipif(not SCENARIO.exists(), reason="the outside material is not here")
 def test_the_bound_agrees_with_one_of_another_making() -> None:
     path = SCENARIO / "blackout-2022.json"
