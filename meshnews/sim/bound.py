@@ -9,10 +9,10 @@ Of two contacts in one step, what the later brings does not go over one that was
 
 from bisect import insort
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from meshnews.sim.plan import DESK, Contact, Plan, PlanItem
+from meshnews.sim.plan import DESK, Contact, Pause, Plan, PlanItem
 
 STEP_S: Final = 30.0
 
@@ -83,14 +83,13 @@ class _Flood:
     def run(self) -> None:
         """Let the time of the plan pass."""
         self.stocks = {post.name: [] for post in self.plan.posts}
-        coming = sorted(enumerate(self.plan.contacts), key=lambda one: -one[1].start_s)
+        coming = sorted(_open(self.plan), key=lambda one: -one[1].start_s)
         meeting: list[tuple[int, Contact]] = []
         waiting = sorted(self.plan.items, key=lambda one: one.filed_s)
         now_s = min(item.filed_s for item in self.plan.items)
         while now_s < self.plan.end_s:
-            off, then_s = set(self._off(now_s)), now_s + self.step_s
-            filed = [one for one in waiting if one.filed_s < then_s and one.author not in off]
-            for item in filed:
+            then_s = now_s + self.step_s
+            for item in [one for one in waiting if one.filed_s < then_s]:
                 waiting.remove(item)
                 self._has(item.author, item, max(now_s, item.filed_s))
             meeting = [one for one in meeting if one[1].end_s > now_s]
@@ -98,16 +97,8 @@ class _Flood:
                 meeting.append(coming.pop())
             # Within a step, contacts carry on in the order of the plan.
             for _, contact in sorted(meeting, key=lambda one: one[0]):
-                if not off & {contact.a, contact.b}:
-                    self._meet(contact, now_s)
+                self._meet(contact, now_s)
             now_s = then_s
-
-    def _off(self, now_s: float) -> Iterator[str]:
-        """Yield who is off for all of a step."""
-        then_s = now_s + self.step_s
-        return (
-            one.node for one in self.plan.pauses if one.start_s <= now_s and then_s <= one.end_s
-        )
 
     def _has(self, node: str, item: PlanItem, now_s: float) -> None:
         self.whole[item.slug, node] = now_s
@@ -142,3 +133,20 @@ class _Flood:
                 return
         if is_all:
             self.told[source, target] = len(stock)
+
+
+def _open(plan: Plan) -> Iterator[tuple[int, Contact]]:
+    """Yield what both ends of each contact are switched on for, with its place in the plan."""
+    pauses: dict[str, list[Pause]] = {}
+    for pause in sorted(plan.pauses, key=lambda one: one.start_s):
+        pauses.setdefault(pause.node, []).append(pause)
+    for place, contact in enumerate(plan.contacts):
+        on_s = contact.start_s
+        off = pauses.get(contact.a, []) + pauses.get(contact.b, [])
+        for pause in sorted(off, key=lambda one: one.start_s):
+            if on_s < min(pause.start_s, contact.end_s):
+                until_s = min(pause.start_s, contact.end_s)
+                yield place, replace(contact, start_s=on_s, end_s=until_s)
+            on_s = max(on_s, pause.end_s)
+        if on_s < contact.end_s:
+            yield place, replace(contact, start_s=on_s)

@@ -94,6 +94,18 @@ def test_nothing_can_come_before_it_is_filed_nor_over_what_was_over_by_then(plan
     assert [row.slug for row in rows] == ["sooner"]
 
 
+def test_a_pause_shorter_than_a_step_is_one(plan: Plan) -> None:
+    flash = next(one for one in plan.items if one.slug == "flash")
+    start_s = flash.filed_s + 35
+    first, *_ = plan.contacts
+    direct = replace(first, a=flash.author, b="desk", start_s=start_s, end_s=start_s + 10)
+    off = Pause("desk", start_s - 1, start_s + 6)
+    met = replace(plan, contacts=(direct,), items=(flash,), pauses=(off,))
+    assert [row.at_s for row in flooding_bound(met)] == [off.end_s]
+    other = Pause(flash.author, start_s + 5, start_s + 11)
+    assert flooding_bound(replace(met, pauses=(other, off))) == []
+
+
 @pytest.mark.skipif(not SCENARIO.exists(), reason="the outside material is not here")
 def test_the_bound_agrees_with_one_of_another_making() -> None:
     path = SCENARIO / "blackout-2022.json"
