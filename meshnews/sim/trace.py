@@ -53,7 +53,7 @@ def read_trace(text: str, *, interval_s: float | None = None) -> list[Meeting]:
     Raises:
         Refusal: a line has neither form.
     """
-    plain = text.translate(_SEPARATORS)
+    plain = text.removeprefix("\ufeff").translate(_SEPARATORS)
     lines = [line.split() for line in plain.splitlines() if line.strip() and line[0] != "#"]
     if lines and not lines[0][0][:1].isdecimal():
         del lines[0]

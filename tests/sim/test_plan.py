@@ -182,6 +182,10 @@ def test_a_table_of_sightings_with_a_heading_and_more_columns_is_read() -> None:
     assert read_trace(table) == read_trace(SIGHTINGS)
 
 
+def test_a_mark_of_the_byte_order_is_no_heading() -> None:
+    assert read_trace("\ufeff" + SIGHTINGS) == read_trace(SIGHTINGS)
+
+
 def test_who_sees_himself_meets_nobody() -> None:
     assert read_trace(SIGHTINGS + "60 a a\n") == read_trace(SIGHTINGS)
 
