@@ -108,6 +108,23 @@ def test_a_relay_without_a_clock_is_found(world: World, offset_s: float) -> None
     assert links(world, relay) == 1
 
 
+@pytest.mark.parametrize("offset_days", [-30, 500], ids=["below the floor", "far above it"])
+@pytest.mark.parametrize("wrong", ["relay-1", "reporter-1"])
+def test_a_clock_that_is_vouched_for_and_cannot_be_right_hides_nobody(
+    world: World, wrong: str, offset_days: int
+) -> None:
+    newsroom, editor = desk(world)
+    relay = enrolled(newsroom, editor, "relay-1", Role.RELAY)
+    enrolled(newsroom, editor, "reporter-1", Role.REPORTER)
+    machine = world.machines[wrong]
+    machine.wall_offset_s = offset_days * 86400.0
+    world.crash(machine)
+    world.restart(machine)
+    world.meet("relay-1", "reporter-1")
+    world.run(41.0)
+    assert links(world, relay) == 1
+
+
 def test_two_that_call_each_other_keep_one_link_and_leave_it_at_that(world: World) -> None:
     newsroom, editor = desk(world)
     left = enrolled(newsroom, editor, "reporter-1", Role.REPORTER, Visibility.VEILED)

@@ -106,7 +106,6 @@ class Presence:
         count = int.from_bytes(home.carry.get(shelf.SELF, b"count") or b"", "big")
         self._book = BeaconBook(home.entropy, count=count, epoch_s=home.settings.beacon_epoch_s)
         self._hearing: Hearing[bytes] = Hearing(dict(self._kept_marks()))
-        self._clock: Clock | None = None
         self._mesh: dict[Day, Rendezvous] = {}
         self._mesh_from: tuple[SymmetricKey, Day] | None = None
         self._mesh_ahead: tuple[SymmetricKey, tuple[Rendezvous, ...]] | None = None
@@ -138,8 +137,8 @@ class Presence:
 
     def turn(self, clock: Clock) -> bool:
         """Go to the beacons of this moment; tell whether time has ended what was last shown."""
-        self._clock = clock
-        wall = clock.wall_s if clock.wall_is_trusted else None
+        # What the machine vouches for and the floor belies is shown to nobody as the time.
+        wall = clock.wall_s if self._home.wall.trusted else None
         turned = self._book.turn(boot_s=clock.boot_s, wall_s=wall)
         if turned:
             self._turns += 1
@@ -302,8 +301,7 @@ class Presence:
     @property
     def _epoch(self) -> int | None:
         """The epoch of our clock; None when that is not to be believed."""
-        trusted = self._clock is not None and self._clock.wall_is_trusted
-        return self._book.epoch if trusted else None
+        return self._book.epoch if self._home.wall.trusted else None
 
     def _is_fresh(self, found: beacon.Heard[bytes]) -> bool:
         return self._hearing.is_fresh(found, epoch=self._epoch)
