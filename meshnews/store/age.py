@@ -102,6 +102,14 @@ class _Life:
     up_s: float
     clock: Clock
 
+    def runs_on_to(self, clock: Clock) -> bool:
+        """Tell whether the boot clock ran on from here to a later reading.
+
+        It starts anew with each boot, and steps back within one where a machine is copied,
+        or taken back to an earlier state, while it runs.
+        """
+        return clock.boot_id == self.clock.boot_id and clock.boot_s >= self.clock.boot_s
+
     def at(self, clock: Clock) -> "_Life":
         """Return the life at a later reading of the clocks."""
         if clock.boot_id != self.clock.boot_id:
@@ -133,11 +141,13 @@ class Timekeeper:
             StoreFull: what has to be written down at the first moment of a boot cannot be.
         """
         before = self._latest
+        runs_on = before is not None and before.runs_on_to(clock)
         # Each reading counts from the last one that was kept, so a restarted
         # daemon goes on where another left off and rounding does not add up.
-        life = _Life(0.0, 0.0, clock) if self._kept is None else self._kept.at(clock)
+        since = self._kept if runs_on else before
+        life = _Life(0.0, 0.0, clock) if since is None else since.at(clock)
         self._latest = life
-        if before is None or clock.boot_id != before.clock.boot_id:
+        if not runs_on:
             self._keep(life)
         floor_day = day_at(self._floor_s(life.up_s))
         today = day_at(clock.wall_s) if self.believes_wall(clock) else floor_day

@@ -86,6 +86,21 @@ def test_a_boot_clock_that_runs_backwards_stands_still(carry: MemoryCarry) -> No
     assert keeper.moment(later(START, -50)).lived_s == 0.0
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_after_a_step_back_of_the_boot_clock_life_goes_on(
+    carry: MemoryCarry, is_restarted: bool
+) -> None:
+    keeper = Timekeeper(carry)
+    keeper.moment(START)
+    before = keeper.moment(later(START, 90 * DAY_S))
+    keeper.save()
+    if is_restarted:
+        keeper = Timekeeper(carry)
+    assert keeper.moment(START).lived_s == before.lived_s
+    assert keeper.moment(later(START, 50)).lived_s == before.lived_s + 50.0
+    assert Timekeeper(carry).moment(later(START, 70)).lived_s == before.lived_s + 70.0
+
+
 def test_life_is_written_down_now_and_then_and_at_each_boot(carry: MemoryCarry) -> None:
     keeper = Timekeeper(carry)
     keeper.moment(START)
