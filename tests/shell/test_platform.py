@@ -19,7 +19,6 @@ from meshnewsd.platform.clock import (
     ClockTrust,
     MachineClock,
     is_synchronised,
-    read_boot_id,
 )
 from meshnewsd.platform.entropy import OsEntropy
 from meshnewsd.platform.interfaces import (
@@ -41,9 +40,7 @@ def clock(tmp_path: Path, *, synchronised: bool, chip: bool, trust: str = "auto"
     rtc = tmp_path / "rtc0"
     if chip:
         rtc.mkdir()
-    return MachineClock(
-        ClockTrust(trust), boot_id=bytes(16), clock_chip=rtc, synchronised=lambda: synchronised
-    )
+    return MachineClock(ClockTrust(trust), clock_chip=rtc, synchronised=lambda: synchronised)
 
 
 @pytest.mark.parametrize(
@@ -73,9 +70,7 @@ def test_the_configuration_may_overrule_it(tmp_path: Path) -> None:
 
 def test_a_clock_that_becomes_synchronised_is_soon_believed(tmp_path: Path) -> None:
     answers = iter([False, True])
-    ours = MachineClock(
-        boot_id=bytes(16), clock_chip=tmp_path / "none", synchronised=lambda: next(answers)
-    )
+    ours = MachineClock(clock_chip=tmp_path / "none", synchronised=lambda: next(answers))
     assert not ours.is_trusted(boot_s=100.0, wall_s=LATER_S)
     assert not ours.is_trusted(boot_s=100.0 + TRUST_KEPT_S / 2, wall_s=LATER_S)
     assert ours.is_trusted(boot_s=100.0 + TRUST_KEPT_S, wall_s=LATER_S)
@@ -89,12 +84,16 @@ def test_this_machine_tells_its_boot_and_its_time() -> None:
     assert isinstance(is_synchronised(), bool)
 
 
-def test_a_boot_without_a_name_gets_one(tmp_path: Path) -> None:
+def test_a_boot_without_a_name_begins_with_the_program(tmp_path: Path) -> None:
     named = tmp_path / "boot_id"
     named.write_text("01234567-89ab-cdef-0123-456789abcdef\n")
-    assert read_boot_id(named).hex() == "0123456789abcdef0123456789abcdef"
+    assert MachineClock(boot_id_file=named)().boot_id.hex() == "0123456789abcdef0123456789abcdef"
     named.write_text("what")
-    assert read_boot_id(named) != read_boot_id(tmp_path / "none")
+    for nameless in (named, tmp_path / "none"):
+        first, second = MachineClock(boot_id_file=nameless), MachineClock(boot_id_file=nameless)
+        assert first().boot_id == first().boot_id != second().boot_id
+        # However long this machine was on before: with every start that would be lived again.
+        assert 0.0 <= first().boot_s < 60.0
 
 
 # Paths

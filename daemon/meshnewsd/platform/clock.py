@@ -39,15 +39,12 @@ class ClockTrust(enum.StrEnum):
     UNTRUSTED = "untrusted"
 
 
-def read_boot_id(source: Path = BOOT_ID_FILE) -> bytes:
-    """Return 16 bytes that differ from boot to boot.
-
-    Where the kernel does not tell, every start of the program counts as a boot.
-    """
+def read_boot_id(source: Path = BOOT_ID_FILE) -> bytes | None:
+    """Return 16 bytes that differ from boot to boot; None: the kernel does not tell."""
     try:
         return uuid.UUID(source.read_text("ascii").strip()).bytes
     except (OSError, ValueError):
-        return os.urandom(16)
+        return None
 
 
 def is_synchronised() -> bool:
@@ -60,18 +57,24 @@ def is_synchronised() -> bool:
 
 
 class MachineClock:
-    """Reads this machine's clocks.  Called once for each batch of events."""
+    """Reads this machine's clocks.  Called once for each batch of events.
+
+    Where the kernel does not name the boot, every start of the program counts as one, and
+    its uptime from then: else the same uptime would be lived again with each start.
+    """
 
     def __init__(
         self,
         trust: ClockTrust = ClockTrust.AUTO,
         *,
-        boot_id: bytes | None = None,
+        boot_id_file: Path = BOOT_ID_FILE,
         clock_chip: Path = CLOCK_CHIP,
         synchronised: Callable[[], bool] = is_synchronised,
     ) -> None:
         self._trust = trust
-        self._boot_id = read_boot_id() if boot_id is None else boot_id
+        named = read_boot_id(boot_id_file)
+        self._boot_id = os.urandom(16) if named is None else named
+        self._booted_s = time.clock_gettime(time.CLOCK_BOOTTIME) if named is None else 0.0
         self._clock_chip = clock_chip
         self._synchronised = synchronised
         self._backed = False
@@ -79,7 +82,7 @@ class MachineClock:
 
     def __call__(self) -> Clock:
         """Return the present moment."""
-        boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        boot_s = time.clock_gettime(time.CLOCK_BOOTTIME) - self._booted_s
         wall_s = time.time()
         return Clock(
             boot_s=boot_s,
