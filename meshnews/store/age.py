@@ -138,7 +138,8 @@ class Timekeeper:
         """Return the moment that these clocks show.
 
         Raises:
-            StoreFull: what has to be written down at the first moment of a boot cannot be.
+            StoreFull: what has to be written down at the first moment of a boot, or when its
+                wall clock comes to be trusted, cannot be.
         """
         before = self._latest
         runs_on = before is not None and before.runs_on_to(clock)
@@ -147,7 +148,10 @@ class Timekeeper:
         since = self._kept if runs_on else before
         life = _Life(0.0, 0.0, clock) if since is None else since.at(clock)
         self._latest = life
-        if not runs_on:
+        is_dated = since is not None and since.clock.wall_is_trusted
+        if not runs_on or (clock.wall_is_trusted and not is_dated):
+            # Of a clock that was not believed when it was last written down the next boot learns
+            # nothing: neither how long the pause was, nor that the home has moved.
             self._keep(life)
         floor_day = day_at(self._floor_s(life.up_s))
         today = day_at(clock.wall_s) if self.believes_wall(clock) else floor_day

@@ -86,6 +86,18 @@ def test_a_boot_clock_that_runs_backwards_stands_still(carry: MemoryCarry) -> No
     assert keeper.moment(later(START, -50)).lived_s == 0.0
 
 
+def test_a_clock_that_comes_to_be_trusted_counts_from_then_whenever_the_power_fails(
+    carry: MemoryCarry,
+) -> None:
+    keeper = Timekeeper(carry)
+    keeper.moment(replace(START, wall_is_trusted=False))
+    keeper.moment(later(START, 20))
+    after = rebooted(later(START, 20), off_s=10 * DAY_S)
+    assert Timekeeper(carry).moment(after).lived_s == 10 * DAY_S + 30.0
+    moved = rebooted(later(after, 60), off_s=-300 * DAY_S, up_s=300 * DAY_S)
+    assert Timekeeper(carry).moment(moved).lived_s == 10 * DAY_S + 90.0
+
+
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_after_a_step_back_of_the_boot_clock_life_goes_on(
     carry: MemoryCarry, is_restarted: bool
