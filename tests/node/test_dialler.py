@@ -274,6 +274,21 @@ def test_a_flood_of_members_beacons_does_not_fill_the_memory(dialler: Dialler) -
     assert of_member(499).nonce in dialler.targets
 
 
+def test_members_that_are_called_nowhere_any_more_are_forgotten_as_others_are(
+    dialler: Dialler,
+) -> None:
+    for number in range(LINKS_WANTED):
+        dialler.hear(of_member(number), [at(number)], 0.0)
+    for dial in dialler.due(0.0):
+        link = LinkId(dial.attempt)
+        dialler.opened(dial.attempt, link, dial.addresses[0])
+        dialler.ended(link, 5.0)
+    for number in range(LINKS_WANTED, 2 * MEMBERS_REMEMBERED_MAX):
+        dialler.hear(of_member(number), [at(number)], 6.0)
+    assert len(dialler.targets) == MEMBERS_REMEMBERED_MAX
+    assert not any(of_member(number).nonce in dialler.targets for number in range(LINKS_WANTED - 1))
+
+
 def test_members_that_are_heard_no_more_are_forgotten(dialler: Dialler) -> None:
     dialler.hear(of_member(1), [HERE], 0.0)
     dialler.hear(of_member(2), [HERE], MEMBER_S_MAX + 1)

@@ -177,9 +177,10 @@ class Dialler:
                 del self.targets[target.name]
         if sum(t.is_member for t in self.targets.values()) >= MEMBERS_REMEMBERED_MAX:
             left = [t for t in members if t.name in self.targets]
-            crowd = Counter(t.places[0] for t in left)
+            # Those that were silent wherever they were heard are a crowd of their own.
+            crowd = Counter(t.places[:1] for t in left)
             if left:
-                order = min(left, key=lambda t: (-crowd[t.places[0]], t.heard_at_s, t.name))
+                order = min(left, key=lambda t: (-crowd[t.places[:1]], t.heard_at_s, t.name))
                 del self.targets[order.name]
 
     # When -------------------------------------------------------------------
