@@ -28,7 +28,12 @@ from meshnews.node.links.dialler import (
     STEADY_S,
     Dialler,
 )
-from meshnews.node.links.target import TRIES_PER_BEACON, TRIES_PER_SHORT_BEACON, Target
+from meshnews.node.links.target import (
+    BACKOFF_S_MIN,
+    TRIES_PER_BEACON,
+    TRIES_PER_SHORT_BEACON,
+    Target,
+)
 
 RELAY = RelayKeys(X25519Public(bytes(31) + b"\x01"), SymmetricKey(bytes(32)), RelayFlags(0))
 MESH = Rendezvous.of_members(SymmetricKey(bytes(32)), Day(2500))
@@ -350,6 +355,60 @@ def test_who_broke_the_protocol_is_called_ever_later_and_not_for_news(dialler: D
     next_s = dialler.next_s()
     assert next_s is not None
     assert next_s - now_s - STEADY_S <= 1.0
+
+
+def shun(dialler: Dialler) -> float:
+    """Let the relay break the protocol on link after link; return when it is to be called next."""
+    dialler.know(RELAY, [FIXED])
+    next_s = 0.0
+    for _ in range(8):
+        next_s = after_a_breach(dialler, next_s)
+    return next_s
+
+
+def after_a_breach(dialler: Dialler, now_s: float) -> float:
+    """Make the call that is due, end it for a breach; return when the next one is due."""
+    call(dialler, now_s)
+    dialler.completed(LinkId(1), now_s)
+    dialler.ended(LinkId(1), now_s, broke=True)
+    next_s = dialler.next_s()
+    assert next_s is not None
+    return next_s
+
+
+def test_who_broke_the_protocol_is_not_called_for_a_new_beacon_or_network(
+    dialler: Dialler,
+) -> None:
+    due_s = shun(dialler)
+    dialler.hear(of_relay(2), [HERE], due_s - 30.0)
+    dialler.hurry(due_s - 30.0)
+    assert dialler.due(due_s - 10.0) == []
+    assert dialler.next_s() == due_s
+
+
+def test_a_call_that_leads_to_no_link_makes_up_for_no_breach(dialler: Dialler) -> None:
+    now_s = shun(dialler)
+    call(dialler, now_s)
+    dialler.ended(LinkId(1), now_s, cut=True)
+    now_s = dialler.next_s() or 0.0
+    assert after_a_breach(dialler, now_s) - now_s > SHUNNED_S_MAX / 4
+
+
+@pytest.mark.parametrize("reached", [False, True])
+def test_many_beacons_under_one_key_are_not_as_many_calls(dialler: Dialler, reached: bool) -> None:
+    dialler.know(RELAY, [])
+    calls = 0
+    for number in range(600):
+        now_s = number * 0.1
+        dialler.hear(of_relay(number % 250), [at(number % 250)], now_s)
+        for dial in dialler.due(now_s):
+            calls += 1
+            if reached:
+                dialler.opened(dial.attempt, LinkId(number), dial.addresses[0])
+                dialler.ended(LinkId(number), now_s, cut=True)
+            else:
+                dialler.failed(dial.attempt, now_s)
+    assert calls <= 60.0 / (BACKOFF_S_MIN / 2)
 
 
 def wait_after(dialler: Dialler, now_s: float, *, lasted_s: float, useful: bool = False) -> float:

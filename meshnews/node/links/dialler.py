@@ -157,7 +157,9 @@ class Dialler:
             target.cuts.clear()
             if target.relay is None:
                 target.rendezvous = beacon.rendezvous
-            target.not_before_s, target.backoff_s = 0.0, BACKOFF_S_MIN
+            # Whoever has its key can make beacons without end.
+            target.hasten(target.ended_at_s + BACKOFF_S_MIN)
+            target.backoff_s = BACKOFF_S_MIN
         target.beacon, target.heard_at_s = beacon, now_s
         # Whoever repeats it from elsewhere comes after its sender.
         heard = dict.fromkeys((*target.heard, *addresses))
@@ -263,7 +265,7 @@ class Dialler:
         """Call at once whom we know an address of: the network has changed."""
         self._outlook = None
         for target in self.targets.values():
-            target.not_before_s = min(target.not_before_s, now_s)
+            target.hasten(now_s)
             target.backoff_s, target.tries = BACKOFF_S_MIN, 0
 
     def has_news(self, now_s: float) -> None:
@@ -291,7 +293,7 @@ class Dialler:
         target = self._attempts.pop(attempt, None)
         if target is not None:
             self._outlook = None
-            target.attempt = None
+            target.attempt, target.ended_at_s = None, now_s
             target.tries += 1
             self._back_off(target, now_s)
 
@@ -341,14 +343,15 @@ class Dialler:
         target = self._links.pop(link, None)
         if target is None:
             return
-        target.link = None
+        target.link, target.ended_at_s = None, now_s
         if target.completed:
             target.met_at_s = now_s
         if broke and target.completed:
             target.shunned_s = min(max(SHUNNED_S_MIN, target.shunned_s * 2), SHUNNED_S_MAX)
             target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.shunned_s
             return
-        target.shunned_s = 0.0
+        if target.completed:
+            target.shunned_s = 0.0
         if crowded:
             target.crowded_s = min(max(CROWDED_S_MIN, target.crowded_s * 2), CROWDED_S_MAX)
             target.not_before_s = now_s + between(self.entropy, 0.5, 1.0) * target.crowded_s

@@ -54,6 +54,7 @@ class Target:
         is_extra: it goes to one more than are wanted.
         linked_at_s: when that link was completed.
         met_at_s: when there was last a link.
+        ended_at_s: when the last call to it, or the link that this led to, was over; 0: none was.
         tries: calls since that beacon that reached nobody.
         twin: another stream to the same machine, which was kept in place of ours.
         crowded_s: how long to stay away when it next has no room; 0: it had room.
@@ -82,6 +83,7 @@ class Target:
     is_extra: bool = False
     linked_at_s: float = 0.0
     met_at_s: float = -math.inf
+    ended_at_s: float = 0.0
     tries: int = 0
     attempt: int | None = None
     link: LinkId | None = None
@@ -172,6 +174,11 @@ class Target:
         if not self.is_idle:
             return True
         return self.may_be_called and self.completed and not self.tries
+
+    def hasten(self, at_s: float) -> None:
+        """Let it be called by `at_s`: something is new.  Who broke the protocol is left alone."""
+        if not self.shunned_s:
+            self.not_before_s = min(self.not_before_s, at_s)
 
     def is_claimed_elsewhere(self, addresses: Sequence[Address]) -> bool:
         """Tell whether a member's beacon is heard where its link does not lead.
