@@ -30,6 +30,7 @@ from meshnews.node.links.dialler import (
 )
 from meshnews.node.links.target import (
     BACKOFF_S_MIN,
+    SPOILED_REMEMBERED_MAX,
     TRIES_PER_BEACON,
     TRIES_PER_SHORT_BEACON,
     Target,
@@ -129,6 +130,20 @@ def test_an_answer_that_met_silence_is_not_given_again_there(dialler: Dialler) -
     dialler.ended(LinkId(1), 5.0)
     dialler.hear(of_relay(1), [HERE], 30.0)
     assert dialler.due(60.0) == []
+
+
+def test_what_fails_at_an_address_written_down_does_not_make_it_be_given_again(
+    dialler: Dialler,
+) -> None:
+    dialler.know(RELAY, [FIXED])
+    dialler.hear(of_relay(1), [HERE], 0.0)
+    target = call(dialler, 0.0)
+    dialler.ended(LinkId(1), 5.0)
+    for number in range(1, 3 * SPOILED_REMEMBERED_MAX):
+        call(dialler, number * 100.0)
+        assert target.reached == FIXED
+        dialler.ended(LinkId(1), number * 100.0, cut=number % 2 == 0)
+    assert len(target.cuts) <= CUTS_PER_BEACON
 
 
 def test_a_beacon_that_led_to_a_link_is_no_recording_and_is_answered_again(

@@ -369,13 +369,14 @@ class Dialler:
         # What has led to a link there is no recording: the call was damaged on the way.
         is_live = target.answers_a_beacon and (target.nonce, where) == target.answered
         may_repeat = cut or is_live
-        if may_repeat:
+        if may_repeat and target.cuts.count(where) < CUTS_PER_BEACON:
             target.cuts.append(where)
         if not may_repeat or target.cuts.count(where) >= CUTS_PER_BEACON:
-            if not target.answers_a_beacon:
+            if target.answers_a_beacon:
+                target.spoiled.append((target.nonce, where))
+            else:
                 # Perhaps it knows only a key of before, or no longer that.
                 target.turn += 1
-            target.spoiled.append((target.nonce, where))
 
     def _back_off(self, target: Target, now_s: float) -> None:
         # Spread out, so that machines that lost each other together do not
