@@ -5,10 +5,15 @@ import pytest
 from meshnews.desk.invitation import Invitation
 from meshnews.desk.joining import Piece, Reason, decode_join_message
 from meshnews.desk.request import Joiner
+from meshnews.link.beacon import Flag, make_beacon
+from meshnews.link.rendezvous import Rendezvous
 from meshnews.node import shelf
 from meshnews.node.enrol.invitation_shelf import InvitationState
 from meshnews.node.enrol.joining import Progress
+from meshnews.node.event import Address, Heard
 from meshnews.node.identity import Role
+from meshnews.node.links.target import Target
+from meshnews.node.node import Node
 from meshnews.node.records.roster import Roster
 from tests.node.door import (
     ROLES,
@@ -262,3 +267,27 @@ def test_a_card_that_cannot_be_made_is_refused_and_the_editor_told_why() -> None
     (visitor,) = desk.node.work.invitations.visitors()
     confirm = desk.node.work.invitations.confirm
     assert code_of(desk, lambda: desk.ask(lambda _: confirm(visitor.number))) == "name-taken"
+
+
+def test_what_was_heard_of_one_invitation_says_nothing_of_the_next() -> None:
+    joiner = make_home("reporter-1", Role.REPORTER, trusted=False)
+
+    def hear(node: Node, number: int, count: int) -> Target | None:
+        invitation = Rendezvous.by_invitation(bytes([number]) * 16, bytes(16))
+        node.home.joining = invitation
+        node.presence.follow()
+        beacon = make_beacon(
+            invitation,
+            epoch=count,
+            port=7117,
+            flags=Flag.CLOCKLESS,
+            nonce=bytes([count % 256]) * 16,
+        )
+        target = node.presence.heard(Heard(beacon, (Address("tcp", "192.0.2.1:0"),)))
+        if target is not None:
+            node.presence.linked(target, invitation)
+        return target
+
+    assert joiner.ask(lambda node: hear(node, 1, 500)) is not None
+    assert joiner.ask(lambda node: hear(node, 1, 499)) is None
+    assert joiner.ask(lambda node: hear(node, 2, 3)) is not None

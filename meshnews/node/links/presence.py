@@ -250,6 +250,9 @@ class Presence:
             if gone not in own and not self._is_of_the_mesh(gone):
                 self._book.drop(gone)
         self._own_before = own
+        if self._home.joining != self._joining_before:
+            # Another machine invites, and counts by itself.
+            self._hearing.forget(_JOINING)
         if self._home.joining != self._joining_before and self._home.joining is not None:
             # A person waits: one datagram that is lost shall not cost half a minute.
             seek = self._seek(self._home.joining)
