@@ -83,8 +83,8 @@ TREE_DEPTH_MAX: Final = 2
 FRAME_BYTES_MAX: Final = 64 * 1024
 """Largest message on a link; bounds what a peer can make us buffer."""
 
-RECORD_BYTES: Final = (256, 4096, 65535)
-"""Sizes of records on stream carriers.  The largest is the longest message of Noise."""
+RECORD_BYTES: Final = (256, 4096, 16384)
+"""Sizes of records on stream carriers.  What came of one is of no use before its end."""
 
 RECORD_BYTES_BLUETOOTH: Final = (244, 976, 3904)
 """The same on Bluetooth: multiples of what one packet of the radio carries."""

@@ -91,7 +91,7 @@ def test_a_size_is_chosen_by_what_is_left_to_send() -> None:
     after_first = 256 - OVERHEAD_BYTES
     assert lengths(writer(), [after_first + 1000]) == [256 * 6]
     assert lengths(writer(), [after_first + 2000]) == [256 + 4096]
-    assert lengths(writer(), [after_first + 4077 * 3]) == [256 + 4096 * 3]
+    assert lengths(writer(), [after_first + 4077 * 2]) == [256 + 4096 * 2]
     assert lengths(writer(), [after_first + LARGE]) == [256 + RECORD_BYTES[2]]
 
 

@@ -9,6 +9,7 @@ from tests.sim.newsroom import file, small_desk
 
 MODEM = Way(rate=8_000, delay_s=0.1)
 UPLINK = Way(rate=125_000, delay_s=0.02, ahead=16 * 1024)
+FIRST_S = 1.3
 
 
 def test_a_busy_link_is_not_taken_for_one_that_dribbles_a_message() -> None:
@@ -47,7 +48,8 @@ def test_what_the_system_takes_ahead_is_not_taken_for_the_rate_of_the_link() -> 
     relay = machines["relay-1"].carry
     for number in range(5):
         flash = file(newsroom, machines["reporter-1"], priority=Priority.FLASH)
-        world.run(1.0)
+        # Less than a second once the rate is known; the first waits for what was measured wrong.
+        world.run(FIRST_S if number == 0 else 1.0)
         (day,) = relay.days(TrafficClass.FLASH)
         assert (flash, State.HELD) in relay.elements(TrafficClass.FLASH, day), number
         world.run(1.3)
