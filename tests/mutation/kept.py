@@ -112,6 +112,20 @@ KEPT = (
         ("tests/store/test_power_loss.py",),
     ),
     Mutation(
+        "a second program may open a database",
+        "daemon/meshnewsd/storage/database.py",
+        "fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)",
+        ("tests/store/test_disk.py",),
+    ),
+    Mutation(
+        "a commit waits while the log is folded",
+        "daemon/meshnewsd/storage/fold.py",
+        "        if is_for_owner or not self._aside.begin():\n",
+        "        if is_for_owner or self._pages:\n",
+        ("tests/store/test_fold.py",),
+    ),
+    Mutation(
         "carry is committed before the vault",
         "daemon/meshnewsd/storage/store.py",
         "        if vault is not None:\n"

@@ -72,7 +72,7 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert set(modes) == {
-        f"{name}{end}" for name in (CARRY_FILE, VAULT_FILE) for end in ("", "-wal")
+        f"{name}{end}" for name in (CARRY_FILE, VAULT_FILE) for end in ("", "-wal", "-shm")
     }
     assert set(modes.values()) == {0o600}
 
@@ -118,13 +118,28 @@ def test_a_plain_database_is_refused(tmp_path: Path) -> None:
     assert wrong.value.code == "store-unreadable"
 
 
-def test_a_second_opening_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshnewsd.storage.database.BUSY_MS", 0)
+def test_a_second_opening_is_refused(tmp_path: Path) -> None:
     with open_store(tmp_path, CARRY_KEY) as store:
         add(store, 1)
         with pytest.raises(Refusal) as busy:
             open_store(tmp_path, CARRY_KEY)
         assert busy.value.code == "home-in-use"
+        add(store, 2)
+
+
+def test_another_process_is_refused_too(tmp_path: Path) -> None:
+    """SQLite's locks go with any descriptor of the file that its process closes."""
+    script = (
+        "import pathlib, sys; from meshnews.errors import Refusal\n"
+        "from meshnewsd.storage.store import open_store\n"
+        "try: open_store(pathlib.Path(sys.argv[1]), sys.argv[2].encode())\n"
+        "except Refusal as refusal: print(refusal.code)\n"
+    )
+    words = [sys.executable, "-c", script, str(tmp_path), CARRY_KEY.decode()]
+    with open_store(tmp_path, CARRY_KEY) as store:
+        add(store, 1)
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        assert done.stdout == "home-in-use\n"
         add(store, 2)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from meshnews.errors import StoreFull
 from meshnews.store.port import State
+from meshnewsd.storage import fold
 from meshnewsd.storage.store import Store, open_store
 from tests.store.kit import body_of, entry_of
 from tests.store.power import VFS, Recording, RecordingVfs, recording_vfs
@@ -111,9 +112,14 @@ def fill(store: Store, batch: int) -> None:
         store.carry.add(entry, body_of(entry))
 
 
+@pytest.mark.parametrize("is_folded", [False, True])
 def test_a_disk_that_is_full_at_any_write_loses_nothing_and_goes_on_when_there_is_room(
-    folder_in_memory: Path, vfs: RecordingVfs
+    folder_in_memory: Path, vfs: RecordingVfs, monkeypatch: pytest.MonkeyPatch, *, is_folded: bool
 ) -> None:
+    if is_folded:
+        monkeypatch.setattr(fold, "FOLD_PAGES", 15)
+        monkeypatch.setattr(fold, "REST_PAGES", 8)
+        monkeypatch.setattr(fold, "LOG_PAGES_MAX", 30)
     whole = vfs.record()
     Life(folder_in_memory / "whole", whole).run()
     refused = 0

@@ -9,6 +9,8 @@ import apsw
 import pytest
 
 from meshnews.store.port import State
+from meshnewsd.storage import fold
+from meshnewsd.storage.home import CARRY_FILE
 from meshnewsd.storage.store import open_store
 from tests.store.kit import body_of, entry_of
 from tests.store.power import VFS, Disk, Recording, Sync, recording_vfs
@@ -83,13 +85,25 @@ def restored(folder: Path, files: dict[str, bytearray]) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("is_folded", [False, True])
 def test_what_was_promised_is_there_after_a_power_cut_at_any_sync(
-    folder_in_memory: Path, recording: Recording
+    folder_in_memory: Path,
+    recording: Recording,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_folded: bool,
 ) -> None:
+    if is_folded:
+        # By the thread, by the owner, and while commits go on.
+        monkeypatch.setattr(fold, "FOLD_PAGES", 20)
+        monkeypatch.setattr(fold, "REST_PAGES", 12)
+        monkeypatch.setattr(fold, "LOG_PAGES_MAX", 60)
     (folder_in_memory / "home").mkdir()
     promised = fill(folder_in_memory / "home", recording)
     luck, disk, tried = random.Random(1), Disk(), 0
     operations = list(recording.operations)
+    folds = sum(isinstance(one, Sync) and one.name == CARRY_FILE for one in operations)
+    assert (folds > 5) is is_folded
     made_at = next(at for at, one in enumerate(operations) if at >= promised[0])
     for at, operation in enumerate(operations):
         disk.do(operation)

@@ -5,12 +5,18 @@ a raw 32-byte key, so nothing is derived from a passphrase here.  An empty key
 or a misspelt pragma would silently give plain text; opening therefore checks
 the key's length, the cipher, and how the file begins.
 
-Only one process may have the file (`locking_mode=EXCLUSIVE`): there is no
-shared-memory file, and a transaction that writes nothing costs a microsecond
-and touches no disk.  Writes reach the disk at COMMIT (`synchronous=FULL`).
+Only one owner may have the file: a lock of ours goes with it (`flock`), which
+SQLite's own do not touch.  A transaction that writes nothing costs microseconds
+and touches no disk.  Writes reach the disk at COMMIT (`synchronous=FULL`); the
+log that they go to is folded into the file beside them (`fold`).
 """
 
+import errno
+import fcntl
 import os
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +31,7 @@ from meshnewsd.storage.fault import (
     translate,
     unreadable,
 )
+from meshnewsd.storage.fold import FOLD_PAGES, Folding
 from meshnewsd.storage.home import sync_folder
 from meshnewsd.storage.schema import Schema
 
@@ -36,10 +43,10 @@ PAGE_BYTES: Final = 8192
 """Three 2048-byte bundles fit in a page, against one in a page of 4096."""
 
 BUSY_MS: Final = 2000
-"""A daemon that is shutting down may hold the file for a moment."""
+"""Who folds the log may hold something for a moment."""
 
-WAL_PAGES: Final = 1000
-"""The log is folded into the file at about 8 MB."""
+FOLDING_CACHE_KIB: Final = 64
+"""Who folds reads no page by way of a cache."""
 
 Row = tuple[Any, ...]
 Bindings = tuple[object, ...]
@@ -49,10 +56,17 @@ class Database:
     """A keyed connection with at most one transaction, which the owner begins and ends.
 
     Not to be shared by threads at one time.
+
+    Args:
+        connection: to the file.
+        folding: of its log.
+        lock: a descriptor of the file that holds it for us.
     """
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, folding: Folding, lock: int) -> None:
         self._connection = connection
+        self._folding = folding
+        self._lock: int | None = lock
         self._execute = connection.cursor().execute
         self._is_writable = False
         self._is_doomed = False
@@ -124,6 +138,8 @@ class Database:
         except apsw.Error as exc:
             raise self._translated(exc) from exc
         self._is_writable = False
+        if self._has_written:
+            self._folding.committed()
 
     def rollback(self) -> None:
         """Take back everything since `begin`.  Without a transaction: nothing."""
@@ -135,7 +151,14 @@ class Database:
     def close(self) -> None:
         """Close the file; folds the log into it.  Again: nothing."""
         self.rollback_if_open()
-        self._connection.close()
+        self._folding.close()
+        try:
+            self._connection.close()
+        finally:
+            # Not before: with any descriptor of a file go all of SQLite's locks on it.
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
 
     def rollback_if_open(self) -> None:
         """Roll back a transaction that was left open by a bug or a crash of its owner."""
@@ -163,32 +186,21 @@ def open_database(path: Path, key: bytes, schema: Schema, *, cache_kib: int) -> 
     if len(key) != KEY_BYTES:
         raise LocalMisuse("a database key that is not 32 bytes")
     _make_private(path)
-    try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    except apsw.CantOpenError as exc:
-        raise StoreDamaged(f"{path.name} cannot be opened") from exc
-    try:
-        _prepare(connection, key, cache_kib)
-        version = int(connection.pragma("user_version"))
-        if version > schema.version:
-            raise newer(path.name)
-        if version < schema.version:
-            _migrate(connection, schema, version)
-    except apsw.NotADBError as exc:
-        connection.close()
-        raise unreadable(path.name) from exc
-    except (apsw.BusyError, apsw.LockedError) as exc:
-        connection.close()
-        raise in_use(path.name) from exc
-    except apsw.Error as exc:
-        errno_said = connection.system_errno
-        connection.close()
-        raise translate(exc, errno_said) or LocalMisuse(f"{type(exc).__name__}: {exc}") from exc
-    except MeshnewsError:
-        connection.close()
-        raise
-    _refuse_plain_text(path, connection)
-    return Database(connection)
+    with ExitStack() as undo:
+        lock = _hold(path)
+        undo.callback(os.close, lock)
+        connection = _connect(path)
+        undo.callback(connection.close)
+        with _opening(path, connection):
+            _prepare(connection, key, cache_kib)
+            version = int(connection.pragma("user_version"))
+            if version > schema.version:
+                raise newer(path.name)
+            if version < schema.version:
+                _migrate(connection, schema, version)
+        _refuse_plain_text(path, connection, lock)
+        undo.pop_all()
+    return Database(connection, Folding(connection, partial(_beside, path, key)), lock)
 
 
 def _make_private(path: Path) -> None:
@@ -204,6 +216,43 @@ def _make_private(path: Path) -> None:
         raise StoreDamaged(f"{path.name} cannot be made: {exc.strerror}") from exc
 
 
+def _hold(path: Path) -> int:
+    """Return a descriptor of the file that keeps every other owner away while it is open."""
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as exc:
+        raise StoreDamaged(f"{path.name} cannot be opened: {exc.strerror}") from exc
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        os.close(lock)
+        if exc.errno in {errno.EAGAIN, errno.EACCES}:
+            raise in_use(path.name) from exc
+        raise StoreDamaged(f"{path.name} cannot be locked: {exc.strerror}") from exc
+    return lock
+
+
+def _connect(path: Path) -> apsw.Connection:
+    try:
+        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    except apsw.CantOpenError as exc:
+        raise StoreDamaged(f"{path.name} cannot be opened") from exc
+
+
+@contextmanager
+def _opening(path: Path, connection: apsw.Connection) -> Generator[None]:
+    """Let what goes wrong with a file that is being opened be told in the house's words."""
+    try:
+        yield
+    except apsw.NotADBError as exc:
+        raise unreadable(path.name) from exc
+    except (apsw.BusyError, apsw.LockedError) as exc:
+        raise in_use(path.name) from exc
+    except apsw.Error as exc:
+        fault = translate(exc, connection.system_errno)
+        raise fault or LocalMisuse(f"{type(exc).__name__}: {exc}") from exc
+
+
 def _prepare(connection: apsw.Connection, key: bytes, cache_kib: int) -> None:
     """Key the connection and set what has to be set on each opening."""
     connection.set_busy_timeout(BUSY_MS)
@@ -212,7 +261,6 @@ def _prepare(connection: apsw.Connection, key: bytes, cache_kib: int) -> None:
     if connection.pragma("key", f"raw:{key.hex()}") != "ok":
         raise LocalMisuse("the database library took no key")
     connection.pragma("page_size", PAGE_BYTES)
-    connection.pragma("locking_mode", "EXCLUSIVE")
     if connection.pragma("journal_mode", "WAL") != "wal":
         raise LocalMisuse("the database keeps no write-ahead log")
     connection.pragma("synchronous", "FULL")
@@ -220,10 +268,16 @@ def _prepare(connection: apsw.Connection, key: bytes, cache_kib: int) -> None:
     connection.pragma("temp_store", "MEMORY")
     connection.pragma("mmap_size", 0)
     connection.pragma("cache_size", -cache_kib)
-    connection.pragma("wal_autocheckpoint", WAL_PAGES)
-    connection.pragma("journal_size_limit", 2 * WAL_PAGES * PAGE_BYTES)
+    connection.pragma("journal_size_limit", 2 * FOLD_PAGES * PAGE_BYTES)
     connection.pragma("cell_size_check", "ON")
     connection.pragma("trusted_schema", "OFF")
+
+
+def _beside(path: Path, key: bytes) -> apsw.Connection:
+    """Return a second connection to a file that is open, for folding its log."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    _prepare(connection, key, FOLDING_CACHE_KIB)
+    return connection
 
 
 def _migrate(connection: apsw.Connection, schema: Schema, version: int) -> None:
@@ -234,10 +288,8 @@ def _migrate(connection: apsw.Connection, schema: Schema, version: int) -> None:
         connection.pragma("user_version", schema.version)
 
 
-def _refuse_plain_text(path: Path, connection: apsw.Connection) -> None:
-    """Return if the file is encrypted; else close it and crash loudly."""
-    with path.open("rb") as file:
-        header = file.read(len(PLAIN_HEADER))
+def _refuse_plain_text(path: Path, connection: apsw.Connection, file: int) -> None:
+    """Return if the open file is encrypted; else crash loudly."""
+    header = os.pread(file, len(PLAIN_HEADER), 0)
     if connection.pragma("cipher") != CIPHER or not header or header == PLAIN_HEADER:
-        connection.close()
         raise LocalMisuse(f"{path.name} would not be encrypted")

@@ -1,0 +1,66 @@
+"""A thread for what is done beside all else."""
+
+import threading
+
+import pytest
+
+from meshnewsd.platform.aside import Aside
+
+PATIENCE_S = 10.0
+
+
+class Held:
+    """Work that goes on until it is let go."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self._go = threading.Semaphore(0)
+
+    def __call__(self) -> None:
+        assert self._go.acquire(timeout=PATIENCE_S)
+        self.times += 1
+
+    def let_go(self) -> None:
+        self._go.release()
+
+
+def test_work_is_done_beside_and_can_be_waited_for() -> None:
+    work = Held()
+    aside = Aside(work)
+    assert not aside.is_busy
+    assert aside.begin()
+    assert aside.is_busy
+    work.let_go()
+    aside.wait()
+    assert not aside.is_busy
+    assert work.times == 1
+    assert aside.begin()
+    work.let_go()
+    aside.close()
+    aside.close()
+    assert work.times == 2
+
+
+def test_nothing_begins_before_it_is_asked_for_and_nothing_is_left_of_it() -> None:
+    before = threading.active_count()
+    aside = Aside(lambda: None)
+    assert threading.active_count() == before
+    for _ in range(50):
+        aside.begin()
+        aside.wait()
+    assert threading.active_count() == before + 1
+    aside.close()
+    assert threading.active_count() == before
+
+
+def test_a_system_without_threads_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        aside = Aside(lambda: None)
+        assert not aside.begin()
+        assert not aside.is_busy
+        aside.wait()
+        aside.close()
