@@ -79,17 +79,23 @@ def crossed(connection: Connection) -> tuple[int, int]:
 
 
 def watch_transfer(pair: Pair, expected: int) -> dict[str, float]:
-    """Let the two meet; return seconds, CPU of both and bytes, until nothing moves any more."""
-    pair.taker.start()
+    """Let the two meet; return seconds, CPU of both and bytes, until nothing moves any more.
+
+    From when nothing had crossed for certain: the giver is asked before there is anybody to give
+    to, as one that is busy is slow to say that it is.
+    """
     pair.giver.start()
-    assert pair.giver.process is not None
-    assert pair.taker.process is not None
-    pids = pair.giver.process.pid, pair.taker.process.pid
     connection = talk_to(pair.giver)
     try:
+        pair.taker.start()
+        assert pair.giver.process is not None
+        assert pair.taker.process is not None
+        pids = pair.giver.process.pid, pair.taker.process.pid
+        began, cpu = asked = time.monotonic(), sum(map(cpu_s, pids))
         while not sum(crossed(connection)):
+            began, cpu = asked
             time.sleep(0.002)
-        began, cpu = time.monotonic(), sum(map(cpu_s, pids))
+            asked = time.monotonic(), sum(map(cpu_s, pids))
         last, quiet_since = (0, 0), began
         while True:
             now = crossed(connection)
