@@ -37,9 +37,6 @@ SAMPLES = 5
 class Connection(apsw.Connection):
     """Closes without a word of a log that could not be folded: see `tests.store`."""
 
-    def __init__(self, name: str, flags: int) -> None:
-        super().__init__(name, flags=flags, vfs=f"multipleciphers-{VFS}")
-
     def close(self, force: bool = False) -> None:
         with contextlib.suppress(apsw.FullError):
             super().close(force)
@@ -80,6 +77,7 @@ class OnDisk(Machine):
 @pytest.fixture(autouse=True)
 def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshnewsd.storage.database.apsw.Connection", Connection)
+    monkeypatch.setattr("meshnewsd.storage.database.VFS", f"multipleciphers-{VFS}")
 
 
 def on_disk(machine: Machine, folder: Path) -> OnDisk:

@@ -101,7 +101,7 @@ class RecordingVfs(apsw.VFS):
     """Opens recorded files, below the encryption: `multipleciphers-recorded` stands on it."""
 
     def __init__(self) -> None:
-        super().__init__(VFS, "")
+        super().__init__(VFS, "unix-excl")
         self._recording = Recording()
 
     def record(self) -> Recording:

@@ -72,7 +72,7 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert set(modes) == {
-        f"{name}{end}" for name in (CARRY_FILE, VAULT_FILE) for end in ("", "-wal", "-shm")
+        f"{name}{end}" for name in (CARRY_FILE, VAULT_FILE) for end in ("", "-wal")
     }
     assert set(modes.values()) == {0o600}
 

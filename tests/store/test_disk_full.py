@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import functools
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,9 +29,6 @@ class Connection(apsw.Connection):
     the file system is written in Python, as here, and nowhere else.
     """
 
-    def __init__(self, name: str, flags: int) -> None:
-        super().__init__(name, flags=flags, vfs=f"multipleciphers-{VFS}")
-
     def close(self, force: bool = False) -> None:
         with contextlib.suppress(apsw.FullError):
             super().close(force)
@@ -40,6 +38,7 @@ class Connection(apsw.Connection):
 def vfs(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingVfs]:
     with monkeypatch.context() as patch:
         patch.setattr("meshnewsd.storage.database.apsw.Connection", Connection)
+        patch.setattr("meshnewsd.storage.database.VFS", f"multipleciphers-{VFS}")
         yield recording_vfs()
 
 
@@ -131,6 +130,24 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing_and_goes_on_when_there_i
         refused += life.refused
     # All but the folding of the logs into their files at the end: they stay, which is no loss.
     assert refused > 100, f"{refused} of {len(whole.operations)}"
+
+
+def test_a_home_opens_on_a_disk_that_has_no_room_at_all(tmp_path: Path) -> None:
+    with open_store(tmp_path, CARRY_KEY, VAULT_KEY) as store:
+        store.transact(functools.partial(fill, store, 0))
+    with no_file_may_grow(), open_store(tmp_path, CARRY_KEY, VAULT_KEY) as store:
+        assert store.carry.count_elements() == PER_BATCH
+
+
+@contextlib.contextmanager
+def no_file_may_grow() -> Iterator[None]:
+    """Let the system itself refuse every byte, also those that pass by SQLite's own calls."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("number", [errno.EDQUOT, errno.ENOSPC])

@@ -1,11 +1,9 @@
 """A power cut at any moment: the store opens, keeps what was promised, and serves nothing half."""
 
-import functools
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
-import apsw
 import pytest
 
 from meshnews.store.port import State
@@ -23,9 +21,8 @@ PER_BATCH = 5
 @pytest.fixture
 def recording(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
     recorded = recording_vfs().record()
-    connect = functools.partial(apsw.Connection, vfs=f"multipleciphers-{VFS}")
     with monkeypatch.context() as patch:
-        patch.setattr("meshnewsd.storage.database.apsw.Connection", connect)
+        patch.setattr("meshnewsd.storage.database.VFS", f"multipleciphers-{VFS}")
         yield recorded
 
 

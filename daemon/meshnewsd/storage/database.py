@@ -39,6 +39,10 @@ CIPHER: Final = "chacha20"
 KEY_BYTES: Final = 32
 PLAIN_HEADER: Final = b"SQLite format 3"
 
+VFS: Final = "multipleciphers-unix-excl"
+"""SQLite's files for one process alone: the index of the log lies in memory, not in a file of its
+own, for which a full disk has no room, and which a program beside us may cut off under us."""
+
 PAGE_BYTES: Final = 8192
 """Three 2048-byte bundles fit in a page, against one in a page of 4096."""
 
@@ -234,9 +238,13 @@ def _hold(path: Path) -> int:
 
 def _connect(path: Path) -> apsw.Connection:
     try:
-        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        return _connection(path)
     except apsw.CantOpenError as exc:
         raise StoreDamaged(f"{path.name} cannot be opened") from exc
+
+
+def _connection(path: Path) -> apsw.Connection:
+    return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=VFS)
 
 
 @contextmanager
@@ -275,7 +283,7 @@ def _prepare(connection: apsw.Connection, key: bytes, cache_kib: int) -> None:
 
 def _beside(path: Path, key: bytes) -> apsw.Connection:
     """Return a second connection to a file that is open, for folding its log."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = _connection(path)
     _prepare(connection, key, FOLDING_CACHE_KIB)
     return connection
 

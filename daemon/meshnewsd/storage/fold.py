@@ -27,7 +27,7 @@ REST_PAGES: Final = 64
 """So much is folded in about the time that a commit takes."""
 
 LOG_PAGES_MAX: Final = 4000
-"""About 32 MB; at 4,062 the index of the log would want another piece of the disk."""
+"""About 32 MB."""
 
 
 class Folding:

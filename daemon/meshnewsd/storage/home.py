@@ -4,8 +4,8 @@
     lock       empty; locked while a daemon runs
     seed       the erase secret, see `keys`
     slots      passphrase slots, see `keys`; none at a relay
-    carry.db   bundles, and what it takes to carry them    (and its -wal, -shm)
-    vault.db   everything of a person; none at a relay     (and its -wal, -shm)
+    carry.db   bundles, and what it takes to carry them    (and its -wal)
+    vault.db   everything of a person; none at a relay     (and its -wal)
 
 No name says what the folder is for.  Every file is readable by its owner only.
 """
@@ -35,10 +35,8 @@ STORAGE_FILES: Final = (
     SLOTS_FILE,
     VAULT_FILE,
     f"{VAULT_FILE}-wal",
-    f"{VAULT_FILE}-shm",
     CARRY_FILE,
     f"{CARRY_FILE}-wal",
-    f"{CARRY_FILE}-shm",
     LOCK_FILE,
     VERSION_FILE,
 )
