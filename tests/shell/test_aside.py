@@ -1,5 +1,6 @@
 """A thread for what is done beside all else."""
 
+import queue
 import threading
 
 import pytest
@@ -51,6 +52,21 @@ def test_nothing_begins_before_it_is_asked_for_and_nothing_is_left_of_it() -> No
     assert threading.active_count() == before + 1
     aside.close()
     assert threading.active_count() == before
+
+
+def test_a_bug_in_the_work_is_told_of_and_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: queue.SimpleQueue[object] = queue.SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", lambda bug: told.put(bug.exc_type))
+
+    def fail() -> None:
+        raise AssertionError("a bug")
+
+    aside = Aside(fail)
+    for _ in range(3):
+        assert aside.begin()
+        assert told.get(timeout=PATIENCE_S) is AssertionError
+        assert not aside.is_busy
+    aside.close()
 
 
 def test_a_system_without_threads_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ class Aside:
     Its calls are its owner's, who is one thread too.
 
     Args:
-        work: what is to be done; may raise nothing.
+        work: what is to be done; what it raises is a bug, and is told of where threads' are.
     """
 
     def __init__(self, work: Callable[[], None]) -> None:
@@ -64,5 +64,9 @@ class Aside:
             self._wanted.clear()
             try:
                 self._work()
+            except BaseException:
+                # A bug, and its end: who waits is let go, and what is begun next has a new thread.
+                self._thread = None
+                raise
             finally:
                 self._rests.set()
