@@ -15,9 +15,11 @@ class Held:
 
     def __init__(self) -> None:
         self.times = 0
+        self.has_begun = threading.Event()
         self._go = threading.Semaphore(0)
 
     def __call__(self) -> None:
+        self.has_begun.set()
         assert self._go.acquire(timeout=PATIENCE_S)
         self.times += 1
 
@@ -40,6 +42,21 @@ def test_work_is_done_beside_and_can_be_waited_for() -> None:
     aside.close()
     aside.close()
     assert work.times == 2
+
+
+def test_work_in_hand_is_not_begun_again() -> None:
+    work = Held()
+    aside = Aside(work)
+    assert aside.begin()
+    assert work.has_begun.wait(PATIENCE_S)
+    work.has_begun.clear()
+    assert aside.begin()
+    work.let_go()
+    work.let_go()
+    aside.wait()
+    assert not work.has_begun.wait(0.1)
+    aside.close()
+    assert work.times == 1
 
 
 def test_nothing_begins_before_it_is_asked_for_and_nothing_is_left_of_it() -> None:

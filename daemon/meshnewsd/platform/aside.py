@@ -34,6 +34,8 @@ class Aside:
 
     def begin(self) -> bool:
         """Begin the work, unless it is in hand; False: the system has no thread for it."""
+        if self.is_busy:
+            return True
         if self._thread is None:
             # A disk that hangs must not hold up the end of the process.
             thread = threading.Thread(target=self._run, daemon=True)
