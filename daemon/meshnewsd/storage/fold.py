@@ -92,7 +92,7 @@ def fold(connection: apsw.Connection) -> int:
     What cannot be folded, on a disk that is full or broken, stays in the log, where it is as
     safe: 0, and a commit that finds no room says so itself.
     """
-    with contextlib.suppress(apsw.Error):
+    with contextlib.suppress(apsw.Error, MemoryError):
         _, folded = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         return max(folded, 0)
     return 0
