@@ -10,6 +10,7 @@ from tests.sim.newsroom import file, small_desk
 MODEM = Way(rate=8_000, delay_s=0.1)
 UPLINK = Way(rate=125_000, delay_s=0.02, ahead=16 * 1024)
 FIRST_S = 1.3
+"""A quarter of a second lies in the system, twice as much goes out at the rate measured wrong."""
 
 
 def test_a_busy_link_is_not_taken_for_one_that_dribbles_a_message() -> None:

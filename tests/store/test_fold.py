@@ -94,7 +94,7 @@ def test_a_commit_does_not_wait_for_a_fold(tmp_path: Path, monkeypatch: pytest.M
         gate.open()
         for each in range(number, number + 200):
             add(store, each)
-        assert log_pages(store) < 90
+        assert log_pages(store) <= 90 + 8
         assert all(has(store, each) for each in range(number + 200))
 
 
@@ -132,7 +132,7 @@ def test_a_fold_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.Mo
             add(store, number)
         assert len(tries) > 1
         # At the longest the owner does it.
-        assert log_pages(store) < 90
+        assert log_pages(store) <= 90 + 8
         assert all(has(store, number) for number in range(60))
 
 
