@@ -195,6 +195,9 @@ WANTS_QUEUED_MAX: Final = 16_384
 ASKED_MAX: Final = 4096
 """Requests that a node leaves unanswered at one peer."""
 
+BUNDLES_BEGUN_MAX: Final = 16
+"""Bundles of one peer of which some has come, and not all: who gives has begun one of a class."""
+
 HANDED_MAX: Final = 65_536
 """Bundles of bulk of which it is remembered how often they were passed on: some 4 GB of it."""
 

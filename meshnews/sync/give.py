@@ -20,7 +20,15 @@ from meshnews.store.age import Moment
 from meshnews.store.custody import Custody
 from meshnews.store.terms import Given
 from meshnews.sync.layout import encode_data, encode_message
-from meshnews.sync.messages import ID_BYTES, Group, How, Name, OfferMessage, Want
+from meshnews.sync.messages import (
+    ID_BYTES,
+    OFFER_FIELD_BYTES_MAX,
+    Group,
+    How,
+    Name,
+    OfferMessage,
+    Want,
+)
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import Schedule, UrgentFirst
 
@@ -148,6 +156,9 @@ class Giver:
                     self._miss(group.traffic, group.day, short)
                     continue
                 size = name.size if name is not None else WIRE_BYTES[0]
+                if group.how is How.OFFER:
+                    # It is as small as it is soon needed: what follows it may be the next of all.
+                    size = min(size, OFFER_FIELD_BYTES_MAX)
                 acked = name is not None and name.acked
                 self._queue(_Order(ref, short, size, group.how, offset, acked))
 

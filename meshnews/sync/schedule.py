@@ -53,6 +53,10 @@ class Schedule(Protocol[Item]):
         """Return the sum of the sizes of what is of more urgent classes."""
         ...
 
+    def bytes_through(self, traffic: TrafficClass) -> int:
+        """Return the sum of the sizes of what is of this class and of more urgent ones."""
+        ...
+
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[Item]: ...
@@ -102,6 +106,10 @@ class UrgentFirst(Generic[Item]):
     def bytes_before(self, traffic: TrafficClass) -> int:
         """Return the sum of the sizes of what is of more urgent classes."""
         return sum(self._bytes[:traffic])
+
+    def bytes_through(self, traffic: TrafficClass) -> int:
+        """Return the sum of the sizes of what is of this class and of more urgent ones."""
+        return sum(self._bytes[: traffic + 1])
 
     def __len__(self) -> int:
         return len(self._heap)

@@ -78,7 +78,6 @@ class Taker:
         self._window = window_bytes
         self._fetcher = fetcher
         self._wishes: Schedule[Wish] = UrgentFirst()
-        self._judged: Schedule[Request] = UrgentFirst()
         self._progress_s = 0.0
         self._looked_s = 0.0
         self._resting = False
@@ -93,14 +92,13 @@ class Taker:
     @property
     def is_idle(self) -> bool:
         """Nothing is wished for or asked for."""
-        return not (self._wishes or self._judged or self._underway)
+        return not self._wishes and self._underway.is_idle
 
     def is_ready_for(self, traffic: TrafficClass) -> bool:
         """Tell whether so little of more urgent classes is left to fetch that this is compared."""
         if self._rests:
             return True
-        before = self._wishes.bytes_before(traffic) + self._underway.offered_before(traffic)
-        before += self._judged.bytes_before(traffic) + self._underway.due_before(traffic)
+        before = self._wishes.bytes_before(traffic) + self._underway.bytes_before(traffic)
         return before <= self._window
 
     @property
@@ -111,15 +109,14 @@ class Taker:
     @property
     def wanted_bytes(self) -> int:
         """How much of what the peer has is wished for and not here yet."""
-        under_way: list[Request] = [*self._underway.requests, *self._judged]
-        return self._wishes.waiting_bytes + sum(one.due for one in under_way)
+        return self._wishes.waiting_bytes + self._underway.due_bytes
 
     @property
     def can_ask(self) -> bool:
         """There may be something to ask for, and room for it in the window."""
         if self._rests or self._underway.is_full:
             return False
-        if self._judged and self._underway.has_room:
+        if self._underway.has_room_for_offered:
             return True
         top = self._wishes.peek()
         if top is None or self._must_wait(top):
@@ -187,8 +184,9 @@ class Taker:
         self._weighing = False
         if self._underway.is_full or self._distrusts_until_s is not None:
             return None
-        if self._judged and self._underway.has_room:
-            return self._judged.pop()
+        offered = self._underway.pop_offered()
+        if offered is not None:
+            return offered
         for _ in range(_LOOKED_AT_MAX):
             wish = self._wishes.peek()
             if wish is None or self._must_wait(wish) or not self._underway.has_room_for(wish):
@@ -233,8 +231,7 @@ class Taker:
         self._underway.end(short, request)
         self._progress(moment)
         if judgement is Judgement.WANTED:
-            judged = Request(request.wish, How.DATA, judged=offer)
-            self._judged.put(offer.ref, offer.size, judged)
+            self._underway.put_offered(Request(request.wish, How.DATA, judged=offer))
             return None
         self._inflight.finish(offer.id)
         return Group(offer.traffic, offer.day, (short,))
@@ -347,8 +344,7 @@ class Taker:
             groups.setdefault((ref.traffic, ref.day), []).append(short)
         given_up = [request for _, request in late]
         if stalled:
-            given_up += self._judged
-            self._judged = UrgentFirst()
+            given_up += self._underway.drop_offered()
         for request in given_up:
             self._inflight.release(request.ref.id, self._fetcher)
         return [Group(*bucket, tuple(shorts)) for bucket, shorts in groups.items()]
@@ -367,10 +363,9 @@ class Taker:
 
     def end(self) -> None:
         """Give up everything: the link has ended.  What came in part is kept."""
-        requests = [*self._underway.requests, *self._judged]
-        wishes = list(self._wishes)
+        requests = [*self._underway.requests, *self._underway.drop_offered()]
+        wishes, self._wishes = list(self._wishes), UrgentFirst()
         self._underway.clear()
-        self._judged, self._wishes = UrgentFirst(), UrgentFirst()
         self._inflight.withdraw(self._fetcher)
         for request in requests:
             self._save(request)

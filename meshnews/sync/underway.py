@@ -1,22 +1,40 @@
 """What one peer was asked for and still owes, and how much of the window that fills.
 
-    asked --last block, NOTHELD, offer judged--> ended
+    asked --last block, NOTHELD, offer not wanted--> ended
+          --offer judged--> offered: its blocks are asked for when there is room
           --too late, CANCEL--> late: its blocks may still come, and are let pass
 
-Offers are counted, blocks weighed.  What is urgent is weighed against itself alone, so
-that it is asked for although the window is full of other things.
+Blocks are weighed in lanes, and what is less urgent weighs nothing: a text is asked for although
+a film fills the window, and the giver lets it step in.  What all of it may take of memory is
+bounded by how many bundles may have begun to come.
+
+    notices, flashes, small of routine, large of routine, bulk
+    |----------------------- of which each fills a window together with those before it
+
+An offer is weighed by the bundle whose blocks are to follow.  No more are asked for ahead than a
+window of blocks takes up: what was offered and not fetched crossed in vain when the contact ends,
+and while it lasts no other neighbour is asked for it.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
+from meshnews.errors import Exceeded
 from meshnews.ids import TrafficClass
-from meshnews.limits import ASKED_MAX, SMALL_OFFER_BYTES_MAX, WIRE_BYTES
+from meshnews.limits import ASKED_MAX, BUNDLES_BEGUN_MAX, SMALL_OFFER_BYTES_MAX, WIRE_BYTES
 from meshnews.sync.messages import How
 from meshnews.sync.request import Request, Wish
+from meshnews.sync.schedule import Schedule, UrgentFirst
 
 _LATE_MAX: Final = ASKED_MAX
 """Cancelled requests whose blocks may still be under way."""
+
+_LANES: Final = 5
+_FIRST_LANE: Final = (0, 1, 2, 4)
+"""Of each class."""
+
+_AHEAD_LEAST: Final = 4
+"""Large bundles of which the offers are asked for ahead where a window holds none."""
 
 
 class Underway:
@@ -26,10 +44,10 @@ class Underway:
         self._window = window_bytes
         self._requests: dict[bytes, Request] = {}
         self._late: dict[bytes, None] = {}
-        self._due_bytes = [0] * len(TrafficClass)
-        self._offers = 0
-        self._offered_bytes = [0] * len(TrafficClass)
-        self._offers_max = max(4, 2 * window_bytes // WIRE_BYTES[-1])
+        self._offered: Schedule[Request] = UrgentFirst()
+        self._due_bytes = [0] * _LANES
+        self._asked_bytes = [0] * _LANES
+        self._ahead_bytes = max(window_bytes, _AHEAD_LEAST * WIRE_BYTES[-1])
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -52,27 +70,25 @@ class Underway:
         return next(iter(self._requests.values()), None)
 
     @property
+    def is_idle(self) -> bool:
+        """Nothing is owed, nor offered and to be asked for."""
+        return not (self._requests or self._offered)
+
+    @property
     def due_bytes(self) -> int:
-        """How many bytes of blocks are owed."""
-        return sum(self._due_bytes)
+        """How much is to come of all that is owed or offered."""
+        return sum(one.due for one in (*self._requests.values(), *self._offered))
 
-    def due_before(self, traffic: TrafficClass) -> int:
-        """Return how many bytes of blocks of more urgent classes are owed."""
-        return sum(self._due_bytes[:traffic])
-
-    def offered_before(self, traffic: TrafficClass) -> int:
-        """Return how large what is more urgent is of which the offer is owed."""
-        return sum(self._offered_bytes[:traffic])
+    def bytes_before(self, traffic: TrafficClass) -> int:
+        """Return how much is to come of what is more urgent."""
+        lanes = _FIRST_LANE[traffic]
+        asked = sum(self._asked_bytes[:lanes]) + sum(self._due_bytes[:lanes])
+        return asked + self._offered.bytes_before(traffic)
 
     @property
     def is_full(self) -> bool:
         """Nothing more may be asked for, whatever it is."""
         return len(self._requests) >= ASKED_MAX
-
-    @property
-    def has_room(self) -> bool:
-        """The blocks of one more bundle may be asked for."""
-        return self.due_bytes < self._window
 
     def has_room_for(self, wish: Wish, *, is_first: bool = False) -> bool:
         """Tell whether a wish may be asked for: its offer when it is large, else its blocks.
@@ -80,11 +96,32 @@ class Underway:
         The `is_first` of a WANT has to find half a window: one for every bundle would
         cost both ends more.
         """
-        if wish.name.size > SMALL_OFFER_BYTES_MAX:
-            return self._offers < self._offers_max
-        is_urgent = wish.name.ref.traffic <= TrafficClass.FLASH
-        before = self.due_before(TrafficClass.ROUTINE) if is_urgent else self.due_bytes
-        return before <= self._window // 2 if is_first else before < self._window
+        lane = _lane(wish)
+        if _is_large(wish):
+            offered = self._offered.bytes_through(wish.name.ref.traffic)
+            before, most = _through(lane, self._asked_bytes) + offered, self._ahead_bytes
+        else:
+            before, most = _through(lane, self._due_bytes), self._window
+        return before <= most // 2 if is_first else before < most
+
+    @property
+    def has_room_for_offered(self) -> bool:
+        """There is something that was offered, and room for its blocks."""
+        top = self._offered.peek()
+        return top is not None and _through(_lane(top.wish), self._due_bytes) < self._window
+
+    def pop_offered(self) -> Request | None:
+        """Take out what was offered and is now to be asked for, or None."""
+        return self._offered.pop() if self.has_room_for_offered else None
+
+    def put_offered(self, request: Request) -> None:
+        """Let a request for the blocks of what was offered wait for its turn."""
+        self._offered.put(request.ref, request.wish.name.size, request)
+
+    def drop_offered(self) -> list[Request]:
+        """Take out all that was offered: it is not going to be asked for."""
+        dropped, self._offered = list(self._offered), UrgentFirst()
+        return dropped
 
     def get(self, short: bytes) -> Request | None:
         """Return the request that an answer belongs to."""
@@ -98,19 +135,26 @@ class Underway:
         """Note what is being asked for."""
         self._requests[short] = request
         if request.how is How.OFFER:
-            self._note_offer(request.wish, 1)
+            self._note_asked(request.wish, 1)
         else:
             self._note_due(request.wish, request.due)
 
     def came(self, request: Request, size: int) -> None:
-        """Note that a block of so many bytes has come."""
+        """Note that a block of so many bytes has come.
+
+        Raises:
+            Exceeded: one bundle after the other is begun, and none ended.
+        """
         self._note_due(request.wish, -size)
+        is_begun_now = request.came == size and request.due
+        if is_begun_now and sum(1 for one in self.requests if one.came) > BUNDLES_BEGUN_MAX:
+            raise Exceeded("bundles that are begun and not ended")
 
     def end(self, short: bytes, request: Request) -> None:
         """Note that nothing more is owed of a request."""
         del self._requests[short]
         if request.how is How.OFFER:
-            self._note_offer(request.wish, -1)
+            self._note_asked(request.wish, -1)
         else:
             self._note_due(request.wish, -request.due)
 
@@ -125,9 +169,21 @@ class Underway:
         """Forget what is owed: the link has ended."""
         self._requests.clear()
 
-    def _note_offer(self, wish: Wish, more: int) -> None:
-        self._offers += more
-        self._offered_bytes[wish.name.ref.traffic] += more * wish.name.size
+    def _note_asked(self, wish: Wish, more: int) -> None:
+        self._asked_bytes[_lane(wish)] += more * wish.name.size
 
     def _note_due(self, wish: Wish, more_bytes: int) -> None:
-        self._due_bytes[wish.name.ref.traffic] += more_bytes
+        self._due_bytes[_lane(wish)] += more_bytes
+
+
+def _is_large(wish: Wish) -> bool:
+    return wish.name.size > SMALL_OFFER_BYTES_MAX
+
+
+def _lane(wish: Wish) -> int:
+    traffic = wish.name.ref.traffic
+    return _FIRST_LANE[traffic] + (traffic is TrafficClass.ROUTINE and _is_large(wish))
+
+
+def _through(lane: int, by_lane: list[int]) -> int:
+    return sum(by_lane[: lane + 1])

@@ -257,7 +257,8 @@ def turns(backlog: Prepared, file: Prepared, runs: int) -> dict[str, Any]:
         note("nncp_backlog", together)
         note("nncp_split", split)
         note("nncp_file", nncp("big", str(FILE_MB), "1")[0])
-        uncut = median(seen["our_file"], "given")
+        # A sender that waits for a moment fills a record with zeros: the least is what it takes.
+        uncut = min(row["given"] for row in seen["our_file"])
         note("cut_limited", cut_at_half(file, uncut, LIMIT_BYTES_PER_S))
         note("cut_full", cut_at_half(file, uncut, None))
         note("nncp_cut", nncp("resume", str(FILE_MB))[0])

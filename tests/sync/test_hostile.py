@@ -11,6 +11,7 @@ from meshnews.errors import Exceeded, Forged, Malformed, OutOfTurn, PeerError
 from meshnews.ids import BundleId, BundleRef, Day, TrafficClass
 from meshnews.limits import (
     BLOCK_BYTES_MIN,
+    BUNDLES_BEGUN_MAX,
     QUESTIONS_OPEN_MAX,
     REPLIES_QUEUED_MAX,
     WANTS_QUEUED_MAX,
@@ -110,6 +111,20 @@ def test_blocks_out_of_order_are_refused() -> None:
     wire = sample.bundle.wire
     assert peer.say(peer.data(sample, block=wire[:1024])) == []
     peer.refused(peer.data(sample, offset=2048, block=wire[2048:3072]), OutOfTurn)
+
+
+def test_who_begins_one_bundle_after_the_other_and_ends_none_is_refused() -> None:
+    """It would fill our memory with as much as a window of each class holds."""
+    peer, press = Stranger(Node("node")), Press(3)
+    samples = [press.make(size=8192) for _ in range(BUNDLES_BEGUN_MAX + 1)]
+    for sample in samples:
+        peer.name(sample)
+    *first, last = [
+        peer.data(sample, block=sample.bundle.wire[:BLOCK_BYTES_MIN]) for sample in samples
+    ]
+    for block in first:
+        peer.say(block)
+    peer.refused(last, Exceeded)
 
 
 def test_a_large_bundle_is_judged_by_its_offer_first() -> None:

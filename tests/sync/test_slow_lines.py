@@ -1,5 +1,7 @@
 """A bad uplink, of 64 kbit/s: bundles fill it, and what is urgent waits for little of it."""
 
+import pytest
+
 from meshnews.ids import BundleRef, TrafficClass
 from meshnews.node.event import Carrier
 from meshnews.store.port import State
@@ -11,6 +13,10 @@ from tests.sync.world import Node, Press, Sample
 
 BYTES_PER_S = 8000.0
 CHUNK_BYTES = 66560
+CHUNK_S = 1.1 * CHUNK_BYTES / BYTES_PER_S
+"""With heads of blocks, and small records."""
+TEXT_S = 1.25
+"""Its name behind a send and a block, it is asked for, and it comes: in records of 256."""
 PIECES = 12
 FILM_PIECES = 200
 
@@ -128,3 +134,30 @@ def test_a_flash_is_told_of_behind_one_send_and_one_block() -> None:
         assert uplink.delivered[1] - before <= SEND_AND_BLOCK_S * BYTES_PER_S, number
     assert uplink.run()
     assert all(right.state(flash) is State.HELD for flash in flashes)
+
+
+@pytest.mark.parametrize(
+    ("traffic", "waits_s"),
+    [(TrafficClass.BULK, TEXT_S), (TrafficClass.ROUTINE, TEXT_S + CHUNK_S)],
+)
+def test_a_text_steps_in_while_files_fill_the_window(traffic: TrafficClass, waits_s: float) -> None:
+    """It was asked for when half of the window was free, and every offer filled it again: it came
+    after the film, or minutes late.  In pictures, of its own class, it waits for the one bundle
+    that has begun."""
+    left, right, press = Node("left"), Node("right"), Press(1)
+    pieces = [press.make(traffic, size=CHUNK_BYTES) for _ in range(PIECES)]
+    texts = [press.make() for _ in range(PIECES // 3)]
+    left.keep(*pieces)
+    uplink = Uplink(left, right, [*pieces, *texts])
+    for text in texts:
+        assert not uplink.run(bytes_max=sum(uplink.delivered) + 50_021)
+        left.keep(text)
+        machine = uplink.talks[0].machine
+        assert machine is not None
+        machine.announce(text.ref, uplink.watch.moment)
+        told_s = uplink.watch.lived_s
+        while right.state(text) is not State.HELD:
+            assert not uplink.run(bytes_max=sum(uplink.delivered) + 256)
+        assert uplink.watch.lived_s - told_s <= waits_s
+    assert uplink.run()
+    assert all(right.state(piece) is State.HELD for piece in pieces)
