@@ -133,7 +133,7 @@ def test_ten_seconds_at_40_kbit_are_enough_for_a_flash(tmp_path: Path) -> None:
         assert "flash" in arrived(editor)
 
 
-def test_a_flash_arrives_within_two_seconds_while_a_film_flows(tmp_path: Path) -> None:
+def test_a_flash_and_a_text_arrive_within_two_seconds_while_a_film_flows(tmp_path: Path) -> None:
     with open_world(tmp_path) as world:
         editor, reporter = desk_and_reporter(world)
         noise(tmp_path / "film.mp4", LONG_FILM_BYTES, 4)
@@ -143,9 +143,9 @@ def test_a_flash_arrives_within_two_seconds_while_a_film_flows(tmp_path: Path) -
         world.meet(editor, reporter)
         wait_until(lambda: crossed(editor) > 1_000_000, within_s=60, what="the film flows")
         for number in range(3):
-            slug = f"flash-{number}"
-            file(reporter, slug, "--flash")
-            wait_until(partial(has_arrived, editor, slug), within_s=FLASH_S, what=slug)
+            for slug, words in ((f"flash-{number}", ("--flash",)), (f"text-{number}", ())):
+                file(reporter, slug, *words)
+                wait_until(partial(has_arrived, editor, slug), within_s=FLASH_S, what=slug)
             time.sleep(5)
 
 
