@@ -206,7 +206,9 @@ class Taker:
         if not self._custody.wants(name.ref, _state(name), moment):
             self._inflight.pass_on(name.ref.id)
             return False
-        if self._salt.position(name.ref.id) in self._underway:
+        is_asked = self._salt.position(name.ref.id) in self._underway
+        if is_asked or self._underway.is_offered(name.ref.id):
+            # News may name what the comparison does, and who is asked for a body twice cuts us.
             return False
         return self._inflight.claim(name, self._fetcher)
 

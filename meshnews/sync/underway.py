@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from meshnews.errors import Exceeded
-from meshnews.ids import TrafficClass
+from meshnews.ids import BundleId, TrafficClass
 from meshnews.limits import ASKED_MAX, BUNDLES_BEGUN_MAX, SMALL_OFFER_BYTES_MAX, WIRE_BYTES
 from meshnews.sync.messages import How
 from meshnews.sync.request import Request, Wish
@@ -45,6 +45,7 @@ class Underway:
         self._requests: dict[bytes, Request] = {}
         self._late: dict[bytes, None] = {}
         self._offered: Schedule[Request] = UrgentFirst()
+        self._offered_ids: set[BundleId] = set()
         self._due_bytes = [0] * _LANES
         self._asked_bytes = [0] * _LANES
         self._ahead_bytes = max(window_bytes, _AHEAD_LEAST * WIRE_BYTES[-1])
@@ -112,15 +113,24 @@ class Underway:
 
     def pop_offered(self) -> Request | None:
         """Take out what was offered and is now to be asked for, or None."""
-        return self._offered.pop() if self.has_room_for_offered else None
+        request = self._offered.pop() if self.has_room_for_offered else None
+        if request is not None:
+            self._offered_ids.remove(request.ref.id)
+        return request
+
+    def is_offered(self, identifier: BundleId) -> bool:
+        """Tell whether a bundle was offered and waits for its turn."""
+        return identifier in self._offered_ids
 
     def put_offered(self, request: Request) -> None:
         """Let a request for the blocks of what was offered wait for its turn."""
         self._offered.put(request.ref, request.wish.name.size, request)
+        self._offered_ids.add(request.ref.id)
 
     def drop_offered(self) -> list[Request]:
         """Take out all that was offered: it is not going to be asked for."""
         dropped, self._offered = list(self._offered), UrgentFirst()
+        self._offered_ids.clear()
         return dropped
 
     def get(self, short: bytes) -> Request | None:

@@ -14,7 +14,7 @@ from meshnews.store.terms import Terms
 from meshnews.sync.event import Arrived, Carried, HandedOver, InSync, Receipted
 from meshnews.sync.layout import decode_message, encode_message
 from meshnews.sync.machine import SyncState
-from meshnews.sync.messages import Acked, Cancel, Data, Have, Name, OfferMessage, Want
+from meshnews.sync.messages import Acked, Cancel, Data, Have, How, Name, OfferMessage, Want
 from meshnews.sync.schedule import InFlight, UrgentFirst
 from tests.sync.stranger import Stranger
 from tests.sync.world import (
@@ -218,6 +218,20 @@ def open_contact() -> Contact:
     contact.run()
     assert all(machine.is_idle for machine in contact.machines)
     return contact
+
+
+def test_what_was_offered_and_is_named_again_is_asked_for_once() -> None:
+    """News may name what the comparison does: who was asked for its body twice cut us."""
+    peer, press = Stranger(Node("node")), Press(3)
+    samples = [press.make(size=66560) for _ in range(20)]
+    said = [message for sample in samples for message in peer.name(sample)]
+    for sample in samples:
+        peer.say(OfferMessage(0, sample.bundle.offer.encode()))
+        said += peer.heard() + peer.name(sample)
+    wants = [group for want in said if isinstance(want, Want) for group in want.groups]
+    asked = Counter((group.how, one) for group in wants for one in group.ids)
+    assert set(asked.values()) == {1}
+    assert {how for how, _ in asked} == {How.OFFER, How.DATA}
 
 
 @pytest.mark.parametrize("side", [0, 1])
