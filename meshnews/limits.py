@@ -217,7 +217,8 @@ STALL_S: Final = 30.0
 """A peer that owes bundles and has sent no byte of any for so long is asked no more."""
 
 REQUEST_S_MAX: Final = 300.0
-"""A request is given up after this, however busy the peer is with others."""
+BUSY_BYTES_PER_S: Final = 250
+"""A request is given up after this, unless the peer has sent so much of others meanwhile."""
 
 CONTESTED_S: Final = 20.0
 CONTESTED_BYTES_PER_S: Final = 1000

@@ -27,6 +27,8 @@ class Request:
     """A wish that was claimed, on its way to the peer or answered in part.
 
     Attributes:
+        asked_at_s: when the peer was asked for it.
+        asked_at_bytes: how much the peer had sent until then, of all bundles.
         judged: the offer, if that was asked for and was good.
         begun: first bytes that an earlier contact left; the peer is asked for the rest.
         age_s: as said beside the first block.
@@ -37,6 +39,7 @@ class Request:
     wish: Wish
     how: How
     asked_at_s: float = 0.0
+    asked_at_bytes: int = 0
     judged: Offer | None = None
     begun: bytes = b""
     age_s: int = 0

@@ -16,6 +16,7 @@ from meshnews.bundle.format import Bundle, decode_offer
 from meshnews.errors import Malformed, OutOfTurn, PeerError
 from meshnews.ids import Day, TrafficClass
 from meshnews.limits import (
+    BUSY_BYTES_PER_S,
     CONTESTED_BYTES_PER_S,
     CONTESTED_S,
     REQUEST_S_MAX,
@@ -79,6 +80,7 @@ class Taker:
         self._fetcher = fetcher
         self._wishes: Schedule[Wish] = UrgentFirst()
         self._progress_s = 0.0
+        self._came_bytes = 0
         self._looked_s = 0.0
         self._resting = False
         self._vain_left = VAIN_NAMES_MAX
@@ -136,14 +138,9 @@ class Taker:
     @property
     def deadline_s(self) -> float | None:
         """When the peer is too late with something, or may be asked again."""
-        oldest = self._underway.oldest
-        if oldest is None:
+        if not self._underway:
             return self._distrusts_until_s
-        late_s = min(
-            self._progress_s + STALL_S,
-            self._looked_s + CONTESTED_S,
-            oldest.asked_at_s + REQUEST_S_MAX,
-        )
+        late_s = min(self._progress_s + STALL_S, self._looked_s + CONTESTED_S)
         return late_s if self._distrusts_until_s is None else min(late_s, self._distrusts_until_s)
 
     # Wishing and asking
@@ -164,7 +161,7 @@ class Taker:
             if request is None:
                 break
             short = self._salt.position(request.ref.id)
-            request.asked_at_s = moment.lived_s
+            request.asked_at_s, request.asked_at_bytes = moment.lived_s, self._came_bytes
             if request.how is How.DATA:
                 request.begun = self._begun(request)
             self._underway.add(short, request)
@@ -253,6 +250,7 @@ class Taker:
             raise OutOfTurn("Data that was not asked for")
         is_last = request.add(data, moment.lived_s)
         self._underway.came(request, len(data.block))
+        self._came_bytes += len(data.block)
         self._progress(moment)
         if is_last:
             self._underway.end(short, request)
@@ -353,7 +351,10 @@ class Taker:
 
     def _is_late(self, request: Request, now_s: float) -> bool:
         waited_s = now_s - request.asked_at_s
-        if waited_s >= REQUEST_S_MAX:
+        meanwhile_bytes = self._came_bytes - request.asked_at_bytes
+        if waited_s >= REQUEST_S_MAX and meanwhile_bytes < waited_s * BUSY_BYTES_PER_S:
+            # With more than that, a line is busy with what is to come before it: a window takes
+            # 16 kbit/s five minutes, and what is more urgent steps in front.
             return True
         # Whoever claims to have something and lets it trickle must not keep
         # it from being asked of somebody else.

@@ -66,11 +66,6 @@ class Underway:
         return self._requests.values()
 
     @property
-    def oldest(self) -> Request | None:
-        """What has been owed for longest."""
-        return next(iter(self._requests.values()), None)
-
-    @property
     def is_idle(self) -> bool:
         """Nothing is owed, nor offered and to be asked for."""
         return not (self._requests or self._offered)
