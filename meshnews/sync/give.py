@@ -243,6 +243,13 @@ class Giver:
         del self._queued[order.short]
         order.given = None
         self._current = None
+        self._forget_cancelled()
+
+    def _forget_cancelled(self) -> None:
+        """Let what was cancelled count no more once nothing else is left: none of it is given."""
+        if not self._queued:
+            self._orders, self._current = UrgentFirst(), None
+            self._halted.clear()
 
     def take_missing(self, at_most: int) -> list[tuple[TrafficClass, Day, bytes]]:
         """Return what to say NOTHELD of: class, day and short identifier."""
@@ -272,3 +279,4 @@ class Giver:
                     order.cancelled = True
                     order.given = None
                 self._sent.pop(short, None)
+        self._forget_cancelled()

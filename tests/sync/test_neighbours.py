@@ -200,6 +200,24 @@ def test_a_request_grows_too_old_although_others_move() -> None:
     assert not len(contact.left.inflight)
 
 
+def test_a_comparison_goes_on_when_all_that_it_waited_for_is_cancelled() -> None:
+    """What was cancelled counted as still to be given, and for ever when nothing else was."""
+    giver, press = Node("giver"), Press(4)
+    pictures = [press.make(size=66560) for _ in range(4)]
+    piece = press.make(TrafficClass.BULK)
+    giver.keep(*pictures, piece)
+    contact = Contact(giver, Node("taker"), pace=SMALL, room_bytes=1024)
+    machine, taker = contact.machines
+    while not (machine.talk and machine.talk.giver.bytes_before(TrafficClass.BULK) >= 66560):
+        contact.run(messages_max=1)
+    later(contact, STALL_S)
+    taker.tick(contact.moment)
+    contact.run()
+    assert all(each.in_sync for each in contact.machines)
+    assert contact.right.state(piece) is State.HELD
+    assert machine.talk.giver.waiting_bytes == 0
+
+
 def test_a_peer_that_never_says_hello_is_cut_in_time() -> None:
     machine = Node("one").machine(dialler=True, session=b"s" * 64)
     machine.start(MOMENT)
