@@ -190,10 +190,15 @@ class Taker:
                 return None
             self._wishes.pop()
             if self._is_worth(wish.name, moment):
-                large = wish.name.size > SMALL_OFFER_BYTES_MAX
-                return Request(wish, How.OFFER if large else How.DATA)
+                return Request(wish, self._how_to_ask(wish.name))
         self._weighing = True
         return None
+
+    def _how_to_ask(self, name: Name) -> How:
+        # Of what was given up blocks may still be under way, which no new request may take for
+        # its own: when the offer has come, they have gone by.
+        was_given_up = self._underway.is_late(self._salt.position(name.ref.id))
+        return How.OFFER if was_given_up or name.size > SMALL_OFFER_BYTES_MAX else How.DATA
 
     def _must_wait(self, wish: Wish) -> bool:
         # Bulk comes last of all: whatever comes after it may wait as well.
@@ -220,9 +225,10 @@ class Taker:
         offer = decode_offer(message.offer)
         short = self._salt.position(offer.id)
         request = self._underway.get(short)
-        if request is None and self._underway.is_late(short):
-            return None
         if request is None or request.how is not How.OFFER:
+            if self._underway.is_late(short):
+                self._progress(moment)
+                return None
             raise OutOfTurn("OfferMessage that was not asked for")
         if offer.ref != request.ref or offer.size != request.wish.name.size:
             raise Malformed("an offer of another size than its name said")
@@ -243,7 +249,7 @@ class Taker:
         """
         short = data.short
         request = self._underway.get(short)
-        if request is None:
+        if request is None or request.how is How.OFFER:
             if self._underway.is_late(short):
                 self._progress(moment)
                 return None
@@ -347,6 +353,9 @@ class Taker:
             given_up += self._underway.drop_offered()
         for request in given_up:
             self._inflight.release(request.ref.id, self._fetcher)
+            if stalled:
+                # It is asked for again when the peer says something, unless it came from others.
+                self.wish(request.wish)
         return [Group(*bucket, tuple(shorts)) for bucket, shorts in groups.items()]
 
     def _is_late(self, request: Request, now_s: float) -> bool:

@@ -307,6 +307,20 @@ CARRIED = (
         ("tests/sync/test_hostile.py",),
     ),
     Mutation(
+        "what was offered is asked for twice when it is named twice",
+        "meshnews/sync/take.py",
+        "is_asked or self._underway.is_offered(name.ref.id)",
+        "is_asked",
+        ("tests/sync/test_neighbours.py",),
+    ),
+    Mutation(
+        "what was given up is asked for at once, among its old blocks",
+        "meshnews/sync/take.py",
+        "How.OFFER if was_given_up or ",
+        "How.OFFER if ",
+        ("tests/sync/test_neighbours.py",),
+    ),
+    Mutation(
         "a film is compared while a picture takes seconds of the line",
         "meshnews/sync/talk.py",
         " and not self._gives_urgent():\n",

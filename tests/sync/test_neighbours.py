@@ -97,10 +97,10 @@ def later(contact: Contact, seconds: float) -> None:
     contact.moment = replace(contact.moment, lived_s=contact.moment.lived_s + seconds)
 
 
-def stalled() -> tuple[Contact, Sample]:
+def stalled(size: int = 2048) -> tuple[Contact, Sample]:
     """Return a contact in which a bundle was asked for and the peer says nothing."""
     taker, giver = Node("taker"), Node("giver")
-    sample = Press(2).make()
+    sample = Press(2).make(size=size)
     giver.keep(sample)
     contact = Contact(taker, giver)
     while not said(contact, Want):
@@ -128,15 +128,45 @@ def test_a_request_that_stalls_is_given_up_in_time() -> None:
     assert said(contact, Cancel)
 
 
-def test_a_bundle_that_comes_after_it_was_given_up_is_ignored() -> None:
-    contact, sample = stalled()
+@pytest.mark.parametrize("size", [2048, 66560])
+def test_what_was_given_up_comes_when_the_peer_speaks_again(size: int) -> None:
+    """It was let pass and asked for by nobody, for as long as the contact lasted."""
+    contact, sample = stalled(size)
     contact.deliver(0)
     contact.pull(1)
     later(contact, STALL_S)
     contact.machines[0].tick(contact.moment)
     contact.run()
-    assert contact.left.state(sample) is None
+    assert contact.left.state(sample) is State.HELD
     assert all(machine.is_idle for machine in contact.machines)
+
+
+def test_blocks_that_crossed_a_cancel_are_no_answer_to_what_is_asked_anew() -> None:
+    """They were taken for the answer, in the wrong place, and an honest giver was cut."""
+    node, sample = Node("node"), Press(2).make(size=8192)
+    peer = Stranger(node)
+    blocks = [
+        peer.data(sample, offset=at, block=sample.bundle.wire[at : at + 1024])
+        for at in range(0, sample.bundle.size, 1024)
+    ]
+    peer.name(sample)
+    peer.say(blocks[0])
+    peer.machine.tick(replace(MOMENT, lived_s=MOMENT.lived_s + STALL_S))
+    assert isinstance(peer.heard()[0], Cancel)
+    peer.say(blocks[1])
+    (want,) = peer.heard()
+    assert isinstance(want, Want)
+    assert want.groups[0].how is How.OFFER
+    for block in blocks[2:]:
+        peer.say(block)
+    assert not peer.heard()
+    peer.say(OfferMessage(0, sample.bundle.offer.encode()))
+    (again,) = peer.heard()
+    assert isinstance(again, Want)
+    assert again.groups[0].offsets == (1024,)
+    for block in blocks[1:]:
+        peer.say(block)
+    assert node.state(sample) is State.HELD
 
 
 def test_what_a_peer_stalls_is_asked_from_another() -> None:
