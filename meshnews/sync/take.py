@@ -20,7 +20,6 @@ from meshnews.limits import (
     CONTESTED_BYTES_PER_S,
     CONTESTED_S,
     REQUEST_S_MAX,
-    SMALL_OFFER_BYTES_MAX,
     STALL_S,
     WISHES_MAX,
 )
@@ -31,19 +30,13 @@ from meshnews.store.terms import Judgement
 from meshnews.sync.budget import Budget
 from meshnews.sync.messages import Data, Group, How, Name, OfferMessage, Want
 from meshnews.sync.request import Request, WantDraft, Wish
+from meshnews.sync.rest import Rest
 from meshnews.sync.salt import Salt
 from meshnews.sync.schedule import Fetcher, InFlight, Schedule, UrgentFirst
 from meshnews.sync.underway import Underway
 
 SAVED_APART_S: Final = 1.0
 """What has come of a slow bundle is saved so often, should the power fail."""
-
-VAIN_NAMES_MAX: Final = 4096
-"""Names that may turn out not to be held, before the peer is asked for nothing for a while."""
-
-VAIN_REST_S: Final = 15.0
-VAIN_NAMES_AGAIN: Final = 256
-"""How long that while is, and how many names may be vain after it before the next."""
 
 _LOOKED_AT_MAX: Final = 4096
 """Wishes weighed for one WANT, so that a batch stays short."""
@@ -82,9 +75,7 @@ class Taker:
         self._progress_s = 0.0
         self._came_bytes = 0
         self._looked_s = 0.0
-        self._resting = False
-        self._vain_left = VAIN_NAMES_MAX
-        self._distrusts_until_s: float | None = None
+        self._rest = Rest()
         self._weighing = False
         self.takes_bulk = True
         """Whether bulk is asked for; until then what was named of it waits."""
@@ -98,7 +89,7 @@ class Taker:
 
     def is_ready_for(self, traffic: TrafficClass) -> bool:
         """Tell whether so little of more urgent classes is left to fetch that this is compared."""
-        if self._rests:
+        if self._rest:
             return True
         before = self._wishes.bytes_before(traffic) + self._underway.bytes_before(traffic)
         return before <= self._window
@@ -116,7 +107,7 @@ class Taker:
     @property
     def can_ask(self) -> bool:
         """There may be something to ask for, and room for it in the window."""
-        if self._rests or self._underway.is_full:
+        if self._rest or self._underway.is_full:
             return False
         if self._underway.has_room_for_offered:
             return True
@@ -126,11 +117,6 @@ class Taker:
         return self._underway.has_room_for(top, is_first=True)
 
     @property
-    def _rests(self) -> bool:
-        """Nothing is asked for: the peer brings nothing of what it is asked for, or has none."""
-        return self._resting or self._distrusts_until_s is not None
-
-    @property
     def is_weighing(self) -> bool:
         """The last `next_want` stopped at its bound: there is more to look at, and room for it."""
         return self._weighing and self.can_ask
@@ -138,10 +124,10 @@ class Taker:
     @property
     def deadline_s(self) -> float | None:
         """When the peer is too late with something, or may be asked again."""
-        if not self._underway:
-            return self._distrusts_until_s
-        late_s = min(self._progress_s + STALL_S, self._looked_s + CONTESTED_S)
-        return late_s if self._distrusts_until_s is None else min(late_s, self._distrusts_until_s)
+        times = [] if self._rest.until_s is None else [self._rest.until_s]
+        if self._underway:
+            times += [self._progress_s + STALL_S, self._looked_s + CONTESTED_S]
+        return min(times, default=None)
 
     # Wishing and asking
 
@@ -179,7 +165,7 @@ class Taker:
 
     def _next_request(self, moment: Moment) -> Request | None:
         self._weighing = False
-        if self._underway.is_full or self._distrusts_until_s is not None:
+        if self._underway.is_full or self._rest:
             return None
         offered = self._underway.pop_offered()
         if offered is not None:
@@ -189,16 +175,11 @@ class Taker:
             if wish is None or self._must_wait(wish) or not self._underway.has_room_for(wish):
                 return None
             self._wishes.pop()
-            if self._is_worth(wish.name, moment):
-                return Request(wish, self._how_to_ask(wish.name))
+            how = self._underway.how_to_ask(wish, self._salt.position(wish.name.ref.id))
+            if how is not None and self._is_worth(wish.name, moment):
+                return Request(wish, how)
         self._weighing = True
         return None
-
-    def _how_to_ask(self, name: Name) -> How:
-        # Of what was given up blocks may still be under way, which no new request may take for
-        # its own: when the offer has come, they have gone by.
-        was_given_up = self._underway.is_late(self._salt.position(name.ref.id))
-        return How.OFFER if was_given_up or name.size > SMALL_OFFER_BYTES_MAX else How.DATA
 
     def _must_wait(self, wish: Wish) -> bool:
         # Bulk comes last of all: whatever comes after it may wait as well.
@@ -234,6 +215,7 @@ class Taker:
             raise Malformed("an offer of another size than its name said")
         judgement = self._custody.judge(offer, moment, age_s=message.age_s)
         self._underway.end(short, request)
+        self._underway.answered(short)
         self._progress(moment)
         if judgement is Judgement.WANTED:
             self._underway.put_offered(Request(request.wish, How.DATA, judged=offer))
@@ -256,6 +238,7 @@ class Taker:
             raise OutOfTurn("Data that was not asked for")
         is_last = request.add(data, moment.lived_s)
         self._underway.came(request, len(data.block))
+        self._underway.answered(short)
         self._came_bytes += len(data.block)
         self._progress(moment)
         if is_last:
@@ -308,32 +291,23 @@ class Taker:
                         raise OutOfTurn("NotHeld that was not asked for")
                     continue
                 self._underway.end(short, request)
+                if self._underway.is_late(short):
+                    # It may be of what was given up, and this one's answer still to come.
+                    self._underway.let_pass(short, request)
                 self._inflight.release(request.ref.id, self._fetcher)
                 if request.begun:
                     # Asked for the rest it had none: what we have may be anything.
                     self._custody.partials.drop(request.ref)
                     self.wish(request.wish)
                 elif not request.wish.unlisted:
-                    self._named_in_vain(moment)
-
-    def _named_in_vain(self, moment: Moment) -> None:
-        """Count a name that led to nothing; after too many, ask this peer for nothing for a while.
-
-        It is still given what it lacks.  Were the link ended instead, the side that calls would be
-        back within seconds, and all of it compared and asked for once more.
-        """
-        self._vain_left -= 1
-        if self._vain_left <= 0:
-            self._distrusts_until_s = moment.lived_s + VAIN_REST_S
-            self._vain_left = VAIN_NAMES_AGAIN
+                    self._rest.named_in_vain(moment.lived_s)
 
     # Time and endings
 
     def give_up_late(self, moment: Moment) -> Sequence[Group]:
         """Return what to cancel because the peer is too late with it; others may be asked."""
         now_s = moment.lived_s
-        if self._distrusts_until_s is not None and now_s >= self._distrusts_until_s:
-            self._distrusts_until_s = None
+        self._rest.look(now_s)
         stalled = bool(self._underway) and now_s >= self._progress_s + STALL_S
         late = [
             (short, request)
@@ -341,7 +315,8 @@ class Taker:
             if stalled or self._is_late(request, now_s)
         ]
         self._looked_s = now_s
-        self._resting = self._resting or stalled
+        if stalled:
+            self._rest.silent(now_s)
         groups: dict[tuple[TrafficClass, Day], list[bytes]] = {}
         for short, request in late:
             ref = request.ref
@@ -352,9 +327,10 @@ class Taker:
         if stalled:
             given_up += self._underway.drop_offered()
         for request in given_up:
+            is_contested = self._inflight.is_contested(request.ref.id)
             self._inflight.release(request.ref.id, self._fetcher)
-            if stalled:
-                # It is asked for again when the peer says something, unless it came from others.
+            if stalled or not is_contested:
+                # Asked for again, after a rest if need be, unless it came from somebody else.
                 self.wish(request.wish)
         return [Group(*bucket, tuple(shorts)) for bucket, shorts in groups.items()]
 
@@ -392,7 +368,7 @@ class Taker:
 
     def _progress(self, moment: Moment) -> None:
         self._progress_s = moment.lived_s
-        self._resting = False
+        self._rest.spoke()
 
 
 def _state(name: Name) -> State:

@@ -43,7 +43,7 @@ class Underway:
     def __init__(self, window_bytes: int) -> None:
         self._window = window_bytes
         self._requests: dict[bytes, Request] = {}
-        self._late: dict[bytes, None] = {}
+        self._late: dict[bytes, frozenset[How]] = {}
         self._offered: Schedule[Request] = UrgentFirst()
         self._offered_ids: set[BundleId] = set()
         self._due_bytes = [0] * _LANES
@@ -166,9 +166,28 @@ class Underway:
     def cancel(self, short: bytes, request: Request) -> None:
         """End a request whose answer may still come."""
         self.end(short, request)
+        self.let_pass(short, request)
+
+    def let_pass(self, short: bytes, request: Request) -> None:
+        """Note that the answer to a request that has ended may still come."""
+        ways = self._late.pop(short, frozenset()) | {request.how}
         if len(self._late) >= _LATE_MAX:
             del self._late[next(iter(self._late))]
-        self._late[short] = None
+        self._late[short] = ways
+
+    def answered(self, short: bytes) -> None:
+        """Note that what came answers what is asked now: what was cancelled before has gone by."""
+        self._late.pop(short, None)
+
+    def how_to_ask(self, wish: Wish, short: bytes) -> How | None:
+        """Return what to ask for first; None: nothing, for no answer could be told from a late one.
+
+        The answer to what was cancelled is told by its kind, and comes first.
+        """
+        late = self._late.get(short)
+        if late is None:
+            return How.OFFER if _is_large(wish) else How.DATA
+        return next((how for how in How if how not in late), None)
 
     def clear(self) -> None:
         """Forget what is owed: the link has ended."""

@@ -315,9 +315,16 @@ CARRIED = (
     ),
     Mutation(
         "what was given up is asked for at once, among its old blocks",
-        "meshnews/sync/take.py",
-        "How.OFFER if was_given_up or ",
-        "How.OFFER if ",
+        "meshnews/sync/underway.py",
+        "        return next((how for how in How if how not in late), None)\n",
+        "        return How.OFFER if _is_large(wish) else How.DATA\n",
+        ("tests/sync/test_neighbours.py",),
+    ),
+    Mutation(
+        "who was silent once is asked for nothing until it speaks",
+        "meshnews/sync/rest.py",
+        "            self._silent_until_s = None\n",
+        "            pass\n",
         ("tests/sync/test_neighbours.py",),
     ),
     Mutation(

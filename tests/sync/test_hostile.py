@@ -37,8 +37,8 @@ from meshnews.sync.messages import (
     WantGroup,
 )
 from meshnews.sync.question import List, Spans
+from meshnews.sync.rest import VAIN_NAMES_AGAIN, VAIN_NAMES_MAX, VAIN_REST_S
 from meshnews.sync.salt import Salt
-from meshnews.sync.take import VAIN_NAMES_AGAIN, VAIN_NAMES_MAX, VAIN_REST_S
 from tests.sync.sample import HELLO, MESSAGES
 from tests.sync.stranger import SESSION, Stranger
 from tests.sync.world import MOMENT, TODAY, Contact, Node, Press

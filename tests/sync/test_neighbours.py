@@ -123,9 +123,25 @@ def test_a_request_that_stalls_is_given_up_in_time() -> None:
     later(contact, 1)
     machine.tick(contact.moment)
     assert not len(contact.left.inflight)
-    assert machine.deadline_s is None
     contact.pull(0)
     assert said(contact, Cancel)
+
+
+def test_a_silent_peer_is_asked_again_after_a_rest() -> None:
+    """It may have been the line; what it owes is meanwhile asked of others."""
+    contact, _ = stalled()
+    machine = contact.machines[0]
+    later(contact, STALL_S)
+    machine.tick(contact.moment)
+    later(contact, STALL_S - 1)
+    machine.tick(contact.moment)
+    contact.trace.clear()
+    contact.pull(0)
+    assert not said(contact, Want)
+    later(contact, 1)
+    machine.tick(contact.moment)
+    contact.pull(0)
+    assert said(contact, Want)
 
 
 @pytest.mark.parametrize("size", [2048, 66560])
