@@ -350,7 +350,7 @@ CARRIED = (
     ),
     Mutation(
         "who names in vain is asked on and on",
-        "meshnews/sync/take.py",
+        "meshnews/sync/rest.py",
         "        self._vain_left -= 1\n",
         "",
         ("tests/sync/test_hostile.py",),
