@@ -8,11 +8,12 @@ the length of contacts) is another `Schedule`; nothing else changes.
 
     unclaimed --claim--> claimed by a link --finish--> unclaimed (it came, or none will do)
         ^                  |
-        |                  +--release--> unclaimed; the next link whose peer
-        +------------------------------- listed it is told to wish again
+        |                  +--release--> unclaimed; the links whose peers
+        +------------------------------- listed it are told to wish again
 
 So nothing is fetched twice at once, and what one peer cannot or will not give
-is asked from another that holds it.  Nothing in the table outlives its links.
+is asked from another that holds it.  All are told, for the next may rest or have
+no room: whoever asks first has the claim.  Nothing in the table outlives its links.
 """
 
 from collections.abc import Iterator
@@ -158,21 +159,11 @@ class InFlight:
         self._waiting.pop(identifier, None)
 
     def release(self, identifier: BundleId, fetcher: Fetcher) -> None:
-        """Give up what `fetcher` claimed; the next link whose peer has it may try."""
+        """Give up what `fetcher` claimed; the other links whose peers have it may try."""
         if self._holders.get(identifier) is fetcher:
             del self._holders[identifier]
-            self.pass_on(identifier)
-
-    def pass_on(self, identifier: BundleId) -> None:
-        """Let the next link try, when none holds the claim: this one lets its chance go."""
-        if identifier in self._holders:
-            return
-        waiting = self._waiting.pop(identifier, None)
-        if waiting:
-            (following, name), *others = waiting
-            if others:
-                self._waiting[identifier] = others
-            following.wish_again(name)
+            for waiting, name in self._waiting.pop(identifier, ()):
+                waiting.wish_again(name)
 
     def withdraw(self, fetcher: Fetcher) -> None:
         """Forget that `fetcher` waits for anything: its link has ended.

@@ -187,7 +187,6 @@ class Taker:
 
     def _is_worth(self, name: Name, moment: Moment) -> bool:
         if not self._custody.wants(name.ref, _state(name), moment):
-            self._inflight.pass_on(name.ref.id)
             return False
         is_asked = self._salt.position(name.ref.id) in self._underway
         if is_asked or self._underway.is_offered(name.ref.id):
@@ -352,14 +351,12 @@ class Taker:
     def end(self) -> None:
         """Give up everything: the link has ended.  What came in part is kept."""
         requests = [*self._underway.requests, *self._underway.drop_offered()]
-        wishes, self._wishes = list(self._wishes), UrgentFirst()
+        self._wishes = UrgentFirst()
         self._underway.clear()
         self._inflight.withdraw(self._fetcher)
         for request in requests:
             self._save(request)
             self._inflight.release(request.ref.id, self._fetcher)
-        for wish in wishes:
-            self._inflight.pass_on(wish.name.ref.id)
 
     def _save(self, request: Request) -> None:
         if request.came:

@@ -199,6 +199,24 @@ def test_what_a_peer_stalls_is_asked_from_another() -> None:
     assert contact.left.state(sample) is State.HELD
 
 
+def test_what_is_given_up_comes_from_a_third_while_the_second_is_silent() -> None:
+    """It was kept for the second, which was asked for nothing for as long as it rested."""
+    node, good, press = Node("node"), Node("good"), Press(3)
+    sample, owed = press.make(), press.make()
+    good.keep(sample)
+    first, second = Stranger(node), Stranger(node)
+    first.name(sample)
+    second.name(owed)
+    second.name(sample)
+    third = Contact(node, good, session=b"t" * 64)
+    third.run()
+    assert node.state(sample) is None
+    for silent in (second, first):
+        silent.machine.tick(replace(MOMENT, lived_s=MOMENT.lived_s + STALL_S))
+    third.run()
+    assert node.state(sample) is State.HELD
+
+
 def test_what_a_peer_lets_trickle_is_asked_from_another_that_has_it() -> None:
     taker, good, sample = Node("taker"), Node("good"), Press(3).make(size=66560)
     good.keep(sample)
@@ -501,7 +519,7 @@ class Fetching:
 NAME = Name(Press(13).make().ref, 2048, acked=False)
 
 
-def test_a_claim_holds_until_it_is_released_and_then_the_next_is_told() -> None:
+def test_a_claim_holds_until_it_is_released_and_then_all_who_wait_are_told() -> None:
     table, one, two, three = InFlight(), Fetching(), Fetching(), Fetching()
     assert table.claim(NAME, one)
     assert not table.claim(NAME, two)
@@ -510,10 +528,12 @@ def test_a_claim_holds_until_it_is_released_and_then_the_next_is_told() -> None:
     table.release(NAME.ref.id, two)
     assert not two.again
     table.release(NAME.ref.id, one)
-    assert (two.again, three.again) == ([NAME], [])
-    assert table.claim(NAME, two)
-    table.release(NAME.ref.id, two)
-    assert (len(two.again), three.again) == (1, [NAME])
+    assert (two.again, three.again) == ([NAME], [NAME])
+    assert not table.is_contested(NAME.ref.id)
+    assert table.claim(NAME, three)
+    assert not table.claim(NAME, two)
+    table.release(NAME.ref.id, three)
+    assert (len(two.again), three.again) == (2, [NAME])
 
 
 def test_what_is_finished_or_withdrawn_is_forgotten() -> None:
