@@ -25,7 +25,7 @@ from meshnews.sync.compare import EVER, Sides
 from meshnews.sync.event import Greeted, SyncEvent
 from meshnews.sync.greeting import greeting, horizon
 from meshnews.sync.layout import decode_message, encode_message
-from meshnews.sync.messages import INSTANCE_BYTES, NONCE_BYTES, Bye, Hello, Message, Name, Reason
+from meshnews.sync.messages import INSTANCE_BYTES, NONCE_BYTES, Bye, Hello, Message, Reason
 from meshnews.sync.pace import Pace
 from meshnews.sync.request import Wish
 from meshnews.sync.routing import Routing
@@ -388,8 +388,8 @@ class SyncMachine:
         if self._talk is not None:
             self._talk.wish_for_refused()
 
-    def wish_again(self, name: Name) -> None:
+    def wish_again(self, wish: Wish) -> None:
         """Wish for a bundle that another link gave up; the peer of this one has it too."""
         self._is_quiet = False
         if self._talk is not None:
-            self._talk.taker.wish(Wish(name))
+            self._talk.taker.wish(wish)

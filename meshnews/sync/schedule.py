@@ -21,7 +21,7 @@ from heapq import heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
 from meshnews.ids import BundleId, BundleRef, TrafficClass
-from meshnews.sync.messages import Name
+from meshnews.sync.request import Wish
 
 Item = TypeVar("Item")
 
@@ -119,7 +119,7 @@ class UrgentFirst(Generic[Item]):
 class Fetcher(Protocol):
     """A link that fetches: what the table asks of it."""
 
-    def wish_again(self, name: Name) -> None:
+    def wish_again(self, wish: Wish) -> None:
         """Wish for a bundle that another link gave up; this one's peer has it too."""
         ...
 
@@ -129,24 +129,24 @@ class InFlight:
 
     def __init__(self) -> None:
         self._holders: dict[BundleId, Fetcher] = {}
-        self._waiting: dict[BundleId, list[tuple[Fetcher, Name]]] = {}
+        self._waiting: dict[BundleId, list[tuple[Fetcher, Wish]]] = {}
 
     def __len__(self) -> int:
         return len(self._holders)
 
-    def claim(self, name: Name, fetcher: Fetcher) -> bool:
+    def claim(self, wish: Wish, fetcher: Fetcher) -> bool:
         """Let `fetcher` fetch a bundle, or remember that its peer has it as well.
 
         Returns:
             Whether it may fetch: no other link does so already.
         """
-        identifier = name.ref.id
+        identifier = wish.name.ref.id
         holder = self._holders.setdefault(identifier, fetcher)
         if holder is fetcher:
             return True
         waiting = self._waiting.setdefault(identifier, [])
         if not any(other is fetcher for other, _ in waiting):
-            waiting.append((fetcher, name))
+            waiting.append((fetcher, wish))
         return False
 
     def is_contested(self, identifier: BundleId) -> bool:
@@ -162,8 +162,8 @@ class InFlight:
         """Give up what `fetcher` claimed; the other links whose peers have it may try."""
         if self._holders.get(identifier) is fetcher:
             del self._holders[identifier]
-            for waiting, name in self._waiting.pop(identifier, ()):
-                waiting.wish_again(name)
+            for waiting, wish in self._waiting.pop(identifier, ()):
+                waiting.wish_again(wish)
 
     def withdraw(self, fetcher: Fetcher) -> None:
         """Forget that `fetcher` waits for anything: its link has ended.

@@ -176,7 +176,7 @@ class Taker:
                 return None
             self._wishes.pop()
             how = self._underway.how_to_ask(wish, self._salt.position(wish.name.ref.id))
-            if how is not None and self._is_worth(wish.name, moment):
+            if how is not None and self._is_worth(wish, moment):
                 return Request(wish, how)
         self._weighing = True
         return None
@@ -185,14 +185,15 @@ class Taker:
         # Bulk comes last of all: whatever comes after it may wait as well.
         return wish.name.ref.traffic is TrafficClass.BULK and not self.takes_bulk
 
-    def _is_worth(self, name: Name, moment: Moment) -> bool:
+    def _is_worth(self, wish: Wish, moment: Moment) -> bool:
+        name = wish.name
         if not self._custody.wants(name.ref, _state(name), moment):
             return False
         is_asked = self._salt.position(name.ref.id) in self._underway
         if is_asked or self._underway.is_offered(name.ref.id):
             # News may name what the comparison does, and who is asked for a body twice cuts us.
             return False
-        return self._inflight.claim(name, self._fetcher)
+        return self._inflight.claim(wish, self._fetcher)
 
     # Answers
 

@@ -188,7 +188,7 @@ CARRIED = (
     Mutation(
         "what one link gave up is asked of no other",
         "meshnews/sync/schedule.py",
-        "                waiting.wish_again(name)\n",
+        "                waiting.wish_again(wish)\n",
         "",
         ("tests/sync/test_neighbours.py",),
     ),

@@ -14,7 +14,18 @@ from meshnews.store.terms import Terms
 from meshnews.sync.event import Arrived, Carried, HandedOver, InSync, Receipted
 from meshnews.sync.layout import decode_message, encode_message
 from meshnews.sync.machine import SyncState
-from meshnews.sync.messages import Acked, Cancel, Data, Have, How, Name, OfferMessage, Want
+from meshnews.sync.messages import (
+    Acked,
+    Cancel,
+    Data,
+    Have,
+    How,
+    Name,
+    NotHeld,
+    OfferMessage,
+    Want,
+)
+from meshnews.sync.request import Wish, unlisted
 from meshnews.sync.schedule import InFlight, UrgentFirst
 from tests.sync.stranger import Stranger
 from tests.sync.world import (
@@ -215,6 +226,19 @@ def test_what_is_given_up_comes_from_a_third_while_the_second_is_silent() -> Non
         silent.machine.tick(replace(MOMENT, lived_s=MOMENT.lived_s + STALL_S))
     third.run()
     assert node.state(sample) is State.HELD
+
+
+def test_what_was_never_named_is_asked_of_the_next_by_its_whole_id() -> None:
+    """By the short one the next knew it not, and was said to have named it in vain."""
+    node, sample = Node("node"), Press(3).make()
+    first, second = Stranger(node), Stranger(node)
+    for peer in (first, second):
+        assert peer.machine.talk is not None
+        peer.machine.talk.taker.wish(unlisted(sample.ref, sample.bundle.size))
+    (want,) = first.heard()
+    assert not second.heard()
+    first.say(NotHeld(first.group(sample)))
+    assert second.heard() == [want]
 
 
 def test_what_a_peer_lets_trickle_is_asked_from_another_that_has_it() -> None:
@@ -510,44 +534,44 @@ class Fetching:
     """A link that notes what it is told to wish for again."""
 
     def __init__(self) -> None:
-        self.again: list[Name] = []
+        self.again: list[Wish] = []
 
-    def wish_again(self, name: Name) -> None:
-        self.again.append(name)
+    def wish_again(self, wish: Wish) -> None:
+        self.again.append(wish)
 
 
-NAME = Name(Press(13).make().ref, 2048, acked=False)
+WISH = Wish(Name(Press(13).make().ref, 2048, acked=False))
 
 
 def test_a_claim_holds_until_it_is_released_and_then_all_who_wait_are_told() -> None:
     table, one, two, three = InFlight(), Fetching(), Fetching(), Fetching()
-    assert table.claim(NAME, one)
-    assert not table.claim(NAME, two)
-    assert not table.claim(NAME, two)
-    assert not table.claim(NAME, three)
-    table.release(NAME.ref.id, two)
+    assert table.claim(WISH, one)
+    assert not table.claim(WISH, two)
+    assert not table.claim(WISH, two)
+    assert not table.claim(WISH, three)
+    table.release(WISH.name.ref.id, two)
     assert not two.again
-    table.release(NAME.ref.id, one)
-    assert (two.again, three.again) == ([NAME], [NAME])
-    assert not table.is_contested(NAME.ref.id)
-    assert table.claim(NAME, three)
-    assert not table.claim(NAME, two)
-    table.release(NAME.ref.id, three)
-    assert (len(two.again), three.again) == (2, [NAME])
+    table.release(WISH.name.ref.id, one)
+    assert (two.again, three.again) == ([WISH], [WISH])
+    assert not table.is_contested(WISH.name.ref.id)
+    assert table.claim(WISH, three)
+    assert not table.claim(WISH, two)
+    table.release(WISH.name.ref.id, three)
+    assert (len(two.again), three.again) == (2, [WISH])
 
 
 def test_what_is_finished_or_withdrawn_is_forgotten() -> None:
     table, one, two = InFlight(), Fetching(), Fetching()
-    table.claim(NAME, one)
-    table.claim(NAME, two)
+    table.claim(WISH, one)
+    table.claim(WISH, two)
     table.withdraw(two)
-    table.release(NAME.ref.id, one)
+    table.release(WISH.name.ref.id, one)
     assert not two.again
-    table.claim(NAME, one)
-    table.claim(NAME, two)
-    table.finish(NAME.ref.id)
+    table.claim(WISH, one)
+    table.claim(WISH, two)
+    table.finish(WISH.name.ref.id)
     assert not len(table)
-    assert table.claim(NAME, two)
+    assert table.claim(WISH, two)
 
 
 def test_what_goes_next_is_class_then_day_then_size_then_arrival() -> None:
@@ -574,8 +598,8 @@ def test_many_names_of_what_is_held_are_weighed_piece_by_piece() -> None:
     machine = contact.machines[0]
     contact.left.custody.forget(samples[1].ref)
     for _ in range(5000):
-        machine.wish_again(Name(samples[0].ref, 2048, acked=False))
-    machine.wish_again(Name(samples[1].ref, 2048, acked=False))
+        machine.wish_again(Wish(Name(samples[0].ref, 2048, acked=False)))
+    machine.wish_again(Wish(Name(samples[1].ref, 2048, acked=False)))
     assert machine.pull(1 << 20, MOMENT) == []
     assert machine.deadline_s == 0.0
     assert machine.pull(1 << 20, MOMENT)
