@@ -283,6 +283,7 @@ class Taker:
         Raises:
             PeerError: it was not asked for.
         """
+        self._progress(moment)
         for group in groups:
             for short in group.shorts:
                 request = self._underway.get(short)

@@ -210,6 +210,20 @@ def test_what_a_peer_stalls_is_asked_from_another() -> None:
     assert contact.left.state(sample) is State.HELD
 
 
+def test_a_peer_that_says_what_it_does_not_hold_is_not_silent() -> None:
+    peer, press = Stranger(Node("node")), Press(3)
+    gone, held = press.make(), press.make()
+    peer.name(gone)
+    peer.name(held)
+    late, later_s = MOMENT.lived_s + STALL_S - 1, MOMENT.lived_s + STALL_S
+    not_held = encode_message(NotHeld(peer.group(gone)))
+    peer.machine.receive(not_held, replace(MOMENT, lived_s=late))
+    peer.machine.tick(replace(MOMENT, lived_s=later_s))
+    assert not peer.heard()
+    peer.machine.tick(replace(MOMENT, lived_s=late + STALL_S))
+    assert isinstance(peer.heard()[0], Cancel)
+
+
 def test_what_is_given_up_comes_from_a_third_while_the_second_is_silent() -> None:
     """It was kept for the second, which was asked for nothing for as long as it rested."""
     node, good, press = Node("node"), Node("good"), Press(3)
