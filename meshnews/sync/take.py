@@ -167,17 +167,21 @@ class Taker:
         self._weighing = False
         if self._underway.is_full or self._rest:
             return None
-        offered = self._underway.pop_offered()
-        if offered is not None:
-            return offered
         for _ in range(_LOOKED_AT_MAX):
+            offered = self._underway.pop_offered()
+            if offered is not None:
+                return offered
             wish = self._wishes.peek()
             if wish is None or self._must_wait(wish) or not self._underway.has_room_for(wish):
                 return None
             self._wishes.pop()
             how = self._underway.how_to_ask(wish, self._salt.position(wish.name.ref.id))
-            if how is not None and self._is_worth(wish, moment):
-                return Request(wish, how)
+            if how is None or not self._is_worth(wish, moment):
+                continue
+            request = Request(wish, how)
+            if not self._underway.is_like_offered(request):
+                return request
+            self._underway.put_offered(request)
         self._weighing = True
         return None
 

@@ -117,6 +117,13 @@ class Underway:
         """Tell whether a bundle was offered and waits for its turn."""
         return identifier in self._offered_ids
 
+    def is_like_offered(self, request: Request) -> bool:
+        """Tell whether the blocks of a large bundle are asked for without its offer.
+
+        They wait for room as if it had come: the window is one of blocks.
+        """
+        return request.how is How.DATA and _is_large(request.wish)
+
     def put_offered(self, request: Request) -> None:
         """Let a request for the blocks of what was offered wait for its turn."""
         self._offered.put(request.ref, request.wish.name.size, request)

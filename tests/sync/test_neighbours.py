@@ -29,6 +29,7 @@ from meshnews.sync.request import Wish, unlisted
 from meshnews.sync.schedule import InFlight, UrgentFirst
 from tests.sync.stranger import Stranger
 from tests.sync.world import (
+    LAN,
     MOMENT,
     SMALL,
     TODAY,
@@ -166,6 +167,21 @@ def test_what_was_given_up_comes_when_the_peer_speaks_again(size: int) -> None:
     contact.run()
     assert contact.left.state(sample) is State.HELD
     assert all(machine.is_idle for machine in contact.machines)
+
+
+def test_blocks_asked_for_without_an_offer_keep_to_the_window() -> None:
+    """What was given up as an offer is asked for by its blocks: all of it was, at once."""
+    peer, press = Stranger(Node("node")), Press(3)
+    for _ in range(40):
+        peer.name(press.make(size=66560))
+    asked = 0
+    while not asked:
+        due_s = peer.machine.deadline_s
+        assert due_s is not None
+        peer.machine.tick(replace(MOMENT, lived_s=due_s))
+        wants = [group for want in peer.heard() if isinstance(want, Want) for group in want.groups]
+        asked = sum(len(group.ids) for group in wants if group.how is How.DATA)
+    assert (asked - 1) * 66560 < LAN.window_bytes
 
 
 def test_blocks_that_crossed_a_cancel_are_no_answer_to_what_is_asked_anew() -> None:
