@@ -165,14 +165,17 @@ class InFlight:
             for waiting, wish in self._waiting.pop(identifier, ()):
                 waiting.wish_again(wish)
 
-    def withdraw(self, fetcher: Fetcher) -> None:
-        """Forget that `fetcher` waits for anything: its link has ended.
+    def withdraw(self, fetcher: Fetcher) -> list[Wish]:
+        """Forget that `fetcher` waits for anything, and return what: its link has ended or rests.
 
         What it has claimed it releases itself.
         """
+        withdrawn: list[Wish] = []
         for identifier in list(self._waiting):
+            withdrawn += [wish for other, wish in self._waiting[identifier] if other is fetcher]
             rest = [entry for entry in self._waiting[identifier] if entry[0] is not fetcher]
             if rest:
                 self._waiting[identifier] = rest
             else:
                 del self._waiting[identifier]
+        return withdrawn

@@ -331,6 +331,9 @@ class Taker:
         given_up = [request for _, request in late]
         if stalled:
             given_up += self._underway.drop_offered()
+            for wish in self._inflight.withdraw(self._fetcher):
+                # Nobody is to give up anything for a peer that is not asked.
+                self.wish(wish)
         for request in given_up:
             is_contested = self._inflight.is_contested(request.ref.id)
             self._inflight.release(request.ref.id, self._fetcher)

@@ -299,6 +299,26 @@ def test_a_slow_peer_is_left_alone_while_nobody_else_has_what_it_brings() -> Non
     assert len(contact.left.inflight) == 1
 
 
+def test_a_slow_peer_is_left_alone_while_who_else_has_it_is_silent() -> None:
+    """It was given up for a peer that rested; then nobody was asked, and the slow one no more."""
+    node, press = Node("node"), Press(3)
+    sample, owed = press.make(size=8192), press.make()
+    slow, silent = Stranger(node), Stranger(node)
+    slow.name(sample)
+    silent.name(owed)
+    silent.name(sample)
+    block = encode_message(slow.data(sample, block=sample.bundle.wire[:1024]))
+    slow.machine.receive(block, replace(MOMENT, lived_s=MOMENT.lived_s + CONTESTED_S - 1))
+    stall_s = MOMENT.lived_s + STALL_S
+    silent.machine.tick(replace(MOMENT, lived_s=stall_s))
+    slow.machine.tick(replace(MOMENT, lived_s=stall_s))
+    assert not slow.heard()
+    silent.machine.tick(replace(MOMENT, lived_s=stall_s + STALL_S))
+    silent.heard()
+    slow.machine.tick(replace(MOMENT, lived_s=stall_s + 1))
+    assert isinstance(slow.heard()[0], Cancel)
+
+
 def test_a_request_grows_too_old_although_others_move() -> None:
     contact, _ = stalled()
     taker = contact.machines[0]
