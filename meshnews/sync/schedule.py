@@ -130,6 +130,7 @@ class InFlight:
     def __init__(self) -> None:
         self._holders: dict[BundleId, Fetcher] = {}
         self._waiting: dict[BundleId, list[tuple[Fetcher, Wish]]] = {}
+        self._behind: dict[BundleId, list[tuple[Fetcher, Wish]]] = {}
 
     def __len__(self) -> int:
         return len(self._holders)
@@ -153,16 +154,25 @@ class InFlight:
         """Tell whether another link waits for what one has claimed."""
         return identifier in self._waiting
 
+    def stand_back(self, wish: Wish, fetcher: Fetcher) -> None:
+        """Let `fetcher` be told when whoever has the claim next gives it up.
+
+        It contests nothing meanwhile: two slow peers would take it from each other.
+        """
+        self._behind.setdefault(wish.name.ref.id, []).append((fetcher, wish))
+
     def finish(self, identifier: BundleId) -> None:
         """Forget a bundle: it came, or it is wanted no longer, whoever has it."""
         self._holders.pop(identifier, None)
         self._waiting.pop(identifier, None)
+        self._behind.pop(identifier, None)
 
     def release(self, identifier: BundleId, fetcher: Fetcher) -> None:
         """Give up what `fetcher` claimed; the other links whose peers have it may try."""
         if self._holders.get(identifier) is fetcher:
             del self._holders[identifier]
-            for waiting, wish in self._waiting.pop(identifier, ()):
+            told = self._waiting.pop(identifier, []) + self._behind.pop(identifier, [])
+            for waiting, wish in told:
                 waiting.wish_again(wish)
 
     def withdraw(self, fetcher: Fetcher) -> list[Wish]:
@@ -171,11 +181,10 @@ class InFlight:
         What it has claimed it releases itself.
         """
         withdrawn: list[Wish] = []
-        for identifier in list(self._waiting):
-            withdrawn += [wish for other, wish in self._waiting[identifier] if other is fetcher]
-            rest = [entry for entry in self._waiting[identifier] if entry[0] is not fetcher]
-            if rest:
-                self._waiting[identifier] = rest
-            else:
-                del self._waiting[identifier]
+        for table in (self._waiting, self._behind):
+            for identifier, entries in list(table.items()):
+                withdrawn += [wish for other, wish in entries if other is fetcher]
+                table[identifier] = [entry for entry in entries if entry[0] is not fetcher]
+                if not table[identifier]:
+                    del table[identifier]
         return withdrawn

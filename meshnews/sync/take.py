@@ -340,6 +340,8 @@ class Taker:
             if stalled or not is_contested:
                 # Asked for again, after a rest if need be, unless it came from somebody else.
                 self.wish(request.wish)
+            else:
+                self._inflight.stand_back(request.wish, self._fetcher)
         return [Group(*bucket, tuple(shorts)) for bucket, shorts in groups.items()]
 
     def _is_late(self, request: Request, now_s: float) -> bool:

@@ -319,6 +319,22 @@ def test_a_slow_peer_is_left_alone_while_who_else_has_it_is_silent() -> None:
     assert isinstance(slow.heard()[0], Cancel)
 
 
+def test_a_slow_peer_is_asked_again_when_the_other_has_it_not() -> None:
+    node, sample = Node("node"), Press(3).make()
+    slow, empty = Stranger(node), Stranger(node)
+    slow.name(sample)
+    empty.name(sample)
+    slow.machine.tick(replace(MOMENT, lived_s=MOMENT.lived_s + CONTESTED_S))
+    assert isinstance(slow.heard()[0], Cancel)
+    (want,) = empty.heard()
+    assert isinstance(want, Want)
+    assert not node.inflight.is_contested(sample.ref.id)
+    assert not slow.heard()
+    empty.say(NotHeld(empty.group(sample)))
+    (again,) = slow.heard()
+    assert isinstance(again, Want)
+
+
 def test_a_request_grows_too_old_although_others_move() -> None:
     contact, _ = stalled()
     taker = contact.machines[0]
