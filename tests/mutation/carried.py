@@ -328,6 +328,20 @@ CARRIED = (
         ("tests/sync/test_neighbours.py",),
     ),
     Mutation(
+        "of those who wait for what is given up only the next is told",
+        "meshnews/sync/schedule.py",
+        "            for waiting, wish in told:\n",
+        "            for waiting, wish in told[:1]:\n",
+        ("tests/sync/test_neighbours.py",),
+    ),
+    Mutation(
+        "a slow peer is not asked again when the other turns out not to have it",
+        "meshnews/sync/take.py",
+        "                self._inflight.stand_back(request.wish, self._fetcher)\n",
+        "                pass\n",
+        ("tests/sync/test_neighbours.py",),
+    ),
+    Mutation(
         "a film is compared while a picture takes seconds of the line",
         "meshnews/sync/talk.py",
         " and not self._gives_urgent():\n",
