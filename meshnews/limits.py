@@ -214,7 +214,7 @@ LACKING_ASKED_MAX: Final = 64
 """Bundles a node lacks and asks for, unlisted, in one contact."""
 
 STALL_S: Final = 30.0
-"""A peer that owes bundles and has sent no byte of any for so long is asked no more."""
+"""A peer that owes bundles and sends no byte of any for so long is asked for none for a while."""
 
 REQUEST_S_MAX: Final = 300.0
 BUSY_BYTES_PER_S: Final = 250

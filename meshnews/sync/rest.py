@@ -12,6 +12,7 @@ from typing import Final
 from meshnews.limits import STALL_S
 
 STALL_REST_S_MAX: Final = 480.0
+"""The longest rest of a silent peer; the first is STALL_S, each after it twice the last."""
 
 VAIN_NAMES_MAX: Final = 4096
 """Names that may turn out not to be held, before the peer is asked for nothing for a while."""

@@ -70,6 +70,15 @@ def uplink_with_a_picture() -> tuple[Uplink, list[Sample]]:
     return Uplink(left, right, [*pieces, *flashes]), flashes
 
 
+def arrive_at_left(uplink: Uplink, samples: list[Sample]) -> None:
+    """Let bundles come to the left node during the contact: it tells of them."""
+    machine = uplink.talks[0].machine
+    assert machine is not None
+    for sample in samples:
+        uplink.nodes[0].keep(sample)
+        machine.announce(sample.ref, uplink.watch.moment)
+
+
 def the_picture_came_first(uplink: Uplink, picture: list[Sample], film: list[Sample]) -> None:
     """Check that all of a picture but its last piece is across, and that in the end all is."""
     _, right = uplink.nodes
@@ -119,11 +128,7 @@ def test_pieces_of_a_large_file_that_come_meanwhile_are_not_told_of_either() -> 
     left.keep(*picture)
     uplink = Uplink(left, right, [*picture, *film])
     assert not uplink.run(bytes_max=CHUNK_BYTES)
-    machine = uplink.talks[0].machine
-    assert machine is not None
-    for piece in film:
-        left.keep(piece)
-        machine.announce(piece.ref, uplink.watch.moment)
+    arrive_at_left(uplink, film)
     while not uplink.told_of & {piece.ref for piece in film}:
         assert not uplink.run(bytes_max=sum(uplink.delivered) + 256)
     the_picture_came_first(uplink, picture, film)
@@ -162,10 +167,7 @@ def test_a_text_steps_in_while_files_fill_the_window(traffic: TrafficClass, wait
     uplink = Uplink(left, right, [*pieces, *texts])
     for text in texts:
         assert not uplink.run(bytes_max=sum(uplink.delivered) + 50_021)
-        left.keep(text)
-        machine = uplink.talks[0].machine
-        assert machine is not None
-        machine.announce(text.ref, uplink.watch.moment)
+        arrive_at_left(uplink, [text])
         told_s = uplink.watch.lived_s
         while right.state(text) is not State.HELD:
             assert not uplink.run(bytes_max=sum(uplink.delivered) + 256)
@@ -183,10 +185,6 @@ def test_what_is_slow_because_the_line_is_comes_nevertheless() -> None:
     left.keep(*film)
     uplink = Uplink(left, right, [*film, *pictures], bytes_per_s=WORST_BYTES_PER_S)
     assert not uplink.run(bytes_max=CHUNK_BYTES)
-    machine = uplink.talks[0].machine
-    assert machine is not None
-    for piece in pictures:
-        left.keep(piece)
-        machine.announce(piece.ref, uplink.watch.moment)
+    arrive_at_left(uplink, pictures)
     assert uplink.run()
     assert all(right.state(piece) is State.HELD for piece in (*film, *pictures))
