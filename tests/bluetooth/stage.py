@@ -92,9 +92,16 @@ def has_adapter(adapter: str) -> bool:
 
 
 def power(adapter: str, on: bool) -> None:
+    """Power an adapter on or off: BlueZ refuses as long as it is at it already."""
     state = f"variant:boolean:{str(on).lower()}"
-    bluez(f"/org/bluez/{adapter}", "org.freedesktop.DBus.Properties.Set",
-          "string:org.bluez.Adapter1", "string:Powered", state)  # fmt: skip
+    words = ("string:org.bluez.Adapter1", "string:Powered", state)
+
+    def is_done() -> bool:
+        said = bluez(f"/org/bluez/{adapter}", "org.freedesktop.DBus.Properties.Set", *words)
+        assert "Error" not in said or "org.bluez.Error.Busy" in said, said
+        return "Error" not in said
+
+    wait_until(is_done, within_s=10, what=f"{adapter} takes {state}")
 
 
 @dataclass

@@ -205,6 +205,7 @@ class Story:
         """Last of all: on some kernels nothing works after this."""
         self.await_links(within_s=60)
         with self.claim("power") as facts:
+            facts["links"] = self.link_counts()
             began = time.monotonic()
             power("hci1", on=False)
             wait_until(lambda: not self.desk.links, within_s=30, what="the link is lost")

@@ -4,7 +4,8 @@
 
 Each controller waits behind a UNIX socket; one `Air` joins them.  Everything that
 crosses it goes to the file CAPTURE, one JSON object a line: who sent, from which
-address, to which, and the bytes; and which connections were lost.  While there is a
+address, to which, and the bytes; and which connections were lost.  An end that hears
+nothing of the other for `SUPERVISION_S` loses its connection.  While there is a
 file "flood" beside it, so many adverts a second as that says come from nobody, each
 from an address of its own.
 """
@@ -15,13 +16,55 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from bumble import hci, ll  # type: ignore[import-not-found]  # in an environment of its own
 from bumble.controller import Controller  # type: ignore[import-not-found]  # the same
 from bumble.core import PhysicalTransport  # type: ignore[import-not-found]  # the same
 from bumble.link import LocalLink  # type: ignore[import-not-found]  # the same
 from bumble.transport import open_transport  # type: ignore[import-not-found]  # the same
+
+SUPERVISION_S: Final = 1.0
+"""How long a connection outlives its other end, twice that at most."""
+
+
+class Radio(Controller):  # type: ignore[misc]  # bumble has no types here
+    """One whose `Reset` resets, and which gives up a call: bumble's agree to both and do neither.
+
+    What it went on with then, a scan or a call that its kernel knew nothing of, was in the way of
+    all that the kernel began later.
+    """
+
+    def on_hci_reset_command(self, command: Any) -> Any:
+        """Forget what goes on; nobody is told (Core 5.3, vol 4, part E, 7.3.2)."""
+        self.le_scan_enable = False
+        self.le_legacy_advertiser.stop()
+        self.pending_le_connection = None
+        self.le_connections.clear()
+        return super().on_hci_reset_command(command)
+
+    def on_hci_le_create_connection_cancel_command(self, command: Any) -> Any:
+        """Give up a call, and say that it has come to nothing (the same, 7.8.13)."""
+        call, self.pending_le_connection = self.pending_le_connection, None
+        if call is None:
+            return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.COMMAND_DISALLOWED_ERROR)
+        asyncio.get_running_loop().call_soon(self._tell_of_nothing, call)
+        return super().on_hci_le_create_connection_cancel_command(command)
+
+    def _tell_of_nothing(self, call: Any) -> None:
+        self.send_hci_packet(
+            hci.HCI_LE_Connection_Complete_Event(
+                status=hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR,
+                connection_handle=0,
+                role=hci.Role.CENTRAL,
+                peer_address_type=call.peer_address_type,
+                peer_address=call.peer_address,
+                connection_interval=0,
+                peripheral_latency=0,
+                supervision_timeout=0,
+                central_clock_accuracy=0,
+            )
+        )
 
 
 class Nobody:
@@ -100,6 +143,21 @@ class Air(LocalLink):  # type: ignore[misc]  # bumble has no types here
                 if before is not None:
                     self._lose(before)
 
+    async def supervise(self) -> None:
+        """Lose connections of which one end alone is left, until cancelled.
+
+        An end that let go may have said nothing, or been missed: without this the other would
+        wait for ever as long as it sends nothing itself.
+        """
+        before: dict[int, Any] = {}
+        while True:
+            await asyncio.sleep(SUPERVISION_S)
+            ends = [end for each in self.controllers for end in each.le_connections.values()]
+            alone = {id(end): end for end in ends if self._other_end(end) is None}
+            for number in alone.keys() & before.keys():
+                self._lose(alone[number])
+            before = alone
+
     def _lose(self, connection: Any) -> None:
         """End a connection as controllers do that have heard nothing of the other end for long."""
         for each in (self._other_end(connection), connection):
@@ -140,7 +198,7 @@ async def main(capture: Path, sockets: list[str]) -> None:
         for number, where in enumerate(sockets):
             transport = await open_transport(f"unix-server:{where}")
             address = f"00:1B:DC:00:00:0{number + 1}"
-            controller = Controller(
+            controller = Radio(
                 f"hci{number}",
                 host_source=transport.source,
                 host_sink=transport.sink,
@@ -155,7 +213,7 @@ async def main(capture: Path, sockets: list[str]) -> None:
             controller.le_acl_data_packet_length = 251
             kept.append((transport, controller))
         print("ready", flush=True)
-        await flood(air, capture.with_name("flood"))
+        await asyncio.gather(air.supervise(), flood(air, capture.with_name("flood")))
 
 
 if __name__ == "__main__":
