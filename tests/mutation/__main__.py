@@ -25,6 +25,9 @@ ROOT = Path(__file__).parents[2]
 CAUGHT_STATUS = 1
 """What pytest returns when tests failed; anything else is another trouble."""
 
+LIMIT_S = 900.0
+"""No test is to wait for ever for what never comes, whatever is broken."""
+
 PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow and not e2e")
 
 
@@ -57,14 +60,18 @@ def judge(mutation: Mutation, folder: Path) -> str:
     if text.count(mutation.old) != 1:
         return f"DOES NOT FIT: {mutation.path} has its text {text.count(mutation.old)} times"
     path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
-    ran = subprocess.run(
-        [sys.executable, *PYTEST, *mutation.tests],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sources(folder)))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        ran = subprocess.run(
+            [sys.executable, *PYTEST, *mutation.tests],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sources(folder)))},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return f"COULD NOT BE TRIED: its tests have not ended after {LIMIT_S:.0f} s"
     if ran.returncode == CAUGHT_STATUS:
         failed = [line for line in ran.stdout.splitlines() if line.startswith("FAILED")]
         return f"caught by {failed[0].split(' - ')[0].removeprefix('FAILED ')}"
