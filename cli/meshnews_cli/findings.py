@@ -195,6 +195,16 @@ _OF_NETWORKS: Final[dict[tuple[Check, Level | None], Words]] = {
         "multicast is heard.",
         "Let UDP port {number} in for 255.255.255.255.",
     ),
+    (Check.FIREWALL_IPV4, None): Words(
+        "A firewall of this machine keeps away on {name} what comes over IPv4; what comes over "
+        "IPv6 is heard.",
+        "Let UDP port {number} in over IPv4.",
+    ),
+    (Check.FIREWALL_IPV6, None): Words(
+        "A firewall of this machine keeps away on {name} what comes over IPv6; what comes over "
+        "IPv4 is heard.",
+        "Let UDP port {number} in for ff02::1.",
+    ),
     (Check.NO_MULTICAST, None): Words(
         "The network on {name} brings others' calls by broadcast alone, and no multicast: zeroconf "
         "finds nobody there.",

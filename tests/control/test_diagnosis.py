@@ -49,19 +49,23 @@ def test_a_firewall_that_lets_nothing_in_is_one_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("deaf", "check"),
+    ("deaf", "checks"),
     [
-        ({Way.MULTICAST, Way.MULTICAST_6}, Check.FIREWALL_MULTICAST),
-        ({Way.MULTICAST}, Check.FIREWALL_MULTICAST),
-        ({Way.BROADCAST}, Check.FIREWALL_BROADCAST),
+        ({Way.MULTICAST, Way.MULTICAST_6}, [Check.FIREWALL_MULTICAST]),
+        ({Way.MULTICAST}, [Check.FIREWALL_MULTICAST]),
+        ({Way.BROADCAST}, [Check.FIREWALL_BROADCAST]),
+        ({Way.BROADCAST, Way.MULTICAST}, [Check.FIREWALL_IPV4]),
+        ({Way.MULTICAST_6}, [Check.FIREWALL_IPV6]),
+        ({Way.BROADCAST, Way.MULTICAST_6}, [Check.FIREWALL_BROADCAST, Check.FIREWALL_IPV6]),
+        (set(Way), [Check.FIREWALL]),
     ],
 )
-def test_a_firewall_that_lets_some_calls_in_is_told_with_those_it_does_not(
-    deaf: set[Way], check: Check
+def test_a_firewall_is_told_with_the_calls_that_it_keeps_away_and_no_others(
+    deaf: set[Way], checks: list[Check]
 ) -> None:
     kept_away = frozenset(("eth0", way) for way in deaf)
-    findings = diagnose(Health(open=ALL_WAYS - kept_away, deaf=kept_away), CABLE)
-    assert problems(findings) == [(check, "eth0")]
+    findings = diagnose(Health(open=ALL_WAYS - kept_away, deaf=kept_away), CABLE, CABLE_6)
+    assert problems(findings) == [(check, "eth0") for check in checks]
 
 
 def test_who_neither_called_nor_heard_is_told_that_nothing_is_known() -> None:

@@ -9,10 +9,14 @@ from meshnewsd.discovery.interface import Health
 from meshnewsd.platform.interfaces import InterfaceAddress
 
 _KEPT_AWAY: Final = {
-    Way.BROADCAST: Check.FIREWALL_BROADCAST,
-    Way.MULTICAST: Check.FIREWALL_MULTICAST,
-    Way.MULTICAST_6: Check.FIREWALL_MULTICAST,
+    frozenset({Way.BROADCAST}): (Check.FIREWALL_BROADCAST,),
+    frozenset({Way.MULTICAST}): (Check.FIREWALL_MULTICAST,),
+    frozenset({Way.MULTICAST, Way.MULTICAST_6}): (Check.FIREWALL_MULTICAST,),
+    frozenset({Way.BROADCAST, Way.MULTICAST}): (Check.FIREWALL_IPV4,),
+    frozenset({Way.MULTICAST_6}): (Check.FIREWALL_IPV6,),
+    frozenset({Way.BROADCAST, Way.MULTICAST_6}): (Check.FIREWALL_BROADCAST, Check.FIREWALL_IPV6),
 }
+"""What to say of the ways that are shut while another is open: no sentence denies another."""
 _NOT_CARRIED: Final = {
     Way.BROADCAST: Check.NO_BROADCAST,
     Way.MULTICAST: Check.NO_MULTICAST,
@@ -60,11 +64,12 @@ def _of_firewalls(names: Sequence[str], health: Health, port: int) -> list[Findi
     """Return one finding for each interface where something is kept away, or one for all."""
     findings: list[Finding] = []
     for name in names:
-        deaf = sorted(way for interface, way in health.deaf if interface == name)
-        if deaf and not any(interface == name for interface, _ in health.open):
-            findings.append(_warning(Check.FIREWALL, name, port))
-        else:
-            findings += _unique(_warning(_KEPT_AWAY[way], name, port) for way in deaf)
+        deaf = frozenset(way for interface, way in health.deaf if interface == name)
+        if not deaf:
+            continue
+        is_shut = not any(interface == name for interface, _ in health.open)
+        checks = (Check.FIREWALL,) if is_shut else _KEPT_AWAY[deaf]
+        findings += [_warning(check, name, port) for check in checks]
     if findings or (health.pending and not health.open):
         return findings
     check = Check.FIREWALL if health.open else Check.FIREWALL_UNKNOWN
