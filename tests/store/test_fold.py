@@ -136,6 +136,37 @@ def test_a_fold_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.Mo
         assert all(has(store, number) for number in range(60))
 
 
+class WornOut:
+    """A connection to a disk that takes nothing more in the place of the file, for a while."""
+
+    is_broken = True
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self.close = connection.close
+
+    def wal_checkpoint(self, *, mode: int) -> tuple[int, int]:
+        if WornOut.is_broken:
+            raise apsw.IOError("disk I/O error")
+        return self._connection.wal_checkpoint(mode=mode)
+
+
+def test_a_disk_that_takes_nothing_is_told_of_once_until_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect = database._beside
+    monkeypatch.setattr(database, "_beside", lambda path, key: WornOut(connect(path, key)))
+    monkeypatch.setattr(fold, "LOG_PAGES_MAX", 10_000)
+    with open_store(tmp_path, CARRY_KEY) as store:
+        for number in range(60):
+            monkeypatch.setattr(WornOut, "is_broken", number < 30 or number >= 45)
+            add(store, number)
+            store._carry_db._folding._aside.wait()
+        assert all(has(store, number) for number in range(60))
+    told = [record.message for record in caplog.records if record.name == "meshnewsd.storage"]
+    assert told == 2 * ["the database's log cannot be folded, and grows"]
+
+
 def test_the_thread_begins_with_the_first_fold_and_ends_with_the_store(tmp_path: Path) -> None:
     before = threading.active_count()
     with open_store(tmp_path, CARRY_KEY) as store:

@@ -10,15 +10,21 @@ owner folds after a commit, since only a log that is folded whole is begun afres
 
 On a card such a fold takes as long as many commits: a flash would wait for it, and so would the
 word that a bundle is kept.  The thread begins with the first fold; most machines never need it.
+
+What cannot be folded, on a disk that is full or broken, stays in the log, where it is as safe;
+it is logged once, and tried again after the next commit.  A commit that finds no room says so
+itself.
 """
 
-import contextlib
 from collections.abc import Callable
 from typing import Final
 
 import apsw
 
 from meshnewsd.platform.aside import Aside
+from meshnewsd.platform.logs import Log
+
+_log = Log("storage")
 
 FOLD_PAGES: Final = 1000
 """The log is folded from about 8 MB on."""
@@ -46,6 +52,7 @@ class Folding:
         self._log = 0
         self._pages = 0
         self._folded = (0, 0)
+        self._is_failing = False
         connection.set_wal_hook(self._note)
 
     def committed(self) -> None:
@@ -60,7 +67,7 @@ class Folding:
         rest = self._pages - folded if log == self._log else self._pages
         is_for_owner = rest <= REST_PAGES or self._pages >= LOG_PAGES_MAX
         if is_for_owner or not self._aside.begin():
-            self._folded = (self._log, fold(self._connection))
+            self._fold(self._log, lambda: self._connection)
 
     def close(self) -> None:
         """End the thread, once it has folded what it began.  Again: nothing."""
@@ -79,20 +86,24 @@ class Folding:
 
     def _fold_beside(self) -> None:
         """Fold in the thread, over a connection that lives as long as the store is open."""
-        log = self._log
-        # No descriptor, no room: it is tried again after the next commit.
-        with contextlib.suppress(apsw.Error, MemoryError):
-            self._beside = self._beside or self._connect()
-            self._folded = (log, fold(self._beside))
+        self._fold(self._log, self._open_beside)
 
+    def _open_beside(self) -> apsw.Connection:
+        self._beside = self._beside or self._connect()
+        return self._beside
 
-def fold(connection: apsw.Connection) -> int:
-    """Fold what the log holds now as far as nobody reads it; return how many pages are folded.
-
-    What cannot be folded, on a disk that is full or broken, stays in the log, where it is as
-    safe: 0, and a commit that finds no room says so itself.
-    """
-    with contextlib.suppress(apsw.Error, MemoryError):
-        _, folded = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        return max(folded, 0)
-    return 0
+    def _fold(self, log: int, connection: Callable[[], apsw.Connection]) -> None:
+        """Fold what the log holds now as far as nobody reads it, and note how far."""
+        pages = 0
+        try:
+            _, pages = connection().wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.BusyError:
+            pass
+        except (apsw.Error, MemoryError) as exc:
+            # No room, no descriptor, or a disk that wears out: the last its keeper should know.
+            if not self._is_failing:
+                _log.warning("the database's log cannot be folded, and grows", cause=exc)
+            self._is_failing = True
+        else:
+            self._is_failing = False
+        self._folded = (log, max(pages, 0))
