@@ -95,6 +95,8 @@ def test_there_and_back(tmp_path: Path) -> None:
         (answer,) = wait_until(
             lambda: reporter.ask("inbox")["items"], within_s=60, what="the answer"
         )
+        # Its receipt is held back for a random while, which may be as good as none.
+        world.part(relay, reporter)
         assert reporter.ask("open", answer["id"])["text"] == "Received. Stay safe."
         for machine in (editor, collector, relay, reporter):
             assert machine.stop() < 2.0
@@ -109,7 +111,7 @@ def test_there_and_back(tmp_path: Path) -> None:
             relay.start()
             wait_until(lambda: relay.cli("doctor", check=False), within_s=20, what="it answers")
             relay.stop()
-        # The answer and its kin, whose receipts the reporter still holds back, stay.
+        # The answer and its kin, of whose receipts the relay has not heard, stay.
         assert held(relay).by_class[2] == small - TEXT_WIRE_BYTES
         assert held(collector).total > PICTURE_BYTES
 
