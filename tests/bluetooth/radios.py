@@ -114,7 +114,7 @@ async def compare_with_bare_loop(held: Held) -> dict[str, object]:
     Each is the median of its rounds; who is first changes from round to round.
     """
     took_s: dict[_Carry, list[float]] = {_bare: [], _stream: []}
-    with trio.fail_after(180):
+    with trio.fail_after(600):
         # BlueZ asks whom it meets for its services: by the end of this that is over.
         await _bare(held)
         for number in range(ROUNDS):

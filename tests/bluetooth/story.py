@@ -89,9 +89,12 @@ class Story:
             machine.await_running()
         self._began_s = time.monotonic()
         with self.claim("linked") as facts:
-            self.await_links(within_s=20)
+            self.await_links(within_s=90)
             facts["linked_s"] = round(time.monotonic() - self._began_s, 1)
-            facts["carriers"] = [link["carrier"] for link in self.desk.links]
+            # A second call puts an end to the first: for a moment there may be none.
+            facts["carriers"] = wait_until(
+                lambda: [link["carrier"] for link in self.desk.links], within_s=20, what="a link"
+            )
 
     def dispatches_cross(self) -> None:
         with self.claim("flash"):
@@ -137,7 +140,7 @@ class Story:
             facts["filed_meanwhile"] = len(crossing) - 1
             crossing.append(self.file_picture())
             for picture in crossing:
-                self.arrives_with(picture)
+                self.arrives_with(picture, within_s=180)
 
     def far_side_vanishes(self) -> None:
         with self.claim("far-side-vanished"):
@@ -165,6 +168,11 @@ class Story:
 
     def strangers_attack(self) -> None:
         with self.claim("silent-channels") as facts:
+            # One who calls as an epoch ends meets nobody: the desk's next address has just begun.
+            former = self.address_of_desk()
+            wait_until(
+                lambda: self.address_of_desk() != former, within_s=60, what="another address"
+            )
             facts["open"] = trio.run(silent_channels, "hci2", self.place_of_desk())
             self.file("quiet", "In spite of a caller who says nothing.")
             self.arrives("In spite of a caller who says nothing.")
@@ -179,11 +187,15 @@ class Story:
             facts["emulated_cpu_percent"] = round(100 * share, 1)
             (OUT / "flood").unlink()
 
-    def place_of_desk(self) -> str:
-        """Return where the desk can be called, as who listens and tries ports finds out."""
+    def address_of_desk(self) -> str:
+        """Return the address under which the desk was last seen to advertise."""
         lines = (OUT / "capture.jsonl").read_text("ascii").splitlines()
         adverts = [json.loads(line) for line in lines if '"advert", "sender": "hci0"' in line]
-        address = str(adverts[-1]["address"]).partition("/")[0].lower().replace(":", ".")
+        return str(adverts[-1]["address"]).partition("/")[0]
+
+    def place_of_desk(self) -> str:
+        """Return where the desk can be called, as who listens and tries ports finds out."""
+        address = self.address_of_desk().lower().replace(":", ".")
         said = (OUT / f"{DESK}.log").read_text("utf-8").splitlines()
         taken = [line for line in said if "port taken transport=bluetooth" in line]
         return f"random.{address}:{taken[-1].rpartition('port=')[2]}"

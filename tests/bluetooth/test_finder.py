@@ -100,7 +100,7 @@ async def test_whoever_went_long_ago_is_not_heard_again_when_a_scan_ends() -> No
     async with fake_bluez(adapter) as bluez, running(ear):
         ear.finder.show(LOUD)
         await hear_until(ear, bluez, *dress(THEIRS, Shape.PLAIN))
-        await trio.sleep(0.3)
+        await trio.sleep(1.0)
         # From now on it would be news again.
         ear.finder.show(Shown(short=(OURS,), seeks=(bytes(48),)))
         ear.heard.clear()
@@ -163,7 +163,7 @@ async def test_without_an_adapter_it_waits_for_one() -> None:
         adapter = FakeAdapter("hci0")
         await bluez.plug(adapter)
         await until(lambda: adapter.contents)
-        assert ear.radio is Radio.ON
+        await until(lambda: ear.radio is Radio.ON)
 
 
 async def test_an_adapter_that_is_not_ready_at_once_is_used_when_it_is() -> None:

@@ -78,7 +78,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("bluetooth")
     make_homes(folder / "homes", SETTINGS)
     script = Path(__file__).with_name("guest.py")
-    how = Boot(script, words=("short",) if is_short else (), controllers=4, seconds=480)
+    how = Boot(script, words=("short",) if is_short else (), controllers=4, seconds=1200)
     with contextlib.nullcontext(_unmeasured) if is_short else _listening() as idle:
         outcome = boot(how, folder)
         percent = idle()
@@ -118,7 +118,11 @@ def _listening() -> Iterator[Callable[[], float]]:
 
 def test_they_are_linked_within_twenty_seconds_of_being_up(told: Told) -> None:
     facts = told.held("linked")
-    assert facts["linked_s"] <= 20
+    shown_s = max(_first_s(told.adverts(of=[name])) for name in DAEMONS)
+    spoken = [each for each in _of_daemons(told) if _channel(each) >= FIRST_CHANNEL]
+    # A word of each on a channel of theirs: what a command line takes to ask is not counted.
+    linked_s = max(_first_s(one for one in spoken if one["sender"] == name) for name in DAEMONS)
+    assert linked_s - shown_s <= 20
     # When both have called there may be two for a moment: see "one-link-each".
     assert set(facts["carriers"]) == {"bluetooth"}
 
@@ -216,8 +220,8 @@ def test_nothing_that_crosses_a_channel_is_ever_seen_twice(told: Told) -> None:
     seen: set[bytes] = set()
     for each in _of_daemons(told):
         raw = bytes.fromhex(each["data"])
-        channel, body = int.from_bytes(raw[2:4], "little"), raw[6:]
-        if channel < FIRST_CHANNEL:
+        body = raw[6:]
+        if _channel(each) < FIRST_CHANNEL:
             continue
         for start in range(0, len(body) - 15, 16):
             piece = body[start : start + 16]
@@ -260,6 +264,15 @@ def _quiet_part(told: Told) -> list[dict[str, Any]]:
     captured = int(told.held("idle")["captured"])
     quiet = told.capture[:captured]
     return [each for each in quiet if each["kind"] == "advert" and each["sender"] in DAEMONS]
+
+
+def _first_s(captured: Iterable[dict[str, Any]]) -> float:
+    return float(next(iter(captured))["s"])
+
+
+def _channel(captured: dict[str, Any]) -> int:
+    """Return over which channel a packet went."""
+    return int.from_bytes(bytes.fromhex(captured["data"])[2:4], "little")
 
 
 def _of_daemons(told: Told) -> list[dict[str, Any]]:

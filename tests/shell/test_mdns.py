@@ -1,5 +1,6 @@
 """Beacons over DNS-SD, on the loopback interface only."""
 
+import secrets
 import socket
 import threading
 
@@ -12,13 +13,14 @@ from meshnews.node.event import Address, Heard
 from meshnews.node.settings import Visibility
 from meshnewsd.config import Config
 from meshnewsd.discovery.interface import Shown
-from meshnewsd.discovery.mdns import TTL_S, MdnsFinder, read_service
+from meshnewsd.discovery.mdns import REGISTERED_S, TTL_S, MdnsFinder, read_service
 from meshnewsd.discovery.registry import make_finders
 from meshnewsd.platform.interfaces import InterfaceAddress
 
 BEACON = bytes(range(48))
 OTHER = bytes(range(100, 148))
-TYPE = "_relay-test._tcp"
+TYPE = f"_t{secrets.token_hex(5)}._tcp"
+"""Of this run alone: whoever else tests on this machine is on the same loopback interface."""
 LABEL = "0123456789ab"
 RESPONSE = 0x8400
 """An authoritative answer (RFC 6762, section 18)."""
@@ -133,7 +135,7 @@ class Ear:
         self._in.send_nowait(heard)
 
     async def until(self, beacon: bytes) -> Heard:
-        with trio.fail_after(10):
+        with trio.fail_after(REGISTERED_S[1] + 10):
             while (heard := await self._out.receive()).beacon != beacon:
                 continue
         return heard
@@ -161,7 +163,7 @@ async def test_a_neighbour_is_heard_and_its_next_beacon_too_and_both_end_in_time
         assert found.addresses == (Address("tcp", "127.0.0.1:0"),)
         began_s = trio.current_time()
         nursery.cancel_scope.cancel()
-    assert trio.current_time() - began_s < 2
+    assert trio.current_time() - began_s < 5
     assert threading.active_count() <= threads + 8
     assert own == []
 
@@ -226,7 +228,7 @@ async def test_what_goes_over_the_network_names_neither_machine_nor_purpose() ->
             while True:
                 packets.append(await listener.recv(9000))
     everything = b"".join(packets).lower()
-    assert b"relay-test" in everything
+    assert TYPE.partition(".")[0].encode() in everything
     assert TTL_S.to_bytes(4, "big") in everything
     telling = [b"press", b"news", b"mesh", b"python", b"zeroconf"]
     if len(host) > 4:
