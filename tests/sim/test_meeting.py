@@ -175,6 +175,31 @@ def test_what_a_stranger_plays_draws_the_same_whoever_it_was_recorded_from(
     assert [drawn(packet) for packet in recorded] == [0] * len(recorded)
 
 
+def test_whoever_comes_within_a_second_of_another_is_answered_too(world: World) -> None:
+    newsroom, editor = desk(world)
+    machine = enrolled(newsroom, editor, "machine", Role.RELAY)
+    world.run(100.0)
+
+    def drawn(number: int) -> list[float]:
+        """Return in how many seconds an answer goes out because of one who was not heard before."""
+        assert machine.node is not None
+        with machine.transaction():
+            effects = machine.node.handle(
+                Heard(bytes([number]) * BEACON_BYTES, ()), world.clock(machine)
+            )
+        return [effect.after_s for effect in effects if isinstance(effect, Beckon)]
+
+    (first_s,) = drawn(1)
+    assert 0 <= first_s <= 0.5
+    world.run(0.6)
+    (second_s,) = drawn(2)
+    assert 0.4 - 0.01 <= second_s <= 0.9
+    assert drawn(3) == [], "the answer that is on its way is heard by all"
+    world.run(1.0)
+    (fourth_s,) = drawn(4)
+    assert 0.4 - 0.01 <= fourth_s <= 0.9, "one a second, however many come"
+
+
 def test_a_link_outlives_the_epoch_in_which_it_was_made(world: World) -> None:
     newsroom, editor = desk(world)
     relay = enrolled(newsroom, editor, "relay-1", Role.RELAY)

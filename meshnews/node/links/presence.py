@@ -54,8 +54,8 @@ MOVING_S_MAX: Final = 30.0
 
 ANSWER_S_MAX: Final = 0.5
 ANSWERS_APART_S: Final = 1.0
-"""What may be a beacon and was not heard before is answered within the one, and not more often
-than the other."""
+"""What may be a beacon and was not heard before is answered within the one, once the other has
+passed since the last answer began."""
 
 JOINING_SOUGHT_S: Final = (1.0, 3.0, 9.0, 27.0)
 """Who wants to join seeks again after these times."""
@@ -120,6 +120,7 @@ class Presence:
         self._at_own_keys: tuple[Rendezvous, ...] = ()
         self._joining_before: Rendezvous | None = None
         self._heard_nonces: OrderedDict[bytes, None] = OrderedDict()
+        self._answer_at_s = 0.0
         self._answer_after_s = 0.0
         self.effects: list[Beckon | Relisten] = []
 
@@ -322,11 +323,14 @@ class Presence:
         if len(self._heard_nonces) > NONCES_REMEMBERED_MAX:
             self._heard_nonces.popitem(last=False)
         shown = self.shown()
-        if known or not shown.beacons or now_s < self._answer_after_s:
+        # What is still to be sent answers this one too.
+        if known or not shown.beacons or now_s < self._answer_at_s:
             return
-        self._answer_after_s = now_s + ANSWERS_APART_S
-        after_s = between(self._home.entropy, 0.0, ANSWER_S_MAX)
-        self.effects.append(Beckon(shown.beacons, after_s))
+        # Passed over, whoever comes within a second of another would ask in vain ever after.
+        begin_s = max(now_s, self._answer_after_s)
+        self._answer_after_s = begin_s + ANSWERS_APART_S
+        self._answer_at_s = begin_s + between(self._home.entropy, 0.0, ANSWER_S_MAX)
+        self.effects.append(Beckon(shown.beacons, self._answer_at_s - now_s))
 
     def linked(self, target: Target, under: Rendezvous) -> None:
         """Take note that a call became a link.
