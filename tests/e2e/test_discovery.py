@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.capture_campaign import read_packets
+from tests.e2e.capture_campaign import groups, read_packets
 from tests.e2e.newsroom import Newsroom, small_desk
 from tests.e2e.test_there_and_back import neighbours
 from tests.e2e.world import open_world, run, wait_until
@@ -24,8 +24,8 @@ def test_a_relay_finds_the_collector_without_an_address(tmp_path: Path) -> None:
         with world.capture(relay, wire):
             world.meet(relay, collector)
             wait_until(lambda: neighbours(relay), within_s=20, what="found by zeroconf")
+            wait_until(lambda: b"_relay" in wire.read_bytes(), within_s=20, what="an advert")
         recorded = wire.read_bytes()
-        assert b"_relay" in recorded, "the service was advertised"
         for word in (b"press", b"mesh", b"news", b"dispatch", b"report", b"desk"):
             assert word not in recorded.lower(), word
 
@@ -51,15 +51,14 @@ def test_a_reporters_machine_is_silent_whatever_it_hears(tmp_path: Path) -> None
         stranger = world.machine("stranger-1")
         wire = tmp_path / "wire.pcap"
         world.meet(reporter, stranger)
-        groups = run("ip", "-n", reporter.namespace, "maddress", "show", "dev", "eth0").stdout
+        before = groups(reporter)
         with world.capture(reporter, wire):
             reporter.start()
             run("ip", "netns", "exec", stranger.namespace, sys.executable, "-c",
                 BEACONS_OF_STRANGERS)  # fmt: skip
-        assert heard_from(wire, stranger.address) >= 50
+        assert heard_from(wire, stranger.address) >= 45, "the last may come too late"
         assert heard_from(wire, reporter.address) == 0, "nothing left a silent machine"
-        now = run("ip", "-n", reporter.namespace, "maddress", "show", "dev", "eth0").stdout
-        assert now == groups, "no group was joined"
+        assert groups(reporter) == before, "no group was joined"
 
 
 def heard_from(wire: Path, address: str) -> int:

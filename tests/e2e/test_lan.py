@@ -91,13 +91,14 @@ def test_a_veiled_reporter_and_a_relay_are_linked_as_soon_as_both_are_up(world: 
     linked_within(reporter, 1.5)
 
 
-def test_a_silent_reporter_is_linked_to_a_relay_within_forty_seconds(world: World) -> None:
+def test_a_silent_reporter_is_linked_to_a_relay_by_its_next_call(world: World) -> None:
     relay, reporter = pair(world, "relay-1", "reporter-1")
     veil(relay)
     world.meet(relay, reporter)
     relay.start()
     reporter.start()
-    linked_within(reporter, 40)
+    # Within 38 s, and 20 more where an epoch ends meanwhile.
+    linked_within(reporter, 60)
 
 
 def test_zeroconf_alone_links_within_three_seconds(world: World) -> None:

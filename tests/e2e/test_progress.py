@@ -26,7 +26,7 @@ from tests.e2e.world import Machine, open_world, run, wait_until
 pytestmark = pytest.mark.e2e
 
 VIDEO_BYTES = 20_000_000
-CABLE = "48mbit"
+CABLE = "24mbit"
 """So slow that the video takes some seconds, which is what there is to watch."""
 IDLE_S = 20.0
 WATCHED_SHARE_MAX = 0.02
@@ -170,6 +170,14 @@ def video(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Return one that takes long enough to seal for whoever thinks better of it."""
+    path = tmp_path / "film.mp4"
+    path.write_bytes(random.Random(6).randbytes(5 * VIDEO_BYTES))
+    return path
+
+
 def test_a_large_attachment_is_watched_from_both_ends(
     machines: tuple[Machine, Machine], video: Path
 ) -> None:
@@ -246,14 +254,14 @@ def check_relay(watcher: Watcher) -> None:
 
 
 def test_a_person_watches_it_on_a_terminal_and_may_stop_filing(
-    machines: tuple[Machine, Machine], video: Path
+    machines: tuple[Machine, Machine], video: Path, film: Path
 ) -> None:
     reporter, relay = machines
     view = OnTerminal(reporter, ("status", "--watch"))
     wait_until(lambda: "Nothing has been filed" in view.screen.text, within_s=30, what="the view")
     # Ctrl-C while sealing: nothing is filed, and that is said.
-    stopped = OnTerminal(reporter, ("file", "--slug", "no", "--attach", str(video)))
-    wait_until(lambda: "of 20.0 MB, " in stopped.screen.text, within_s=30, what="a bar")
+    stopped = OnTerminal(reporter, ("file", "--slug", "no", "--attach", str(film)))
+    wait_until(lambda: "of 100.0 MB, " in stopped.screen.text, within_s=30, what="a bar")
     assert "Ctrl-C stops" in stopped.screen.text
     stopped.type(b"\x03")
     assert stopped.end() == 130
@@ -279,12 +287,12 @@ def test_a_person_watches_it_on_a_terminal_and_may_stop_filing(
 
 
 def test_ctrl_c_is_answered_also_where_the_command_has_a_daemon_of_its_own(
-    machines: tuple[Machine, Machine], video: Path
+    machines: tuple[Machine, Machine], video: Path, film: Path
 ) -> None:
     reporter, _ = machines
     reporter.stop()
-    stopped = OnTerminal(reporter, ("file", "--slug", "no", "--attach", str(video)))
-    wait_until(lambda: "of 20.0 MB, " in stopped.screen.text, within_s=30, what="a bar")
+    stopped = OnTerminal(reporter, ("file", "--slug", "no", "--attach", str(film)))
+    wait_until(lambda: "of 100.0 MB, " in stopped.screen.text, within_s=30, what="a bar")
     stopped.type(b"\x03")
     assert stopped.end() == 130
     assert "Nothing was filed" in stopped.screen.text

@@ -32,7 +32,8 @@ from meshnewsd.platform.interfaces import AddressWatch, InterfaceAddress
 from meshnewsd.platform.logs import Log
 
 EVERY_S: Final = (26.0, 38.0)
-"""Who is silent and waits to hear somebody is linked within 40 s."""
+"""Who is silent and waits to hear somebody is linked within 40 s; within 60 s where the beacons
+change meanwhile, since the rhythm of before must not tell whose the new ones are."""
 AFTER_CHANGE_S: Final = (0.0, 20.0)
 ONCE_MORE_S: Final = ((0.3, 0.7), (1.2, 2.0))
 """When an interface that came up is called into again, and again: what a bridge or an access
