@@ -186,6 +186,19 @@ async def test_who_falls_silent_sends_no_more(open_place: Open, autojump_clock: 
         assert place.air.sent == []
 
 
+async def test_an_answer_that_was_due_is_not_sent_by_who_has_fallen_silent(
+    open_place: Open, autojump_clock: MockClock
+) -> None:
+    async with open_place(shown=Shown((FIRST,), seeks=(SEEK,))) as place:
+        await trio.sleep(1)
+        place.finder.beckon((FIRST,), 0.5)
+        place.finder.beckon((SEEK,), 9.0)
+        place.finder.show(Shown())
+        place.air.sent.clear()
+        await trio.sleep(20)
+        assert place.air.sent == []
+
+
 async def test_nothing_is_sent_where_nothing_may_be_shown(
     open_place: Open, autojump_clock: MockClock
 ) -> None:

@@ -153,6 +153,7 @@ def test_a_joiner_who_is_silent_by_its_keepers_will_joins_without_calling_out(
     world.meet("editor-1", "reporter-1")
     world.run(60)
     assert reporter.shown.seeks == ()
+    assert not any("reporter-1 Beckon" in line for line in world.trace)
     assert progress(world, reporter).progress is Progress.COMPARING
 
 

@@ -219,6 +219,9 @@ class DatagramFinder:
         An address that has just come is not good for sending at once (RFC 4862,
         section 5.4).
         """
+        if not (self._shown.beacons or self._shown.seeks):
+            # Who has fallen silent says no more, not even what was promised before.
+            return
         failed: list[_Link] = []
         beacons = errand.beacons
         if beacons is None:

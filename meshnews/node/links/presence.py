@@ -254,10 +254,10 @@ class Presence:
         if self._home.joining != self._joining_before:
             # Another machine invites, and counts by itself.
             self._hearing.forget(_JOINING)
-        if self._home.joining != self._joining_before and self._home.joining is not None:
-            # A person waits: one datagram that is lost shall not cost half a minute.
-            seek = self._seek(self._home.joining)
-            self.effects += [Beckon((seek,), after_s) for after_s in JOINING_SOUGHT_S]
+            if self._home.joining is not None and self._surroundings.may_seek:
+                # A person waits: one datagram that is lost shall not cost half a minute.
+                seek = self._seek(self._home.joining)
+                self.effects += [Beckon((seek,), after_s) for after_s in JOINING_SOUGHT_S]
         self._joining_before = self._home.joining
         for name in (_JOINING, on_radio(_JOINING)):
             target = self._dialler.targets.get(name)
