@@ -95,6 +95,27 @@ CARRIED = (
         ("tests/sim/test_recall.py",),
     ),
     Mutation(
+        "who joins calls out though it is to be silent",
+        "meshnews/node/links/presence.py",
+        "if self._home.joining is not None and self._surroundings.may_seek:",
+        "if self._home.joining is not None:",
+        ("tests/sim/test_joining.py",),
+    ),
+    Mutation(
+        "whoever comes within a second of another is passed over",
+        "meshnews/node/links/presence.py",
+        "or now_s < self._answer_at_s:",
+        "or now_s < self._answer_after_s:",
+        ("tests/sim/test_meeting.py",),
+    ),
+    Mutation(
+        "who has fallen silent still answers",
+        "daemon/meshnewsd/discovery/datagram.py",
+        "if not (self._shown.beacons or self._shown.seeks):",
+        "if False:",
+        ("tests/shell/test_datagram.py",),
+    ),
+    Mutation(
         "a recalled relay is still called",
         "meshnews/node/node.py",
         "if self.home.book.is_recalled(revocation_id(keys.static)):",
