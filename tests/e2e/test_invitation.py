@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.capture_campaign import UDP, read_packets
 from tests.e2e.newsroom import Newsroom
 from tests.e2e.world import Machine, open_world, wait_until
 
@@ -144,6 +145,24 @@ def test_a_reporter_joins_by_a_typed_code(newsroom: Newsroom) -> None:
     assert findings["card"]["level"] == "good"
     with command(reporter, "enrol", code) as again:
         assert again.ends()["name"] == "reporter-1"
+
+
+def test_a_machine_told_to_be_silent_waits_for_the_desks_call_and_joins(
+    newsroom: Newsroom, tmp_path: Path
+) -> None:
+    editor = newsroom.world.machines["editor-1"]
+    reporter = newsroom.add("reporter-1", "reporter")
+    reporter.settings["visibility"] = '"silent"'
+    reporter.start()
+    code = invite(newsroom, "--byline", "reporter-1")
+    wire = tmp_path / "wire.pcap"
+    newsroom.world.meet(editor, reporter)
+    with newsroom.world.capture(reporter, wire), command(reporter, "enrol", code) as joining:
+        confirm(editor, joining)
+        assert joining.ends()["name"] == "reporter-1"
+    sent = [each for each in read_packets(wire) if each.source == reporter.address]
+    assert sent
+    assert not [each for each in sent if each.protocol == UDP], "it called out"
 
 
 def ask_doctor(machine: Machine) -> list[dict[str, Any]]:
